@@ -1,0 +1,23 @@
+//! JSON Web Tokens for machines: the algorithms, keys and rules Gatepost uses, and no others.
+//!
+//! Pure: time is an argument (seconds since 1970). Signing draws its nonce inside the
+//! cryptographic library, which is the one kind of randomness an engine may not be handed.
+//!
+//! Strict where laxness has been an attack: compact form only, base64url without padding or
+//! stray bits, no `crit`, no duplicate members, the algorithm taken from the key and compared with
+//! the header, `typ` demanded.
+
+mod claims;
+mod compact;
+mod json;
+mod key;
+mod policy;
+mod sign;
+mod verify;
+
+pub use claims::AccessToken;
+pub use compact::TOKEN_BYTES_MAX;
+pub use key::{Algorithm, Jwk, Jwks, KeyError, SigningKey, VerifyingKey};
+pub use policy::{Demand, Fault};
+pub use sign::sign;
+pub use verify::{Keys, verify};

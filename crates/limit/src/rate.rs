@@ -1,0 +1,238 @@
+//! Token bucket: so many permits a second, so many at once (GCRA in one atomic word).
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::ParseError;
+
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
+/// The largest count of a rate: above it the interval between permits is under a nanosecond.
+const COUNT_MAX: u64 = 1_000_000;
+
+/// So many permits per second, minute or hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    count: u32,
+    seconds: u32,
+}
+
+impl Rate {
+    /// `count` permits a second; a count of nought is read as one.
+    pub fn per_second(count: u32) -> Self {
+        Self { count: count.clamp(1, COUNT_MAX as u32), seconds: 1 }
+    }
+
+    /// Reads `10/s`, `10/min` or `10/h`.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let text = text.trim();
+        let Some((count, unit)) = text.split_once('/') else {
+            return Err(ParseError::RateUnitMissing(text.to_owned()));
+        };
+        let seconds = match unit.trim() {
+            "s" | "sec" | "second" => 1,
+            "m" | "min" | "minute" => 60,
+            "h" | "hour" => 3600,
+            other => return Err(ParseError::RateUnitUnknown(other.to_owned())),
+        };
+        let count = crate::quota::count(count, COUNT_MAX)?;
+        Ok(Self { count: u32::try_from(count).unwrap_or(u32::MAX), seconds })
+    }
+
+    /// Permits per [`Rate::window_seconds`].
+    pub fn count(self) -> u32 {
+        self.count
+    }
+
+    /// The length of the window the count is for, in seconds: 1, 60 or 3600.
+    pub fn window_seconds(self) -> u32 {
+        self.seconds
+    }
+
+    fn interval_ns(self) -> u64 {
+        (u64::from(self.seconds) * NANOS_PER_SECOND / u64::from(self.count)).max(1)
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = match self.seconds {
+            1 => "s",
+            60 => "min",
+            _ => "h",
+        };
+        write!(f, "{}/{unit}", self.count)
+    }
+}
+
+/// A rate and the size of its bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    rate: Rate,
+    burst: u32,
+}
+
+impl Limit {
+    /// `burst` is how many permits a full bucket holds; nought is read as one.
+    pub fn new(rate: Rate, burst: u32) -> Self {
+        Self { rate, burst: burst.max(1) }
+    }
+
+    /// The refill.
+    pub fn rate(self) -> Rate {
+        self.rate
+    }
+
+    /// How many permits a full bucket holds.
+    pub fn burst(self) -> u32 {
+        self.burst
+    }
+}
+
+/// What a successful [`Bucket::take`] left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// Permits that could be taken right now.
+    pub remaining: u32,
+}
+
+/// A bucket's whole state: the theoretical arrival time of the next request, in nanoseconds of
+/// the caller's monotonic clock. A new bucket is full.
+#[derive(Debug, Default)]
+pub struct Bucket(AtomicU64);
+
+impl Bucket {
+    /// A full bucket.
+    pub const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Takes one permit, or says how long until there is one. `now_ns` never goes backwards.
+    ///
+    /// GCRA: with T = 1/rate and tolerance τ = (burst − 1)·T, a request is refused when
+    /// TAT − now > τ, and otherwise moves TAT to max(TAT, now) + T.
+    pub fn take(&self, limit: Limit, now_ns: u64) -> Result<Taken, Duration> {
+        let interval = limit.rate.interval_ns();
+        let tolerance = interval.saturating_mul(u64::from(limit.burst) - 1);
+        let mut arrival = self.0.load(Ordering::Relaxed);
+        loop {
+            let ahead = arrival.saturating_sub(now_ns);
+            if ahead > tolerance {
+                return Err(Duration::from_nanos(ahead - tolerance));
+            }
+            let next = arrival.max(now_ns).saturating_add(interval);
+            match self.0.compare_exchange_weak(arrival, next, Ordering::Relaxed, Ordering::Relaxed)
+            {
+                Ok(_) => return Ok(Taken { remaining: left(limit, next - now_ns, interval) }),
+                Err(current) => arrival = current,
+            }
+        }
+    }
+
+    /// Gives one permit back, for a request that was refused by a later check.
+    pub fn give_back(&self, limit: Limit) {
+        let interval = limit.rate.interval_ns();
+        let mut arrival = self.0.load(Ordering::Relaxed);
+        while let Err(current) = self.0.compare_exchange_weak(
+            arrival,
+            arrival.saturating_sub(interval),
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        ) {
+            arrival = current;
+        }
+    }
+
+    /// How long until one permit is there, taking none.
+    pub fn wait(&self, limit: Limit, now_ns: u64) -> Duration {
+        let interval = limit.rate.interval_ns();
+        let tolerance = interval.saturating_mul(u64::from(limit.burst) - 1);
+        let ahead = self.0.load(Ordering::Relaxed).saturating_sub(now_ns);
+        Duration::from_nanos(ahead.saturating_sub(tolerance))
+    }
+}
+
+fn left(limit: Limit, ahead_ns: u64, interval_ns: u64) -> u32 {
+    let spent = ahead_ns.div_ceil(interval_ns);
+    u32::try_from(u64::from(limit.burst).saturating_sub(spent)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = NANOS_PER_SECOND;
+
+    fn ten_with_two() -> Limit {
+        Limit::new(Rate::per_second(10), 2)
+    }
+
+    #[test]
+    fn a_full_bucket_lets_its_burst_through_and_no_more() {
+        let bucket = Bucket::new();
+        let now = 5 * SECOND;
+        assert_eq!(bucket.take(ten_with_two(), now), Ok(Taken { remaining: 1 }));
+        assert_eq!(bucket.take(ten_with_two(), now), Ok(Taken { remaining: 0 }));
+        assert_eq!(bucket.take(ten_with_two(), now), Err(Duration::from_millis(100)));
+    }
+
+    #[test]
+    fn a_spent_bucket_says_how_long() {
+        let bucket = Bucket::new();
+        let now = 5 * SECOND;
+        assert!(bucket.take(ten_with_two(), now).is_ok());
+        assert!(bucket.take(ten_with_two(), now).is_ok());
+        let wait = bucket.take(ten_with_two(), now + 40_000_000).unwrap_err();
+        assert_eq!(wait, Duration::from_millis(60));
+        assert_eq!(bucket.wait(ten_with_two(), now + 40_000_000), wait);
+        assert!(bucket.take(ten_with_two(), now + 100_000_000).is_ok());
+    }
+
+    #[test]
+    fn a_permit_given_back_can_be_taken_again() {
+        let bucket = Bucket::new();
+        let now = 5 * SECOND;
+        assert!(bucket.take(ten_with_two(), now).is_ok());
+        assert!(bucket.take(ten_with_two(), now).is_ok());
+        bucket.give_back(ten_with_two());
+        assert!(bucket.take(ten_with_two(), now).is_ok());
+        assert!(bucket.take(ten_with_two(), now).is_err());
+    }
+
+    #[test]
+    fn rates_are_read_with_their_unit() {
+        for (text, count, seconds) in [("10/s", 10, 1), ("600/min", 600, 60), (" 7 / h ", 7, 3600)]
+        {
+            let rate = Rate::parse(text).unwrap();
+            assert_eq!((rate.count(), rate.window_seconds()), (count, seconds), "{text}");
+        }
+        for (text, reason) in [
+            ("10", "add a unit: `10/s`, `10/min` or `10/h`"),
+            ("10/fortnight", "`fortnight` is not a unit of a rate; write `/s`, `/min` or `/h`"),
+            ("0/s", "`0` is not a whole number from 1 to 1000000"),
+            ("-1/s", "`-1` is not a whole number from 1 to 1000000"),
+            ("1.5/s", "`1.5` is not a whole number from 1 to 1000000"),
+        ] {
+            assert_eq!(Rate::parse(text).unwrap_err().to_string(), reason, "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_passes_is_never_above_rate_times_time_plus_burst(
+            count in 1_u32..2000, burst in 1_u32..50,
+            gaps_us in proptest::collection::vec(0_u64..20_000, 1..400),
+        ) {
+            let limit = Limit::new(Rate::per_second(count), burst);
+            let bucket = Bucket::new();
+            let start = 7 * SECOND;
+            let (mut now, mut passed) = (start, 0_u64);
+            for gap in gaps_us {
+                now += gap * 1000;
+                passed += u64::from(bucket.take(limit, now).is_ok());
+            }
+            let bound = u64::from(burst) + (now - start) * u64::from(count) / SECOND + 1;
+            proptest::prop_assert!(passed <= bound, "{passed} > {bound}");
+        }
+    }
+}
