@@ -1,0 +1,179 @@
+//! Making a connection: resolve, judge, connect, TLS.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, LazyLock};
+
+use http::Uri;
+use http::uri::Scheme;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::guard::{Guard, Refusal};
+
+/// Where a connection leads: scheme, host, port.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Origin {
+    tls: bool,
+    host: String,
+    port: u16,
+}
+
+impl Origin {
+    /// The origin of an absolute `http` or `https` URL.
+    pub fn of(uri: &Uri) -> Option<Self> {
+        let tls = match uri.scheme()? {
+            scheme if *scheme == Scheme::HTTP => false,
+            scheme if *scheme == Scheme::HTTPS => true,
+            _ => return None,
+        };
+        let host = uri.host()?.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
+        Some(Self { tls, host, port })
+    }
+
+    /// The origin of plain HTTP to `host:port`.
+    pub fn plain(authority: &str) -> Option<Self> {
+        Self::of(&Uri::builder().scheme("http").authority(authority).path_and_query("/").build().ok()?)
+    }
+
+    /// What stands in `Host`.
+    pub fn authority(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        match (self.tls, self.port) {
+            (true, 443) | (false, 80) => host,
+            (_, port) => format!("{host}:{port}"),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.authority())
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// The name has no address.
+    #[error("the name {host} cannot be resolved")]
+    Name {
+        /// The name.
+        host: String,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// The guard refuses every address of the name.
+    #[error("the guard refuses this address: {0}")]
+    Guard(#[from] Refusal),
+    /// Nobody answers.
+    #[error("no connection to {address}: {source}")]
+    Connect {
+        /// The address tried last.
+        address: SocketAddr,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The TLS handshake failed.
+    #[error("TLS with {host} failed: {source}")]
+    Tls {
+        /// The name.
+        host: String,
+        /// The library's reason.
+        source: io::Error,
+    },
+    /// The HTTP handshake failed.
+    #[error("HTTP could not be spoken: {0}")]
+    Http(#[source] hyper::Error),
+}
+
+/// A byte stream, with or without TLS.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+static TLS: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
+    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider has the suites of TLS 1.2 and 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Arc::new(config)
+});
+
+/// Connects to the origin, to an address the guard has judged.
+pub(crate) async fn dial(
+    origin: &Origin,
+    guard: &Guard,
+) -> Result<(Box<dyn Stream>, SocketAddr), DialError> {
+    let (stream, address) = connect(origin, guard).await?;
+    if !origin.tls {
+        return Ok((Box::new(stream), address));
+    }
+    let failed = |source| DialError::Tls { host: origin.host.clone(), source };
+    let name = ServerName::try_from(origin.host.clone())
+        .map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
+    let connector = TlsConnector::from(Arc::clone(&TLS));
+    let stream = connector.connect(name, stream).await.map_err(failed)?;
+    Ok((Box::new(stream), address))
+}
+
+async fn connect(origin: &Origin, guard: &Guard) -> Result<(TcpStream, SocketAddr), DialError> {
+    let mut last = None;
+    for address in resolve(origin).await? {
+        if let Err(refusal) = guard.judge(address.ip(), address.port()) {
+            last.get_or_insert(DialError::Guard(refusal));
+            continue;
+        }
+        match TcpStream::connect(address).await {
+            Ok(stream) => {
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, %address, "no TCP_NODELAY on this connection");
+                }
+                return Ok((stream, address));
+            }
+            Err(source) => last = Some(DialError::Connect { address, source }),
+        }
+    }
+    Err(last.unwrap_or_else(|| DialError::Name {
+        host: origin.host.clone(),
+        source: io::Error::new(io::ErrorKind::NotFound, "no address"),
+    }))
+}
+
+async fn resolve(origin: &Origin) -> Result<Vec<SocketAddr>, DialError> {
+    if let Ok(ip) = origin.host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(ip, origin.port)]);
+    }
+    let found = tokio::net::lookup_host((origin.host.as_str(), origin.port)).await;
+    let found = found.map_err(|source| DialError::Name { host: origin.host.clone(), source })?;
+    Ok(found.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_have_their_default_ports() {
+        for (url, text) in [
+            ("http://a.example/x", "http://a.example"),
+            ("https://a.example:8443/x?y", "https://a.example:8443"),
+            ("https://a.example:443", "https://a.example"),
+            ("http://[::1]:7300/x", "http://[::1]:7300"),
+        ] {
+            assert_eq!(Origin::of(&url.parse().unwrap()).unwrap().to_string(), text);
+        }
+        assert_eq!(Origin::of(&"ftp://a/".parse().unwrap()), None);
+        assert_eq!(Origin::of(&"/x".parse().unwrap()), None);
+    }
+}

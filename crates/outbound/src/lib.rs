@@ -1,0 +1,16 @@
+//! What calls out: the guard against private addresses, connections, and their pools.
+//!
+//! Used by the gateway (to the company's own services, unguarded) and by the courier (to partners,
+//! guarded). A name is resolved once, every address judged, and the connection made to a judged
+//! address, so that a second answer of the name service cannot change the decision. Redirects are
+//! never followed and answers never decompressed.
+
+mod dial;
+mod guard;
+mod pool;
+mod send;
+
+pub use dial::{DialError, Origin};
+pub use guard::{Guard, Refusal};
+pub use pool::{Lent, Pool};
+pub use send::{Answer, SendError, send_whole};

@@ -1,0 +1,113 @@
+//! What a target receives: the event or a part of it, a constant, or a template filled from it,
+//! and the parts of an HTTP request that are read from the event.
+//!
+//! Pure: an event and a context come in, text goes out. What is fixed when a rule is written is
+//! checked then; only a string template can still fail for an event ([`RenderError`]).
+
+mod http;
+mod path;
+mod template;
+
+use serde_json::Value;
+
+pub use http::{FillError, UrlError, UrlTemplate, forbidden_header, value_text};
+pub use path::{JsonPath, PathError};
+pub use template::{Template, TemplateError};
+
+/// The longest constant, in characters (EventBridge API, `TargetInput`).
+const CONSTANT_CHARS_MAX: usize = 8_192;
+
+/// How a target's input is made; a target has exactly one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Input {
+    /// The event as it is.
+    #[default]
+    Whole,
+    /// The value at a path of the event (`InputPath`).
+    Path(JsonPath),
+    /// The same JSON text for every event (`Input`); [`Input::constant`] checks it.
+    Constant(String),
+    /// A template filled from the event (`InputTransformer`).
+    Template(Template),
+}
+
+/// What the reserved variables of a template say about a delivery, apart from the event.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Context {
+    /// `aws.events.rule-name`.
+    pub rule_name: String,
+    /// `aws.events.rule-arn`.
+    pub rule_arn: String,
+    /// `aws.events.event.ingestion-time`: when the event was accepted, in RFC 3339.
+    pub ingestion_time: String,
+}
+
+impl Input {
+    /// A constant, once it is JSON of at most 8,192 characters.
+    pub fn constant(text: &str) -> Result<Self, ConstantError> {
+        let chars = text.chars().count();
+        if chars > CONSTANT_CHARS_MAX {
+            return Err(ConstantError::TooLong { chars });
+        }
+        serde_json::from_str::<Value>(text).map_err(|source| ConstantError::Json { source })?;
+        Ok(Self::Constant(text.to_owned()))
+    }
+
+    /// The text a target receives for `event`.
+    ///
+    /// A path that finds nothing gives `null`: a valid body that says so, where EventBridge does
+    /// not say what it sends.
+    pub fn render(&self, event: &Value, context: &Context) -> Result<String, RenderError> {
+        match self {
+            Self::Whole => Ok(event.to_string()),
+            Self::Path(path) => Ok(path.find(event).unwrap_or(&Value::Null).to_string()),
+            Self::Constant(text) => Ok(text.clone()),
+            Self::Template(template) => template.render(event, context),
+        }
+    }
+}
+
+/// A constant that cannot be a target's input.
+#[derive(Debug, thiserror::Error)]
+pub enum ConstantError {
+    /// Longer than EventBridge takes.
+    #[error(
+        "the input has {chars} characters; shorten it to at most {max}",
+        max = CONSTANT_CHARS_MAX
+    )]
+    TooLong {
+        /// How many characters it has.
+        chars: usize,
+    },
+    /// Not JSON.
+    #[error("the input is not valid JSON; put a plain text in double quotes")]
+    Json {
+        /// What the JSON parser says.
+        source: serde_json::Error,
+    },
+}
+
+/// An input that cannot be made for this event. Trying again gives the same, so the delivery goes
+/// to the dead letters at once.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// A string template, filled, is not JSON.
+    #[error(
+        "line {line} of the input template is not a JSON string for this event: a value holds a \
+         quote, a backslash or a line end; use a template that begins with `{{`, where values are \
+         escaped"
+    )]
+    InvalidJson {
+        /// The line of the template, from 1.
+        line: usize,
+    },
+}
+
+impl RenderError {
+    /// The error code a dead letter carries (EventBridge, dead-letter queues).
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidJson { .. } => "INVALID_JSON",
+        }
+    }
+}

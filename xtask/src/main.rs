@@ -1,0 +1,58 @@
+//! `cargo xtask VERB`: runs one of the workspace's own chores.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line tool answers on its standard streams"
+)]
+
+use std::{env, process::ExitCode};
+
+use xtask::tidy::{self, Tree};
+
+const HELP: &str = "\
+cargo xtask VERB
+
+  tidy   check what the compiler cannot: arrows between crates, owners of
+         dependencies, clocks, notes; exit 1 when there is anything to say
+  help   this text";
+
+/// The exit status of a command line that was not understood, as shells and clap have it.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["tidy"] => run_tidy(),
+        [] | ["help" | "--help" | "-h"] => {
+            println!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        unknown => {
+            eprintln!("there is no verb `{}`\n\n{HELP}", unknown.join(" "));
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+fn run_tidy() -> ExitCode {
+    let tree = match Tree::read(tidy::root()) {
+        Ok(tree) => tree,
+        Err(error) => {
+            eprintln!("tidy cannot read the tree: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let findings = tidy::check(&tree);
+    for finding in &findings {
+        println!("{finding}");
+    }
+    if findings.is_empty() {
+        println!("tidy");
+        ExitCode::SUCCESS
+    } else {
+        eprintln!("tidy has {} findings", findings.len());
+        ExitCode::FAILURE
+    }
+}
