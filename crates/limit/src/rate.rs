@@ -8,7 +8,7 @@ use crate::ParseError;
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 /// The largest count of a rate: above it the interval between permits is under a nanosecond.
-const COUNT_MAX: u64 = 1_000_000;
+const COUNT_MAX: u32 = 1_000_000;
 
 /// So many permits per second, minute or hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,17 @@ pub struct Rate {
 impl Rate {
     /// `count` permits a second; a count of nought is read as one.
     pub fn per_second(count: u32) -> Self {
-        Self { count: count.clamp(1, COUNT_MAX as u32), seconds: 1 }
+        Self { count: count.clamp(1, COUNT_MAX), seconds: 1 }
+    }
+
+    /// `count` permits in a window of that many seconds; noughts are read as ones.
+    pub fn per_seconds(count: u32, seconds: u32) -> Self {
+        Self { count: count.clamp(1, COUNT_MAX), seconds: seconds.max(1) }
+    }
+
+    /// Permits in an hour: what two rates are compared by.
+    pub fn permits_per_hour(self) -> u64 {
+        u64::from(self.count) * 3600 / u64::from(self.seconds)
     }
 
     /// Reads `10/s`, `10/min` or `10/h`.
@@ -35,7 +45,7 @@ impl Rate {
             "h" | "hour" => 3600,
             other => return Err(ParseError::RateUnitUnknown(other.to_owned())),
         };
-        let count = crate::quota::count(count, COUNT_MAX)?;
+        let count = crate::quota::count(count, u64::from(COUNT_MAX))?;
         Ok(Self { count: u32::try_from(count).unwrap_or(u32::MAX), seconds })
     }
 
@@ -44,7 +54,7 @@ impl Rate {
         self.count
     }
 
-    /// The length of the window the count is for, in seconds: 1, 60 or 3600.
+    /// The length of the window the count is for, in seconds.
     pub fn window_seconds(self) -> u32 {
         self.seconds
     }
@@ -56,12 +66,12 @@ impl Rate {
 
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = match self.seconds {
-            1 => "s",
-            60 => "min",
-            _ => "h",
-        };
-        write!(f, "{}/{unit}", self.count)
+        match self.seconds {
+            1 => write!(f, "{}/s", self.count),
+            60 => write!(f, "{}/min", self.count),
+            3600 => write!(f, "{}/h", self.count),
+            seconds => write!(f, "{} in {seconds} s", self.count),
+        }
     }
 }
 

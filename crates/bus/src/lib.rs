@@ -1,0 +1,10 @@
+//! Events in: entries are checked, matched once, and appended together with the lanes they matched.
+//! An answer means durable. The clock's firings come in here too.
+
+mod put;
+mod rules;
+mod schedules;
+
+pub use put::{Bus, Entry, Observer, PutError, Published, World};
+pub use rules::{LaneNumbers, Rules, lane_keys};
+pub use schedules::Schedules;

@@ -1,0 +1,151 @@
+//! Accepting entries: checked, matched, appended; answered only when durable.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use model::{
+    Clock, ENTRIES_BYTES_MAX, ENTRIES_MAX, EntryError, EventDraft, EventFields, EventId, Timestamp,
+};
+use store::{Store, StoreError};
+
+use crate::rules::Rules;
+
+/// What the bus needs of its surroundings.
+#[derive(Clone)]
+pub struct World {
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where events are kept.
+    pub store: Arc<dyn Store>,
+    /// Who is told of every event.
+    pub observer: Arc<dyn Observer>,
+}
+
+/// One entry of a publishing request.
+pub type Entry = Result<EventFields, EntryError>;
+
+/// One accepted event as the log and the metrics see it.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// When it was accepted.
+    pub at: Timestamp,
+    /// Its id.
+    pub id: EventId,
+    /// The bus.
+    pub bus: String,
+    /// Where it comes from.
+    pub source: String,
+    /// What happened.
+    pub detail_type: String,
+    /// How many lanes it goes to.
+    pub lanes: usize,
+    /// Its trace.
+    pub traceparent: Option<String>,
+}
+
+/// Is told of every event. Must not block.
+pub trait Observer: Send + Sync {
+    /// An event has been accepted.
+    fn published(&self, event: Published);
+    /// An entry has been refused.
+    fn refused(&self, bus: &str, error: &EntryError);
+}
+
+/// Why a whole publishing request is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PutError {
+    /// No entries, or too many.
+    #[error("a request carries 1 to {ENTRIES_MAX} entries; this one has {0}")]
+    Count(usize),
+    /// The entries are too large together.
+    #[error("Total size of the entries in the request is over the limit.")]
+    TooLarge,
+    /// They could not be made durable; nothing was taken.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The bus: takes events.
+#[derive(Clone)]
+pub struct Bus {
+    rules: Arc<ArcSwap<Rules>>,
+    world: World,
+}
+
+impl Bus {
+    /// A bus over rules that somebody else swaps.
+    pub fn new(rules: Arc<ArcSwap<Rules>>, world: World) -> Self {
+        Self { rules, world }
+    }
+
+    /// Takes entries for a bus. Each has its own result, in order; those that are taken are on disk
+    /// when this answers (EventBridge, PutEvents).
+    pub async fn put(
+        &self,
+        bus: &str,
+        entries: Vec<Entry>,
+    ) -> Result<Vec<Result<EventId, EntryError>>, PutError> {
+        if entries.is_empty() || entries.len() > ENTRIES_MAX {
+            return Err(PutError::Count(entries.len()));
+        }
+        let size: usize = entries.iter().flatten().map(size).sum();
+        if size > ENTRIES_BYTES_MAX {
+            return Err(PutError::TooLarge);
+        }
+        let rules = self.rules.load();
+        let now = self.world.clock.now();
+        let known = rules.bus(bus);
+        let drafts: Vec<Result<EventDraft, EntryError>> = entries
+            .into_iter()
+            .map(|entry| {
+                let bus = known.clone().ok_or_else(|| EntryError::UnknownBus(bus.to_owned()))?;
+                EventDraft::new(bus, entry?)
+            })
+            .collect();
+        let taken: Vec<store::Entry> = drafts
+            .iter()
+            .flatten()
+            .map(|draft| store::Entry { lanes: rules.lanes(draft, now), draft: draft.clone() })
+            .collect();
+        drop(rules);
+        let lanes: Vec<usize> = taken.iter().map(|entry| entry.lanes.len()).collect();
+        let ids = match taken.is_empty() {
+            true => Vec::new(),
+            false => self.world.store.append(now, taken).await?,
+        };
+        Ok(self.told(bus, drafts, ids.into_iter().zip(lanes)))
+    }
+
+    fn told(
+        &self,
+        bus: &str,
+        drafts: Vec<Result<EventDraft, EntryError>>,
+        mut ids: impl Iterator<Item = (EventId, usize)>,
+    ) -> Vec<Result<EventId, EntryError>> {
+        let observer = &self.world.observer;
+        let tell = |draft: Result<EventDraft, EntryError>| {
+            let draft = draft.inspect_err(|error| observer.refused(bus, error))?;
+            let (id, lanes) = ids.next().expect("the store gives an id for every entry it took");
+            let fields = draft.fields();
+            observer.published(Published {
+                at: id.accepted_at,
+                id,
+                bus: bus.to_owned(),
+                source: fields.source.clone(),
+                detail_type: fields.detail_type.clone(),
+                lanes,
+                traceparent: fields.traceparent.clone(),
+            });
+            Ok(id)
+        };
+        drafts.into_iter().map(tell).collect()
+    }
+}
+
+/// The size of an entry as EventBridge counts it (PutEvents, "Calculating PutEvents event entry
+/// size").
+fn size(fields: &EventFields) -> usize {
+    let time = if fields.time.is_some() { 14 } else { 0 };
+    let resources: usize = fields.resources.iter().map(String::len).sum();
+    time + fields.source.len() + fields.detail_type.len() + fields.detail.len() + resources
+}

@@ -1,0 +1,58 @@
+//! The snapshot of rules: which lanes an event goes to.
+
+use std::collections::{BTreeMap, HashMap};
+
+use model::{Definitions, EventDraft, LaneKey, Name, Timestamp};
+use pattern::{Event, Matcher};
+use store::LaneId;
+
+/// The lanes' numbers in the store.
+pub type LaneNumbers = BTreeMap<LaneKey, LaneId>;
+
+/// The rules of all buses, ready to match.
+pub struct Rules {
+    buses: HashMap<Name, Matcher<Vec<LaneId>>>,
+}
+
+/// Every lane that the definitions make: one per target of a rule, one per schedule.
+pub fn lane_keys(definitions: &Definitions) -> Vec<LaneKey> {
+    let of_rules = definitions.rules.values().flat_map(|rule| {
+        rule.targets.iter().map(|target| LaneKey::Target {
+            bus: rule.bus.clone(),
+            rule: rule.name.clone(),
+            target: target.id.clone(),
+        })
+    });
+    let of_schedules = definitions.schedules.keys().cloned().map(LaneKey::Schedule);
+    of_rules.chain(of_schedules).collect()
+}
+
+impl Rules {
+    /// Builds the matchers; a lane without a number is left out.
+    pub fn build(definitions: &Definitions, lanes: &LaneNumbers) -> Self {
+        let mut buses: HashMap<Name, Matcher<Vec<LaneId>>> =
+            definitions.buses.keys().map(|bus| (bus.clone(), Matcher::new())).collect();
+        for rule in definitions.rules.values() {
+            let Some(matcher) = buses.get_mut(&rule.bus) else { continue };
+            let numbers = rule.targets.iter().filter_map(|target| {
+                let (bus, name) = (rule.bus.clone(), rule.name.clone());
+                lanes.get(&LaneKey::Target { bus, rule: name, target: target.id.clone() }).copied()
+            });
+            matcher.add(numbers.collect(), rule.pattern.clone());
+        }
+        Self { buses }
+    }
+
+    /// Whether there is a bus of that name.
+    pub(crate) fn bus(&self, name: &str) -> Option<Name> {
+        self.buses.get_key_value(name).map(|(name, _)| name.clone())
+    }
+
+    /// The lanes an event goes to. Patterns see the envelope; its `id` is empty, for the event's
+    /// place in the log, which the id carries, is decided only when it is appended.
+    pub(crate) fn lanes(&self, draft: &EventDraft, now: Timestamp) -> Vec<LaneId> {
+        let Some(matcher) = self.buses.get(draft.bus()) else { return Vec::new() };
+        let Ok(event) = Event::parse(&draft.envelope(None, now)) else { return Vec::new() };
+        matcher.matches(&event).into_iter().flatten().copied().collect()
+    }
+}

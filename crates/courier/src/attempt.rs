@@ -1,0 +1,229 @@
+//! One attempt, whole: body, address, credentials, request, outcome.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Request, Uri};
+use http_body_util::Full;
+use model::{Destination, Event, Method, RESPONSE_BYTES_KEPT, Timestamp};
+use outbound::{Answer, DialError, Pool, SendError, send_whole};
+use retry::{Advertised, Verdict, Wish, advertised, retry_after, verdict};
+use serde_json::Value;
+use transform::{Context, value_text};
+
+use crate::credentials::Credentials;
+use crate::plan::LanePlan;
+
+/// What every call says it is.
+pub(crate) const USER_AGENT_VALUE: &str = concat!("Gatepost/", env!("CARGO_PKG_VERSION"));
+
+/// Where attempts are sent through.
+pub(crate) struct Route<'a> {
+    pub(crate) destination: &'a Destination,
+    pub(crate) pool: &'a Pool<Full<Bytes>>,
+    pub(crate) credentials: Option<&'a Credentials>,
+}
+
+/// What came of an attempt.
+#[derive(Debug)]
+pub(crate) struct Result {
+    pub(crate) what: What,
+    pub(crate) status: Option<u16>,
+    pub(crate) error: Option<String>,
+    pub(crate) response: Option<String>,
+    /// The receiver's published rate, when it refused for being called too fast.
+    pub(crate) advertised: Option<Advertised>,
+    /// Where it was sent.
+    pub(crate) url: String,
+}
+
+/// What an attempt means for the delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum What {
+    Delivered,
+    /// Again later; not before the receiver's wish.
+    Retry { wish_ms: Option<i64> },
+    /// Never: with EventBridge's error code, or the status.
+    Refused { code: String },
+}
+
+/// What could not be made of an event: nothing that trying again would change.
+struct Unsendable {
+    code: &'static str,
+    message: String,
+}
+
+/// Renders, signs and sends one delivery. `longest_wish_ms` is the time the event has left.
+pub(crate) async fn attempt(
+    route: &Route<'_>,
+    lane: &LanePlan,
+    event: &Event,
+    (now, longest_wish_ms): (Timestamp, i64),
+) -> Result {
+    let mut request = match render(route, lane, event) {
+        Ok(request) => request,
+        Err(unsendable) => return unsent(unsendable),
+    };
+    let url = format!("{}{}", route.pool.origin(), request.uri());
+    if let Some(credentials) = route.credentials
+        && let Err(error) = credentials.add_to(request.headers_mut()).await
+    {
+        return failed(url, error.to_string());
+    }
+    let sent_headers = request.headers().clone();
+    let timeout = Duration::from_millis(route.destination.timeout_ms);
+    match send_whole(route.pool, request, timeout).await {
+        Ok(answer) => {
+            if matches!(answer.status.as_u16(), 401 | 407)
+                && let Some(credentials) = route.credentials
+            {
+                credentials.refused(&sent_headers);
+            }
+            judge(url, &answer, now, longest_wish_ms)
+        }
+        Err(error) => refused_by_guard(&url, &error).unwrap_or_else(|| failed(url, words(&error))),
+    }
+}
+
+fn judge(url: String, answer: &Answer, now: Timestamp, longest_wish_ms: i64) -> Result {
+    let status = answer.status.as_u16();
+    let header = |name: &HeaderName| answer.headers.get(name).and_then(|value| value.to_str().ok());
+    let wish = header(&RETRY_AFTER).and_then(|value| retry_after(value, now.ms(), longest_wish_ms));
+    let what = match (verdict(status), wish) {
+        (Verdict::Delivered, _) => What::Delivered,
+        (Verdict::Retry, Some(Wish::Never)) | (Verdict::Refused, _) => {
+            What::Refused { code: format!("HTTP_{status}") }
+        }
+        (Verdict::Retry, Some(Wish::After(wish_ms))) => What::Retry { wish_ms: Some(wish_ms) },
+        (Verdict::Retry, None) => What::Retry { wish_ms: None },
+    };
+    let kept = answer.body.len().min(RESPONSE_BYTES_KEPT);
+    let response = (what != What::Delivered && kept > 0)
+        .then(|| String::from_utf8_lossy(&answer.body[..kept]).into_owned());
+    let policy = HeaderName::from_static("ratelimit-policy");
+    let advertised = (status == 429).then(|| header(&policy)).flatten().and_then(advertised);
+    let error = (what != What::Delivered).then(|| format!("the receiver answered {status}"));
+    Result { what, status: Some(status), error, response, advertised, url }
+}
+
+fn failed(url: String, error: String) -> Result {
+    let what = What::Retry { wish_ms: None };
+    Result { what, status: None, error: Some(error), response: None, advertised: None, url }
+}
+
+fn unsent(unsendable: Unsendable) -> Result {
+    Result {
+        what: What::Refused { code: unsendable.code.to_owned() },
+        status: None,
+        error: Some(unsendable.message),
+        response: None,
+        advertised: None,
+        url: String::new(),
+    }
+}
+
+/// An address the guard refuses stays refused: the operator must change the destination.
+fn refused_by_guard(url: &str, error: &SendError) -> Option<Result> {
+    let SendError::Dial(DialError::Guard(refusal)) = error else { return None };
+    Some(Result {
+        what: What::Refused { code: "ADDRESS_REFUSED".to_owned() },
+        status: None,
+        error: Some(refusal.to_string()),
+        response: None,
+        advertised: None,
+        url: url.to_owned(),
+    })
+}
+
+/// The error with its causes: "no connection …: Connection refused".
+fn words(error: &SendError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+fn render(
+    route: &Route<'_>,
+    lane: &LanePlan,
+    event: &Event,
+) -> std::result::Result<Request<Full<Bytes>>, Unsendable> {
+    let destination = route.destination;
+    let envelope = event.envelope();
+    let value: Value = serde_json::from_str(&envelope).map_err(|error| Unsendable {
+        code: "INVALID_JSON",
+        message: format!("the event is not JSON: {error}"),
+    })?;
+    let target = target(destination, lane, &value)?;
+    let body = match destination.method {
+        Method::Get | Method::Head => String::new(),
+        _ if lane.body == transform::Input::Whole => envelope,
+        _ => lane.body.render(&value, &context(lane, event)).map_err(|error| Unsendable {
+            code: error.code(),
+            message: error.to_string(),
+        })?,
+    };
+    let unsendable = |error: String| Unsendable { code: "INVALID_PARAMETER", message: error };
+    let method = HttpMethod::from_bytes(destination.method.as_str().as_bytes());
+    let mut request = Request::new(Full::from(body));
+    *request.method_mut() = method.map_err(|error| unsendable(error.to_string()))?;
+    *request.uri_mut() = target;
+    headers(request.headers_mut(), route, event).map_err(unsendable)?;
+    Ok(request)
+}
+
+/// The path and query, every `*` filled from the original event.
+fn target(
+    destination: &Destination,
+    lane: &LanePlan,
+    event: &Value,
+) -> std::result::Result<Uri, Unsendable> {
+    let unsendable =
+        |message: String| Unsendable { code: "INVALID_PARAMETER", message };
+    let value = |path: &transform::JsonPath| {
+        path.find(event).and_then(value_text).ok_or_else(|| {
+            unsendable(format!("the event has no text or number at {}", path.as_str()))
+        })
+    };
+    let values = lane.path.iter().map(value).collect::<std::result::Result<Vec<_>, _>>()?;
+    let url = destination.url.fill(&values).map_err(|error| unsendable(error.to_string()))?;
+    let url: Uri = url.parse().map_err(|error| unsendable(format!("{url}: {error}")))?;
+    let target = url.path_and_query().cloned();
+    Ok(target.map_or_else(|| Uri::from_static("/"), Uri::from))
+}
+
+fn headers(
+    headers: &mut HeaderMap,
+    route: &Route<'_>,
+    event: &Event,
+) -> std::result::Result<(), String> {
+    let text = |value: &str| HeaderValue::from_str(value).map_err(|error| error.to_string());
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    for (name, value) in &route.destination.headers {
+        let name = HeaderName::try_from(name.as_str()).map_err(|error| error.to_string())?;
+        headers.insert(name, text(value)?);
+    }
+    headers.insert(HOST, text(&route.pool.origin().authority())?);
+    headers.insert(USER_AGENT, HeaderValue::from_static(USER_AGENT_VALUE));
+    // One key for all attempts of a delivery, so that a receiver can tell a repetition.
+    headers.insert("idempotency-key", text(&event.id.to_string())?);
+    if let Some(traceparent) = &event.fields.traceparent {
+        headers.insert("traceparent", text(traceparent)?);
+    }
+    Ok(())
+}
+
+fn context(lane: &LanePlan, event: &Event) -> Context {
+    Context {
+        rule_name: lane.rule.to_string(),
+        rule_arn: format!("arn:aws:events:local:000000000000:rule/{}/{}", event.bus, lane.rule),
+        ingestion_time: event.id.accepted_at.to_seconds_text(),
+    }
+}

@@ -1,0 +1,171 @@
+//! One lane: where it is read, what is under way, how far everything is settled.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::sync::Arc;
+
+use model::{Event, EventId, Timestamp};
+use store::{DueDelivery, LaneEntry, LaneState, Position, Store, StoreError};
+
+use crate::plan::LanePlan;
+
+/// Entries read ahead; memory is by lane, never by what is waiting.
+const AHEAD_MAX: usize = 256;
+/// Retries held in memory; the others stay in the store until these are done.
+const RETRIES_HELD: usize = 256;
+
+/// One delivery about to be attempted.
+#[derive(Debug, Clone)]
+pub(crate) struct Delivery {
+    pub(crate) event: Event,
+    /// Its place, for a first try; none for a retry, whose place is behind the cursor.
+    pub(crate) position: Option<Position>,
+    /// When it was put on the lane.
+    pub(crate) since: Timestamp,
+    /// Attempts made since then.
+    pub(crate) tries: u32,
+    /// Attempts made in all.
+    pub(crate) attempts: u32,
+}
+
+/// A lane in use.
+pub(crate) struct Lane {
+    pub(crate) plan: LanePlan,
+    store: Arc<dyn Store>,
+    /// Where the next read begins.
+    next: Position,
+    /// Read, not yet begun.
+    ahead: VecDeque<LaneEntry>,
+    /// Whether the last read found everything there was.
+    at_end: bool,
+    /// Read and not settled on disk.
+    unsettled: BTreeSet<Position>,
+    /// Settled beyond the cursor before the last start.
+    settled: BTreeSet<Position>,
+    cursor: Position,
+    cursor_saved: Position,
+    retries: BTreeMap<(Timestamp, u64), DueDelivery>,
+    /// Whether the store has more retries than are held.
+    more_retries: bool,
+    /// Deliveries under way or not yet settled on disk.
+    busy: HashSet<u64>,
+}
+
+impl Lane {
+    /// Opens a lane where it was left.
+    pub(crate) async fn open(plan: LanePlan, store: Arc<dyn Store>) -> Result<Self, StoreError> {
+        let LaneState { cursor, settled } = store.open_lane(plan.id).await?;
+        let mut lane = Self {
+            plan,
+            store,
+            next: cursor,
+            ahead: VecDeque::new(),
+            at_end: false,
+            unsettled: BTreeSet::new(),
+            settled,
+            cursor,
+            cursor_saved: cursor,
+            retries: BTreeMap::new(),
+            more_retries: true,
+            busy: HashSet::new(),
+        };
+        lane.refill().await?;
+        Ok(lane)
+    }
+
+    /// Says that something was appended.
+    pub(crate) fn wake(&mut self) {
+        self.at_end = false;
+    }
+
+    /// Reads on when little is left to do.
+    pub(crate) async fn refill(&mut self) -> Result<(), StoreError> {
+        // What waits for its settlement holds memory too: no reading on above the bound.
+        while self.ahead.is_empty() && !self.at_end && self.unsettled.len() < 4 * AHEAD_MAX {
+            let entries = self.store.read_lane(self.plan.id, self.next, AHEAD_MAX).await?;
+            self.at_end = entries.is_empty();
+            for entry in entries {
+                let Position { chunk, index } = entry.position;
+                self.next = Position { chunk, index: index + 1 };
+                if !self.settled.remove(&entry.position) {
+                    self.unsettled.insert(entry.position);
+                    self.ahead.push_back(entry);
+                }
+            }
+        }
+        if self.retries.is_empty() && self.more_retries {
+            let due = self.store.due(self.plan.id, None, RETRIES_HELD + self.busy.len()).await?;
+            self.more_retries = due.len() > RETRIES_HELD;
+            for delivery in due {
+                if !self.busy.contains(&delivery.event.id.seq) {
+                    self.retries.insert((delivery.due, delivery.event.id.seq), delivery);
+                }
+            }
+        }
+        self.advance();
+        Ok(())
+    }
+
+    /// The next delivery: a retry that is due, else a new one.
+    pub(crate) fn take(&mut self, now: Timestamp) -> Option<Delivery> {
+        if let Some(entry) = self.retries.first_entry()
+            && entry.key().0 <= now
+        {
+            let due = entry.remove();
+            self.busy.insert(due.event.id.seq);
+            let DueDelivery { event, tries, since, attempts, .. } = due;
+            return Some(Delivery { event, position: None, since, tries, attempts });
+        }
+        let entry = self.ahead.pop_front()?;
+        self.busy.insert(entry.event.id.seq);
+        let LaneEntry { position, event, since, attempts_before } = entry;
+        let position = Some(position);
+        Some(Delivery { event, position, since, tries: 0, attempts: attempts_before })
+    }
+
+    /// Whether there is something to try now.
+    pub(crate) fn has_work(&self, now: Timestamp) -> bool {
+        !self.ahead.is_empty() || self.next_due().is_some_and(|due| due <= now)
+    }
+
+    /// When the earliest retry is due.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        self.retries.first_key_value().map(|((due, _), _)| *due)
+    }
+
+    /// An outcome is on disk: the delivery is done, dead, or waits in the retries.
+    pub(crate) fn settled(&mut self, event: EventId, at: Option<Position>, again: Option<DueDelivery>) {
+        self.busy.remove(&event.seq);
+        if let Some(position) = at {
+            self.unsettled.remove(&position);
+        }
+        if let Some(delivery) = again {
+            let latest = self.retries.last_key_value().map(|((due, _), _)| *due);
+            // Held ones must stay the earliest: beyond the bound, or behind what was left in the
+            // store, it is read from there in its turn.
+            let fits = self.retries.len() < RETRIES_HELD
+                && (!self.more_retries || latest.is_some_and(|latest| delivery.due <= latest));
+            if fits {
+                self.retries.insert((delivery.due, delivery.event.id.seq), delivery);
+            } else {
+                self.more_retries = true;
+            }
+        }
+        self.advance();
+    }
+
+    /// The cursor, if it moved since it was saved last.
+    pub(crate) fn unsaved_cursor(&self) -> Option<Position> {
+        (self.cursor > self.cursor_saved).then_some(self.cursor)
+    }
+
+    /// The cursor is on disk.
+    pub(crate) fn saved(&mut self, cursor: Position) {
+        self.cursor_saved = self.cursor_saved.max(cursor);
+    }
+
+    /// Everything before the first unsettled place is settled.
+    fn advance(&mut self) {
+        let first = self.unsettled.first().copied();
+        self.cursor = self.cursor.max(first.unwrap_or(self.next));
+    }
+}

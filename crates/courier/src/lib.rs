@@ -1,0 +1,145 @@
+//! Deliveries out: one worker per destination, so that no partner's slowness is another's.
+//!
+//! ```text
+//! Courier::run      a worker per destination; begun anew when its definition changes
+//!   plan.rs         which lanes lead to which destination
+//!   worker.rs       one destination: rate, places in flight, breaker, pauses; what to try next
+//!   lane.rs         one lane: where it is read, what is under way, how far all is settled
+//!   attempt.rs      one attempt, whole: body, address, credentials, request, outcome
+//!   credentials.rs  a connection's headers; tokens cached, renewed early, one request at a time
+//! ```
+
+mod attempt;
+mod credentials;
+mod lane;
+mod plan;
+mod settle;
+mod worker;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use model::{Clock, Name, Random, SecretReader};
+use parking_lot::Mutex;
+use store::{LaneId, LaneWaker, Store};
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use plan::{DestinationPlan, LanePlan, Plan};
+pub use worker::{AttemptRecord, Observer};
+
+use worker::Worker;
+
+/// What the courier needs of its surroundings.
+#[derive(Clone)]
+pub struct World {
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where randomness comes from.
+    pub random: Arc<dyn Random>,
+    /// Where events are found and outcomes kept.
+    pub store: Arc<dyn Store>,
+    /// Reads the secrets of connections.
+    pub secrets: Arc<dyn SecretReader>,
+    /// Who is told of every attempt.
+    pub observer: Arc<dyn Observer>,
+}
+
+/// Wakes the worker of a lane when something was appended to it.
+#[derive(Default)]
+pub struct Bell(Mutex<HashMap<LaneId, Arc<Notify>>>);
+
+impl LaneWaker for Bell {
+    fn wake(&self, lanes: &[LaneId]) {
+        let bells = self.0.lock();
+        for bell in lanes.iter().filter_map(|lane| bells.get(lane)) {
+            bell.notify_one();
+        }
+    }
+}
+
+struct Running {
+    plan: Arc<DestinationPlan>,
+    stop: CancellationToken,
+    done: tokio::task::JoinHandle<()>,
+}
+
+/// Delivers until stopped.
+pub struct Courier {
+    world: World,
+    bell: Arc<Bell>,
+    running: BTreeMap<Name, Running>,
+    tracker: TaskTracker,
+}
+
+impl Courier {
+    /// A courier; it is woken through the store.
+    pub fn new(world: World) -> Self {
+        let bell = Arc::new(Bell::default());
+        world.store.wake_with(Arc::clone(&bell) as Arc<dyn LaneWaker>);
+        Self { world, bell, running: BTreeMap::new(), tracker: TaskTracker::new() }
+    }
+
+    /// Runs a worker for every destination of the plan, until stopped; then lets attempts under
+    /// way end and keeps their outcomes.
+    pub async fn run(mut self, mut plans: watch::Receiver<Arc<Plan>>, stop: CancellationToken) {
+        loop {
+            let plan = Arc::clone(&plans.borrow_and_update());
+            self.follow(&plan).await;
+            tokio::select! {
+                changed = plans.changed() => if changed.is_err() { break },
+                () = stop.cancelled() => break,
+            }
+        }
+        self.follow(&Plan::default()).await;
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+
+    /// Ends the workers whose destination changed or went, then begins those that are new. A lane
+    /// is never read by two workers at once.
+    async fn follow(&mut self, plan: &Plan) {
+        let stays = |name: &Name, running: &Running| {
+            plan.destinations.get(name).is_some_and(|plan| **plan == *running.plan)
+        };
+        let ending: Vec<Name> = self
+            .running
+            .iter()
+            .filter(|(name, running)| !stays(name, running))
+            .map(|(name, _)| name.clone())
+            .collect();
+        let ended: Vec<_> = ending.iter().filter_map(|name| self.running.remove(name)).collect();
+        for running in &ended {
+            running.stop.cancel();
+        }
+        for running in ended {
+            if running.done.await.is_err() {
+                tracing::error!(
+                    destination = %running.plan.destination.name,
+                    "a destination's worker ended in a panic"
+                );
+            }
+        }
+        for (name, plan) in &plan.destinations {
+            if !self.running.contains_key(name) {
+                let running = self.begin(plan);
+                self.running.insert(name.clone(), running);
+            }
+        }
+    }
+
+    fn begin(&self, plan: &Arc<DestinationPlan>) -> Running {
+        let bell = Arc::new(Notify::new());
+        let mut bells = self.bell.0.lock();
+        for lane in &plan.lanes {
+            bells.insert(lane.id, Arc::clone(&bell));
+        }
+        drop(bells);
+        let stop = CancellationToken::new();
+        let (plan, world) = (Arc::clone(plan), self.world.clone());
+        let worker = Worker::new(Arc::clone(&plan), world, bell, self.tracker.clone());
+        let done = self.tracker.spawn(worker.run(stop.clone()));
+        Running { plan, stop, done }
+    }
+}

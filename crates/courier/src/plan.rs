@@ -1,0 +1,107 @@
+//! Which lanes lead to which destination.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::{Connection, Definitions, Destination, LaneKey, Name, Target};
+use retry::Policy;
+use store::LaneId;
+use transform::{Input, JsonPath};
+
+/// The queue of schedules whose firing was given up.
+const SCHEDULE_QUEUE: &str = "schedules";
+
+/// All destinations with something to deliver.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// By name.
+    pub destinations: BTreeMap<Name, Arc<DestinationPlan>>,
+}
+
+/// One destination with its connection and its lanes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DestinationPlan {
+    /// Where.
+    pub destination: Destination,
+    /// As whom.
+    pub connection: Option<Connection>,
+    /// What.
+    pub lanes: Vec<LanePlan>,
+}
+
+/// One lane: what of an event is sent, how long it is tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LanePlan {
+    /// Its number in the store.
+    pub id: LaneId,
+    /// What it is for.
+    pub key: LaneKey,
+    /// The rule's name, or the schedule's.
+    pub rule: Name,
+    /// What fills the URL.
+    pub path: Vec<JsonPath>,
+    /// What is sent.
+    pub body: Input,
+    /// How long and how often it is tried.
+    pub retry: Policy,
+    /// The queue of its dead letters.
+    pub dead_letters: Name,
+}
+
+impl Plan {
+    /// The plan of the definitions; `number` gives lanes their numbers.
+    pub fn new(definitions: &Definitions, number: impl Fn(&LaneKey) -> Option<LaneId>) -> Self {
+        let mut lanes: BTreeMap<Name, Vec<LanePlan>> = BTreeMap::new();
+        for rule in definitions.rules.values() {
+            for target in &rule.targets {
+                let key = LaneKey::Target {
+                    bus: rule.bus.clone(),
+                    rule: rule.name.clone(),
+                    target: target.id.clone(),
+                };
+                if let Some(id) = number(&key) {
+                    let lane = of_target(id, key, &rule.name, target);
+                    lanes.entry(target.destination.clone()).or_default().push(lane);
+                }
+            }
+        }
+        for schedule in definitions.schedules.values() {
+            let key = LaneKey::Schedule(schedule.name.clone());
+            if let Some(id) = number(&key) {
+                let lane = of_schedule(id, key, &schedule.name);
+                lanes.entry(schedule.destination.clone()).or_default().push(lane);
+            }
+        }
+        let plan = |(name, lanes): (Name, Vec<LanePlan>)| {
+            let destination = definitions.destinations.get(&name)?.clone();
+            let connection = destination.connection.as_ref();
+            let connection = connection.and_then(|name| definitions.connections.get(name)).cloned();
+            Some((name, Arc::new(DestinationPlan { destination, connection, lanes })))
+        };
+        Self { destinations: lanes.into_iter().filter_map(plan).collect() }
+    }
+}
+
+fn of_target(id: LaneId, key: LaneKey, rule: &Name, target: &Target) -> LanePlan {
+    LanePlan {
+        id,
+        key,
+        rule: rule.clone(),
+        path: target.path.clone(),
+        body: target.body.clone(),
+        retry: target.retry.clone(),
+        dead_letters: target.dead_letters.clone(),
+    }
+}
+
+fn of_schedule(id: LaneId, key: LaneKey, name: &Name) -> LanePlan {
+    LanePlan {
+        id,
+        key,
+        rule: name.clone(),
+        path: Vec::new(),
+        body: Input::Whole,
+        retry: Policy::default(),
+        dead_letters: Name::new(SCHEDULE_QUEUE).expect("a plain word is a name"),
+    }
+}

@@ -1,0 +1,101 @@
+//! Outcome → what is kept and what follows.
+
+use model::{Attempt, DeadReason, Name, Outcome, Timestamp};
+use retry::{Exhausted, Failure, Next};
+use store::{Settlement, Then};
+
+use crate::attempt::{Result, What};
+use crate::lane::Delivery;
+use crate::plan::LanePlan;
+
+/// When an attempt began and ended, and the number that spreads its retry.
+pub(crate) struct Moment {
+    pub(crate) began: Timestamp,
+    pub(crate) ended: Timestamp,
+    pub(crate) spread: f64,
+}
+
+/// What is kept of an attempt: delivered, again at, or dead letter.
+pub(crate) fn settlement(
+    lane: &LanePlan,
+    delivery: &Delivery,
+    result: &Result,
+    moment: &Moment,
+) -> Settlement {
+    let tries = delivery.tries + 1;
+    let then = match &result.what {
+        What::Delivered => Then::Done,
+        What::Refused { code } => dead(lane, delivery, code.clone(), message(result), None),
+        What::Retry { wish_ms } => {
+            let failure = Failure {
+                attempts: tries,
+                accepted_at_ms: delivery.since.ms(),
+                now_ms: moment.ended.ms(),
+                wish_ms: *wish_ms,
+                spread: moment.spread,
+            };
+            match retry::next(&lane.retry, &failure) {
+                Next::At(due) => Then::Retry {
+                    due: Timestamp::from_ms(due),
+                    tries,
+                    since: delivery.since,
+                },
+                Next::GiveUp(exhausted) => {
+                    let code = result.status.map_or("NO_ANSWER".to_owned(), |s| format!("HTTP_{s}"));
+                    dead(lane, delivery, code, message(result), Some(exhausted))
+                }
+            }
+        }
+    };
+    let attempt = Attempt {
+        number: delivery.attempts + 1,
+        at: moment.began,
+        took_ms: u32::try_from(moment.ended.since_ms(moment.began).max(0)).unwrap_or(u32::MAX),
+        status: result.status,
+        error: result.error.clone(),
+        response: result.response.clone(),
+        outcome: outcome(&then),
+    };
+    Settlement { lane: lane.id, event: delivery.event.id, attempt: Some(attempt), then }
+}
+
+/// A delivery that became too old before it could be tried.
+pub(crate) fn too_old(lane: &LanePlan, delivery: &Delivery) -> Settlement {
+    let message = "the event became too old before it could be tried again".to_owned();
+    let exhausted = Some(Exhausted::MaximumEventAgeInSeconds);
+    let mut then = dead(lane, delivery, "TOO_OLD".to_owned(), message, exhausted);
+    if let Then::Dead { attempts, .. } = &mut then {
+        *attempts = delivery.attempts;
+    }
+    Settlement { lane: lane.id, event: delivery.event.id, attempt: None, then }
+}
+
+fn outcome(then: &Then) -> Outcome {
+    match then {
+        Then::Done => Outcome::Delivered,
+        Then::Retry { .. } => Outcome::Retry,
+        Then::Dead { .. } => Outcome::Dead,
+    }
+}
+
+fn message(result: &Result) -> String {
+    let error = result.error.clone().unwrap_or_default();
+    match &result.response {
+        Some(response) => format!("{error}: {response}"),
+        None => error,
+    }
+}
+
+fn dead(
+    lane: &LanePlan,
+    delivery: &Delivery,
+    code: String,
+    message: String,
+    exhausted: Option<Exhausted>,
+) -> Then {
+    let queue: Name = lane.dead_letters.clone();
+    let exhausted = exhausted.map(|exhausted| exhausted.as_str().to_owned());
+    let reason = DeadReason { code, message, exhausted };
+    Then::Dead { queue, reason, attempts: delivery.attempts + 1 }
+}
+

@@ -1,0 +1,468 @@
+//! One destination's worker: what to try next, when, and what to keep of it.
+//!
+//! Everything that decides is an engine (token bucket, breaker, retry policy); this loop asks them
+//! and acts. An attempt begins when there is a delivery, a place in flight, no pause, a closed
+//! breaker (or its probe), and a permit of the rate. Outcomes are gathered while the last ones are
+//! being written, so that a slow disk makes batches larger and not the queue longer.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use http_body_util::Full;
+use limit::{Bucket, Limit, Rate};
+use model::{DeliveryId, EventId, LaneKey, Name, Outcome, Timestamp};
+use outbound::{Guard, Origin, Pool};
+use retry::{Breaker, Gate, Passage};
+use store::{DueDelivery, LaneId, Position, Settlement, StoreError, Then};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::World;
+use crate::attempt::{self, Route, What, attempt};
+use crate::credentials::Credentials;
+use crate::lane::{Delivery, Lane};
+use crate::plan::{DestinationPlan, LanePlan};
+use crate::settle::{Moment, settlement, too_old};
+
+/// Outcomes that may wait to be written; above it nothing new is begun.
+const OUTCOMES_MAX: usize = 1024;
+/// How often a cursor that moved is saved.
+const CURSOR_EVERY_MS: i64 = 1_000;
+/// How long a store that refuses is left alone.
+const STORE_PAUSE: Duration = Duration::from_millis(500);
+/// The longest sleep; a poll that finds what a missed wake-up left.
+const SLEEP_MAX_MS: i64 = 1_000;
+
+/// One attempt as the log and the metrics see it.
+#[derive(Debug, Clone)]
+pub struct AttemptRecord {
+    /// When it began.
+    pub at: Timestamp,
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// Its lane.
+    pub lane: LaneKey,
+    /// The destination.
+    pub destination: Name,
+    /// The method.
+    pub method: &'static str,
+    /// Where it was sent.
+    pub url: String,
+    /// Which attempt it was.
+    pub number: u32,
+    /// The receiver's status.
+    pub status: Option<u16>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// How long it took, in milliseconds.
+    pub took_ms: i64,
+    /// From the event's acceptance to the end of this attempt, in milliseconds.
+    pub age_ms: i64,
+    /// When it will be tried again.
+    pub due: Option<Timestamp>,
+    /// The event's trace.
+    pub traceparent: Option<String>,
+}
+
+/// Is told of every attempt and of every opening and closing of a breaker. Must not block.
+pub trait Observer: Send + Sync {
+    /// An attempt has ended.
+    fn attempted(&self, record: AttemptRecord);
+    /// A destination's breaker has opened or closed.
+    fn breaker(&self, destination: &Name, open: bool);
+}
+
+/// What a worker works with.
+pub(crate) struct Worker {
+    plan: Arc<DestinationPlan>,
+    world: World,
+    bell: Arc<Notify>,
+    tracker: TaskTracker,
+}
+
+/// An attempt that has ended.
+struct Ended {
+    lane: usize,
+    delivery: Delivery,
+    passage: Passage,
+    began: Timestamp,
+    result: attempt::Result,
+}
+
+/// An outcome on its way to the disk.
+#[derive(Clone)]
+struct Kept {
+    lane: usize,
+    position: Option<Position>,
+    event: EventId,
+    again: Option<DueDelivery>,
+    settlement: Settlement,
+}
+
+type Batch = (Vec<Kept>, Vec<(usize, Position)>);
+type Written = (Batch, Result<(), StoreError>);
+
+/// The worker's present state.
+struct Run {
+    plan: Arc<DestinationPlan>,
+    world: World,
+    sender: Arc<Sender>,
+    lanes: Vec<Lane>,
+    turn: usize,
+    bucket: Bucket,
+    limit: Limit,
+    breaker: Breaker,
+    paused_until: Timestamp,
+    under_way: FuturesUnordered<BoxFuture<'static, Ended>>,
+    outcomes: VecDeque<Kept>,
+    writing: Option<BoxFuture<'static, Written>>,
+    cursors_saved_at: Timestamp,
+}
+
+/// What attempts share.
+struct Sender {
+    plan: Arc<DestinationPlan>,
+    pool: Pool<Full<Bytes>>,
+    credentials: Option<Credentials>,
+}
+
+impl Worker {
+    pub(crate) fn new(
+        plan: Arc<DestinationPlan>,
+        world: World,
+        bell: Arc<Notify>,
+        tracker: TaskTracker,
+    ) -> Self {
+        Self { plan, world, bell, tracker }
+    }
+
+    /// Delivers until stopped; a store that cannot be read is asked again.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        let Some(sender) = self.sender() else {
+            let name = &self.plan.destination.name;
+            tracing::error!(destination = %name, "the address is no URL; nothing is delivered");
+            return;
+        };
+        let mut run = loop {
+            match self.open(&sender).await {
+                Ok(run) => break run,
+                Err(error) => {
+                    let name = &self.plan.destination.name;
+                    tracing::error!(%error, destination = %name, "the lanes cannot be opened");
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(STORE_PAUSE) => {}
+                () = stop.cancelled() => return,
+            }
+        };
+        while !stop.is_cancelled() {
+            run.step(&self.bell, &stop).await;
+        }
+        run.end().await;
+    }
+
+    fn sender(&self) -> Option<Arc<Sender>> {
+        let destination = &self.plan.destination;
+        let origin = Origin::of(&destination.url.as_str().parse().ok()?)?;
+        let guard = Guard::Public { allow: destination.allow_private.clone() };
+        let idle_max = usize::try_from(destination.in_flight_max).unwrap_or(1);
+        let pool = Pool::new(origin, guard.clone(), idle_max, self.tracker.clone());
+        let credentials = self.plan.connection.clone().map(|connection| {
+            let reads = (Arc::clone(&self.world.secrets), Arc::clone(&self.world.clock));
+            Credentials::new(connection, guard, reads, self.tracker.clone())
+        });
+        Some(Arc::new(Sender { plan: Arc::clone(&self.plan), pool, credentials }))
+    }
+
+    async fn open(&self, sender: &Arc<Sender>) -> Result<Run, StoreError> {
+        let mut lanes = Vec::new();
+        for plan in &self.plan.lanes {
+            lanes.push(Lane::open(plan.clone(), Arc::clone(&self.world.store)).await?);
+        }
+        Ok(Run {
+            plan: Arc::clone(&self.plan),
+            sender: Arc::clone(sender),
+            lanes,
+            turn: 0,
+            bucket: Bucket::new(),
+            limit: self.plan.destination.rate,
+            breaker: Breaker::default(),
+            paused_until: Timestamp::default(),
+            under_way: FuturesUnordered::new(),
+            outcomes: VecDeque::new(),
+            writing: None,
+            cursors_saved_at: self.world.clock.now(),
+            world: self.world.clone(),
+        })
+    }
+}
+
+impl Run {
+    /// Begins what may begin, then waits for the next thing to happen.
+    async fn step(&mut self, bell: &Notify, stop: &CancellationToken) {
+        for lane in &mut self.lanes {
+            if let Err(error) = lane.refill().await {
+                tracing::error!(%error, lane = %lane.plan.key, "the lane cannot be read");
+            }
+        }
+        let wait = self.begin();
+        self.write();
+        tokio::select! {
+            Some(ended) = self.under_way.next(), if !self.under_way.is_empty() => self.ended(ended),
+            written = written(&mut self.writing) => self.written(written).await,
+            () = bell.notified() => self.lanes.iter_mut().for_each(Lane::wake),
+            () = tokio::time::sleep(wait) => self.lanes.iter_mut().for_each(Lane::wake),
+            () = stop.cancelled() => {}
+        }
+    }
+
+    /// Begins attempts while there is work, room and permission; says how long until there may be.
+    fn begin(&mut self) -> Duration {
+        let now = self.world.clock.now();
+        loop {
+            let room = self.under_way.len() < self.plan.destination.in_flight_max as usize
+                && self.outcomes.len() < OUTCOMES_MAX;
+            let due = self.lanes.iter().filter_map(Lane::next_due).min();
+            if !room || !self.lanes.iter().any(|lane| lane.has_work(now)) {
+                return until(due.filter(|_| room).map_or(SLEEP_MAX_MS, |due| due.since_ms(now)));
+            }
+            if now < self.paused_until {
+                return until(self.paused_until.since_ms(now));
+            }
+            // The permit before the breaker: a probe that was handed out must be sent.
+            let wait = self.bucket.wait(self.limit, self.world.clock.ticks_ns());
+            if !wait.is_zero() {
+                return wait;
+            }
+            let passage = match self.breaker.gate(now.ms()) {
+                Gate::Pass(passage) => passage,
+                Gate::Until(at) => return until(at - now.ms()),
+                Gate::Probing => return until(SLEEP_MAX_MS),
+            };
+            let Some((lane, delivery)) = self.choose(now) else {
+                return until(SLEEP_MAX_MS);
+            };
+            if retry::too_old(&self.lanes[lane].plan.retry, delivery.since.ms(), now.ms()) {
+                // A probe not sent is one that did not help.
+                if passage == Passage::Probe {
+                    self.breaker.record(passage, false, now.ms());
+                }
+                self.bury(lane, delivery);
+                continue;
+            }
+            let taken = self.bucket.take(self.limit, self.world.clock.ticks_ns());
+            debug_assert!(taken.is_ok(), "nobody else takes from this bucket since it was asked");
+            self.send(lane, delivery, passage, now);
+        }
+    }
+
+    /// Round robin over the lanes, so that none starves.
+    fn choose(&mut self, now: Timestamp) -> Option<(usize, Delivery)> {
+        let count = self.lanes.len();
+        for offset in 0..count {
+            let lane = (self.turn + offset) % count;
+            if let Some(delivery) = self.lanes[lane].take(now) {
+                self.turn = (lane + 1) % count;
+                return Some((lane, delivery));
+            }
+        }
+        None
+    }
+
+    fn send(&mut self, lane: usize, delivery: Delivery, passage: Passage, began: Timestamp) {
+        let sender = Arc::clone(&self.sender);
+        let attempt = async move {
+            let plan = &sender.plan.lanes[lane];
+            let route = Route {
+                destination: &sender.plan.destination,
+                pool: &sender.pool,
+                credentials: sender.credentials.as_ref(),
+            };
+            let left_ms = plan.retry.age_ms - began.since_ms(delivery.since);
+            let result = attempt(&route, plan, &delivery.event, (began, left_ms)).await;
+            Ended { lane, delivery, passage, began, result }
+        };
+        self.under_way.push(attempt.boxed());
+    }
+
+    fn ended(&mut self, ended: Ended) {
+        let now = self.world.clock.now();
+        let Ended { lane, delivery, passage, began, result } = ended;
+        let answered = result.status.is_some_and(|status| status < 500);
+        let unsendable = matches!(result.what, What::Refused { .. });
+        if self.breaker.record(passage, answered || unsendable, now.ms()) {
+            let open = self.breaker.is_open();
+            self.world.observer.breaker(&self.plan.destination.name, open);
+        }
+        if let What::Retry { wish_ms: Some(wish_ms) } = result.what {
+            // The wish is the receiver's, not the event's: everybody waits.
+            self.paused_until = self.paused_until.max(now.plus_ms(wish_ms));
+        }
+        if let Some(rate) = result.advertised {
+            self.slow_down(Rate::per_seconds(rate.count, rate.window_seconds));
+        }
+        let spread = self.world.random.fraction();
+        let moment = Moment { began, ended: now, spread };
+        let settlement = settlement(&self.lanes[lane].plan, &delivery, &result, &moment);
+        self.tell(&self.lanes[lane].plan, (&delivery, &result), &settlement, &moment);
+        self.keep(lane, delivery, settlement);
+    }
+
+    /// Keeps to the rate the receiver publishes, once it has refused for being called too fast.
+    fn slow_down(&mut self, theirs: Rate) {
+        let slower = theirs.permits_per_hour() < self.limit.rate().permits_per_hour();
+        if slower {
+            tracing::info!(
+                destination = %self.plan.destination.name,
+                rate = %theirs,
+                "keeping to the rate the receiver publishes"
+            );
+            self.limit = Limit::new(theirs, 1);
+        }
+    }
+
+    fn bury(&mut self, lane: usize, delivery: Delivery) {
+        let settlement = too_old(&self.lanes[lane].plan, &delivery);
+        tracing::warn!(
+            lane = %self.lanes[lane].plan.key,
+            event.id = %delivery.event.id,
+            "dead letter: the event became too old"
+        );
+        self.keep(lane, delivery, settlement);
+    }
+
+    fn keep(&mut self, lane: usize, delivery: Delivery, settlement: Settlement) {
+        let (event, position) = (delivery.event.id, delivery.position);
+        let again = match &settlement.then {
+            Then::Retry { due, tries, since } => Some(DueDelivery {
+                event: delivery.event,
+                due: *due,
+                tries: *tries,
+                since: *since,
+                attempts: delivery.attempts + 1,
+            }),
+            _ => None,
+        };
+        self.outcomes.push_back(Kept { lane, position, event, again, settlement });
+    }
+
+    fn tell(
+        &self,
+        lane: &LanePlan,
+        (delivery, result): (&Delivery, &attempt::Result),
+        settlement: &Settlement,
+        moment: &Moment,
+    ) {
+        let (outcome, due) = match &settlement.then {
+            Then::Done => (Outcome::Delivered, None),
+            Then::Retry { due, .. } => (Outcome::Retry, Some(*due)),
+            Then::Dead { .. } => (Outcome::Dead, None),
+        };
+        self.world.observer.attempted(AttemptRecord {
+            at: moment.began,
+            delivery: DeliveryId { lane: lane.id, event: delivery.event.id },
+            lane: lane.key.clone(),
+            destination: self.plan.destination.name.clone(),
+            method: self.plan.destination.method.as_str(),
+            url: result.url.clone(),
+            number: delivery.attempts + 1,
+            status: result.status,
+            outcome,
+            error: result.error.clone(),
+            took_ms: moment.ended.since_ms(moment.began),
+            age_ms: moment.ended.since_ms(delivery.event.id.accepted_at),
+            due,
+            traceparent: delivery.event.fields.traceparent.clone(),
+        });
+    }
+
+    /// Writes what waits, if nothing is being written.
+    fn write(&mut self) {
+        if self.writing.is_some() {
+            return;
+        }
+        let now = self.world.clock.now();
+        let outcomes: Vec<Kept> = self.outcomes.drain(..).collect();
+        let mut cursors = Vec::new();
+        if now.since_ms(self.cursors_saved_at) >= CURSOR_EVERY_MS {
+            self.cursors_saved_at = now;
+            let moved = self.lanes.iter().enumerate();
+            cursors = moved.filter_map(|(at, lane)| Some((at, lane.unsaved_cursor()?))).collect();
+        }
+        if !outcomes.is_empty() || !cursors.is_empty() {
+            self.writing = Some(self.writing_of((outcomes, cursors), Duration::ZERO));
+        }
+    }
+
+    fn writing_of(&self, batch: Batch, pause: Duration) -> BoxFuture<'static, Written> {
+        let store = Arc::clone(&self.world.store);
+        let settlements = batch.0.iter().map(|kept| kept.settlement.clone()).collect();
+        let number = |lane: usize| -> LaneId { self.lanes[lane].plan.id };
+        let cursors = batch.1.iter().map(|(lane, at)| (number(*lane), *at)).collect();
+        async move {
+            tokio::time::sleep(pause).await;
+            let written = store.settle(settlements, cursors).await;
+            (batch, written)
+        }
+        .boxed()
+    }
+
+    async fn written(&mut self, (batch, written): Written) {
+        self.writing = None;
+        if let Err(error) = written {
+            let name = &self.plan.destination.name;
+            tracing::error!(%error, destination = %name, "outcomes could not be kept; trying again");
+            self.writing = Some(self.writing_of(batch, STORE_PAUSE));
+            return;
+        }
+        for kept in batch.0 {
+            self.lanes[kept.lane].settled(kept.event, kept.position, kept.again);
+        }
+        for (lane, cursor) in batch.1 {
+            self.lanes[lane].saved(cursor);
+        }
+    }
+
+    /// Lets attempts under way end, then keeps outcomes and cursors; tried three times.
+    async fn end(mut self) {
+        while let Some(ended) = self.under_way.next().await {
+            self.ended(ended);
+        }
+        for _ in 0..3 {
+            if self.writing.is_some() {
+                let done = written(&mut self.writing).await;
+                self.written(done).await;
+            }
+            self.cursors_saved_at = Timestamp::default();
+            self.write();
+            if self.writing.is_none() {
+                return;
+            }
+        }
+        if self.writing.is_some() {
+            let done = written(&mut self.writing).await;
+            self.written(done).await;
+        }
+    }
+}
+
+fn until(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms.clamp(1, SLEEP_MAX_MS)).unwrap_or(1))
+}
+
+/// The end of the write under way; never, when there is none.
+async fn written(writing: &mut Option<BoxFuture<'static, Written>>) -> Written {
+    match writing {
+        Some(writing) => writing.await,
+        None => std::future::pending().await,
+    }
+}

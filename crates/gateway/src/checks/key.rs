@@ -1,0 +1,46 @@
+//! The API key: present, known, live.
+
+use std::sync::Arc;
+
+use credential::{Kind, credential_id};
+use http::HeaderMap;
+use model::Timestamp;
+
+use crate::denial::{Denial, UnknownKey};
+use crate::snapshot::{KeyEntry, Snapshot};
+
+/// The header that carries the key.
+pub(crate) const HEADER: &str = "x-api-key";
+
+/// Finds the key by its public part and compares the digest of the whole in constant time.
+pub(crate) fn check(
+    snapshot: &Snapshot,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Result<Arc<KeyEntry>, Denial> {
+    let mut values = headers.get_all(HEADER).iter();
+    let value = values.next().ok_or(Denial::KeyMissing)?;
+    let unknown = |why| Denial::KeyUnknown { why, id: None };
+    let (Ok(text), None) = (value.to_str(), values.next()) else {
+        return Err(unknown(UnknownKey::Unreadable));
+    };
+    let Ok(id) = credential_id(Kind::ApiKey, text.trim()) else {
+        return Err(unknown(UnknownKey::Unreadable));
+    };
+    let digest = snapshot.digester.digest(text.trim());
+    let entry = snapshot.key(id).ok_or_else(|| unknown(UnknownKey::Unknown))?;
+    let named = |why| Denial::KeyUnknown { why, id: Some(entry.id.clone()) };
+    if !entry.digest.matches(&digest) {
+        return Err(named(UnknownKey::Unknown));
+    }
+    if entry.revoked {
+        return Err(named(UnknownKey::Revoked));
+    }
+    if let Some(ended) = entry.expires_at.filter(|end| now >= *end) {
+        return Err(Denial::KeyExpired { ended, id: entry.id.clone() });
+    }
+    if entry.plan.is_none() {
+        return Err(Denial::KeyWithoutPlan { id: entry.id.clone() });
+    }
+    Ok(Arc::clone(entry))
+}

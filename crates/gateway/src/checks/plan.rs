@@ -1,0 +1,223 @@
+//! The plan: rate and burst in memory, quota in durable leases.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue};
+use jwt::AccessToken;
+use limit::{Bucket, Period, Quota, Taken, Window};
+use model::{Name, Timestamp, UsagePlan};
+use parking_lot::Mutex;
+use store::{Store, StoreError};
+
+use crate::checks::{Admitted, Now};
+use crate::denial::Denial;
+use crate::snapshot::KeyEntry;
+
+/// The proof that a request may be forwarded. Only [`debit`] makes it.
+pub(crate) struct Admission {
+    admitted: Admitted,
+    limits: Option<Limits>,
+}
+
+impl Admission {
+    pub(crate) fn token(&self) -> Option<&AccessToken> {
+        self.admitted.token.as_deref()
+    }
+
+    pub(crate) fn key(&self) -> Option<&KeyEntry> {
+        self.admitted.key.as_deref()
+    }
+
+    pub(crate) fn partner(&self) -> Option<&Name> {
+        self.admitted.partner.as_ref()
+    }
+
+    pub(crate) fn passed(&self) -> &[&'static str] {
+        &self.admitted.passed
+    }
+
+    /// Adds the `RateLimit` fields.
+    pub(crate) fn add_limits(&self, headers: &mut HeaderMap) {
+        if let Some(limits) = &self.limits {
+            limits.add_to(headers);
+        }
+    }
+}
+
+/// What the `RateLimit-Policy` and `RateLimit` fields say (IETF draft 11).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Limits {
+    policy: String,
+    state: String,
+}
+
+impl Limits {
+    pub(crate) fn add_to(&self, headers: &mut HeaderMap) {
+        for (name, value) in [("ratelimit-policy", &self.policy), ("ratelimit", &self.state)] {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        }
+    }
+}
+
+/// The counters of one API key; they outlive snapshots.
+pub struct Meter {
+    name: String,
+    bucket: Bucket,
+    quota: Mutex<Option<Held>>,
+    /// One lease is fetched at a time; the others wait for it.
+    fetching: tokio::sync::Mutex<()>,
+}
+
+/// What is left of a lease.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    window: Window,
+    left: u64,
+    beyond: u64,
+}
+
+/// What one look at the held lease says.
+enum Look {
+    Debited { left: u64, window: Window },
+    Spent(Window),
+    Fetch(Window),
+}
+
+impl Meter {
+    /// A full bucket and no lease, for the key of that name.
+    pub fn new(name: String) -> Self {
+        Self {
+            name,
+            bucket: Bucket::new(),
+            quota: Mutex::new(None),
+            fetching: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// Gives the rest of the lease back to the store, at an orderly end.
+    pub async fn give_back(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let Some(held) = self.quota.lock().take() else { return Ok(()) };
+        store.give_back(self.name.clone(), held.window, held.left).await
+    }
+
+    fn look(&self, quota: Quota, now: Timestamp) -> Look {
+        let mut held = self.quota.lock();
+        match &mut *held {
+            Some(held) if now.ms() >= held.window.start_ms && now.ms() < held.window.end_ms => {
+                if held.left > 0 {
+                    held.left -= 1;
+                    Look::Debited { left: held.left + held.beyond, window: held.window }
+                } else if held.beyond == 0 {
+                    Look::Spent(held.window)
+                } else {
+                    Look::Fetch(held.window)
+                }
+            }
+            _ => Look::Fetch(quota.window(now.ms())),
+        }
+    }
+
+    /// Debits one request of the period's quota.
+    async fn debit(
+        &self,
+        quota: Quota,
+        store: &dyn Store,
+        now: Timestamp,
+    ) -> Result<(u64, Window), Result<Window, StoreError>> {
+        loop {
+            match self.look(quota, now) {
+                Look::Debited { left, window } => return Ok((left, window)),
+                Look::Spent(window) => return Err(Ok(window)),
+                Look::Fetch(_) => {}
+            }
+            let _one = self.fetching.lock().await;
+            // Somebody else may have fetched it meanwhile.
+            let window = match self.look(quota, now) {
+                Look::Debited { left, window } => return Ok((left, window)),
+                Look::Spent(window) => return Err(Ok(window)),
+                Look::Fetch(window) => window,
+            };
+            let lease = store.lease(self.name.clone(), quota, window).await.map_err(Err)?;
+            *self.quota.lock() =
+                Some(Held { window, left: lease.granted, beyond: lease.beyond });
+        }
+    }
+}
+
+/// Debits the plan of the request's key: rate first, then quota, so that a refused request costs no
+/// quota.
+pub(crate) async fn debit(
+    mut admitted: Admitted,
+    store: &dyn Store,
+    now: Now,
+) -> Result<Admission, Denial> {
+    let Some(entry) = admitted.key.clone() else {
+        return Ok(Admission { admitted, limits: None });
+    };
+    let Some(plan) = entry.plan.clone() else {
+        return Err(Denial::KeyWithoutPlan { id: entry.id.clone() });
+    };
+    let taken = take(&entry, &plan, now)?;
+    if taken.is_some() {
+        admitted.passed.push("rate");
+    }
+    let Some(quota) = plan.quota else {
+        let limits = limits(&plan, taken, None, now.at);
+        return Ok(Admission { admitted, limits });
+    };
+    match entry.meter.debit(quota, store, now.at).await {
+        Ok((left, window)) => {
+            admitted.passed.push("quota");
+            let limits = limits(&plan, taken, Some((left, window)), now.at);
+            Ok(Admission { admitted, limits })
+        }
+        Err(Ok(window)) => {
+            let until = Timestamp::from_ms(window.end_ms);
+            let limits = limits(&plan, taken, Some((0, window)), now.at);
+            let wait = Duration::from_millis(until.since_ms(now.at).unsigned_abs());
+            Err(Denial::QuotaExceeded { plan: plan.name.clone(), quota, until, wait, limits })
+        }
+        Err(Err(error)) => Err(Denial::StoreUnavailable { reason: error.to_string() }),
+    }
+}
+
+fn take(entry: &Arc<KeyEntry>, plan: &UsagePlan, now: Now) -> Result<Option<Taken>, Denial> {
+    let Some(limit) = plan.rate else { return Ok(None) };
+    match entry.meter.bucket.take(limit, now.ticks_ns) {
+        Ok(taken) => Ok(Some(taken)),
+        Err(wait) => {
+            let limits = limits(plan, Some(Taken { remaining: 0 }), None, now.at);
+            Err(Denial::RateExceeded { plan: plan.name.clone(), limit, wait, limits })
+        }
+    }
+}
+
+fn limits(
+    plan: &UsagePlan,
+    taken: Option<Taken>,
+    quota: Option<(u64, Window)>,
+    now: Timestamp,
+) -> Option<Limits> {
+    let (mut policy, mut state) = (Vec::new(), Vec::new());
+    let name = &plan.name;
+    if let (Some(limit), Some(taken)) = (plan.rate, taken) {
+        let (count, window) = (limit.rate().count(), limit.rate().window_seconds());
+        policy.push(format!(r#""{name}";q={count};w={window}"#));
+        state.push(format!(r#""{name}";r={};t={window}"#, taken.remaining));
+    }
+    if let (Some(quota), Some((left, window))) = (plan.quota, quota) {
+        let period = match quota.period() {
+            Period::Day => "day",
+            Period::Week => "week",
+            Period::Month => "month",
+        };
+        let seconds = (window.end_ms - window.start_ms) / 1000;
+        let until = (window.end_ms - now.ms()).max(0) / 1000;
+        policy.push(format!(r#""{name}-{period}";q={};w={seconds}"#, quota.limit()));
+        state.push(format!(r#""{name}-{period}";r={left};t={until}"#));
+    }
+    (!policy.is_empty()).then(|| Limits { policy: policy.join(", "), state: state.join(", ") })
+}

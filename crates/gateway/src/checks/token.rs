@@ -1,0 +1,103 @@
+//! The token: present once, ours, whole, for this API, of a client that may (RFC 6750, RFC 9068).
+
+use std::sync::Arc;
+
+use http::header::AUTHORIZATION;
+use jwt::{AccessToken, Demand, Fault};
+use model::{Api, Status};
+
+use crate::checks::{Asked, Now};
+use crate::denial::Denial;
+use crate::snapshot::{PartnerEntry, Snapshot};
+use crate::token_memory::Key;
+
+/// How far the issuer's clock and ours may differ; they are the same machine's.
+const LEEWAY_S: i64 = 0;
+
+/// Verifies the request's token; gives its claims and the partner whose client it was issued to.
+pub(crate) fn check(
+    snapshot: &Snapshot,
+    api: &Api,
+    asked: Asked<'_>,
+    now: Now,
+) -> Result<(Arc<AccessToken>, Arc<PartnerEntry>), Denial> {
+    let token = bearer(asked, api.bare_token)?;
+    let now_s = now.at.seconds();
+    let key = Key::of(token);
+    let claims = match snapshot.tokens.recall(&key, now_s) {
+        Some(claims) if claims.aud == *api.name => claims,
+        _ => {
+            let demand = Demand {
+                issuer: &snapshot.issuer,
+                audience: &api.name,
+                now_s,
+                leeway_s: LEEWAY_S,
+            };
+            let claims = jwt::verify(token, &snapshot.signing_keys, &demand);
+            let claims = Arc::new(claims.map_err(Denial::TokenInvalid)?);
+            snapshot.tokens.remember(&key, Arc::clone(&claims), now_s);
+            claims
+        }
+    };
+    match snapshot.client(&claims.client_id) {
+        Some(client) if client.status == Status::Active => {
+            Ok((claims, Arc::clone(&client.partner)))
+        }
+        _ => Err(Denial::TokenRevoked { client: claims.client_id.clone() }),
+    }
+}
+
+/// The one token of a request (RFC 6750 §2.1). In the query it is refused (§2.3, RFC 9700 §4.3.2).
+fn bearer<'a>(asked: Asked<'a>, bare_allowed: bool) -> Result<&'a str, Denial> {
+    if asked.query.split('&').any(|pair| pair.split('=').next() == Some("access_token")) {
+        return Err(Denial::TokenInQuery);
+    }
+    let mut values = asked.headers.get_all(AUTHORIZATION).iter();
+    let value = values.next().ok_or(Denial::TokenMissing)?;
+    if values.next().is_some() {
+        return Err(Denial::TokenTwice);
+    }
+    let malformed = Denial::TokenInvalid(Fault::Malformed("it is not printable ASCII"));
+    let value = value.to_str().map_err(|_| malformed)?;
+    // RFC 9110 §11.1: the scheme is case-insensitive.
+    match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
+        // API Gateway's older clients send the token alone.
+        None if bare_allowed && !value.is_empty() => Ok(value),
+        _ => Err(Denial::TokenMissing),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+
+    fn check(values: &[&str], query: &str, bare: bool) -> Result<String, Denial> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(AUTHORIZATION, value.parse().unwrap());
+        }
+        let address = std::net::IpAddr::from([127, 0, 0, 1]);
+        bearer(Asked { headers: &headers, query, address }, bare).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_token_stands_once_in_the_authorization_header() {
+        for value in ["Bearer t", "bearer t", "BEARER  t"] {
+            assert_eq!(check(&[value], "", false).unwrap(), "t", "{value}");
+        }
+        assert!(matches!(check(&[], "", false), Err(Denial::TokenMissing)));
+        assert!(matches!(check(&["Basic dTpw"], "", false), Err(Denial::TokenMissing)));
+        assert!(matches!(check(&["Bearer t", "Bearer t"], "", false), Err(Denial::TokenTwice)));
+        let query = "a=b&access_token=t";
+        assert!(matches!(check(&["Bearer t"], query, false), Err(Denial::TokenInQuery)));
+    }
+
+    #[test]
+    fn a_bare_token_passes_only_by_the_apis_switch() {
+        assert!(matches!(check(&["t"], "", false), Err(Denial::TokenMissing)));
+        assert_eq!(check(&["t"], "", true).unwrap(), "t");
+    }
+}

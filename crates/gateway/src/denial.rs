@@ -1,0 +1,470 @@
+//! Every way to say no: status, body, headers, and the code the log and `gatepost explain` know.
+//!
+//! The only place of the gateway that chooses a status. Each refusal has two texts: what the
+//! partner sees says what to do; what the log sees may say more.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use jwt::Fault;
+use limit::{Limit, Quota};
+use listener::{Body, Problem, full};
+use model::{ErrorStyle, Name, Timestamp};
+
+use crate::checks::plan::Limits;
+use crate::path::BadPath;
+use crate::snapshot::ApiEntry;
+
+/// Why a request is not answered by the company's service.
+#[derive(Debug)]
+pub(crate) enum Denial {
+    NoRoute,
+    MethodNotAllowed { allow: String },
+    BadPath(BadPath),
+    HeadTooLarge,
+    AddressRefused { address: IpAddr },
+    TokenMissing,
+    TokenTwice,
+    TokenInQuery,
+    TokenInvalid(Fault),
+    /// A good token of a client that no longer is, or is suspended.
+    TokenRevoked { client: String },
+    ScopeMissing { needed: Vec<String> },
+    KeyMissing,
+    /// Unknown and revoked look the same to the caller and differ in the log.
+    KeyUnknown { why: UnknownKey, id: Option<String> },
+    KeyExpired { ended: Timestamp, id: String },
+    KeyWithoutPlan { id: String },
+    /// Token and key belong to different partners.
+    KeyOfOther,
+    PartnerSuspended,
+    RateExceeded { plan: Name, limit: Limit, wait: Duration, limits: Option<Limits> },
+    QuotaExceeded {
+        plan: Name,
+        quota: Quota,
+        until: Timestamp,
+        wait: Duration,
+        limits: Option<Limits>,
+    },
+    BodyTooLarge { bytes_max: u64 },
+    UpstreamUnreachable { reason: String },
+    UpstreamBroke { reason: String },
+    UpstreamTimeout { timeout_ms: u64 },
+    StoreUnavailable { reason: String },
+}
+
+/// Why a key is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UnknownKey {
+    /// Not in the form of a key, or its check digits do not fit.
+    Unreadable,
+    Unknown,
+    Revoked,
+}
+
+/// What the form of a refusal depends on besides the refusal.
+pub(crate) struct Facts<'a> {
+    pub(crate) api: Option<&'a ApiEntry>,
+    pub(crate) request_id: &'a str,
+    pub(crate) trace_id: &'a str,
+}
+
+/// What a partner sees of a refusal.
+struct Shown {
+    status: StatusCode,
+    code: &'static str,
+    title: &'static str,
+    detail: String,
+}
+
+impl Denial {
+    /// The code that the log, the problem type and `gatepost explain` share.
+    pub(crate) fn code(&self) -> &'static str {
+        self.shown().code
+    }
+
+    /// What the log says beyond the code: never shown to the caller.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::AddressRefused { address } => format!("{address} is on no list"),
+            Self::TokenInvalid(fault) => fault.to_string(),
+            Self::TokenRevoked { client } => format!("client {client} is suspended or gone"),
+            Self::KeyUnknown { why, id } => {
+                let why = match why {
+                    UnknownKey::Unreadable => "mistyped or not a key",
+                    UnknownKey::Unknown => "unknown",
+                    UnknownKey::Revoked => "revoked",
+                };
+                id.as_ref().map_or_else(|| why.to_owned(), |id| format!("{why}: {id}"))
+            }
+            Self::KeyExpired { id, .. } | Self::KeyWithoutPlan { id } => format!("key {id}"),
+            Self::UpstreamUnreachable { reason }
+            | Self::UpstreamBroke { reason }
+            | Self::StoreUnavailable { reason } => reason.clone(),
+            other => other.shown().detail,
+        }
+    }
+
+    /// The answer, in the style of the API it was asked of.
+    pub(crate) fn into_response(&self, facts: &Facts<'_>) -> Response<Body> {
+        let style = facts.api.map_or(ErrorStyle::Problem, |api| api.api.errors);
+        let mut response = match style {
+            ErrorStyle::Problem => self.problem(facts),
+            ErrorStyle::Aws => self.aws(facts.request_id),
+        };
+        self.add_headers(response.headers_mut(), facts);
+        response
+    }
+
+    fn problem(&self, facts: &Facts<'_>) -> Response<Body> {
+        let shown = self.shown();
+        let mut problem = Problem::new(shown.status, shown.code, shown.title, shown.detail)
+            .with("request_id", facts.request_id)
+            .with("trace_id", facts.trace_id);
+        match self {
+            Self::ScopeMissing { needed } => problem = problem.with("scopes", needed.clone()),
+            Self::RateExceeded { plan, limit, .. } => {
+                problem = problem
+                    .with("plan", plan.as_str())
+                    .with("limit", limit.rate().to_string())
+                    .with("burst", limit.burst());
+            }
+            Self::QuotaExceeded { plan, quota, until, .. } => {
+                problem = problem
+                    .with("plan", plan.as_str())
+                    .with("limit", quota.to_string())
+                    .with("resets_at", until.to_seconds_text());
+            }
+            _ => {}
+        }
+        problem.into_response()
+    }
+
+    fn add_headers(&self, headers: &mut HeaderMap, facts: &Facts<'_>) {
+        let mut insert = |name, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        };
+        let realm = facts.api.map_or("gatepost", |api| api.realm.as_str());
+        match self {
+            Self::MethodNotAllowed { allow } => insert(ALLOW, allow),
+            // RFC 6750 §3.1: no error code where the request lacks any authentication.
+            Self::TokenMissing => insert(WWW_AUTHENTICATE, &format!(r#"Bearer realm="{realm}""#)),
+            Self::TokenTwice | Self::TokenInQuery => {
+                let challenge = bearer(realm, "invalid_request", &self.shown().detail);
+                insert(WWW_AUTHENTICATE, &challenge);
+            }
+            Self::TokenInvalid(_) | Self::TokenRevoked { .. } => {
+                let challenge = bearer(realm, "invalid_token", &self.shown().detail);
+                insert(WWW_AUTHENTICATE, &challenge);
+            }
+            Self::ScopeMissing { needed } => {
+                let challenge = bearer(realm, "insufficient_scope", &self.shown().detail);
+                let scopes = needed.join(" ");
+                insert(WWW_AUTHENTICATE, &format!(r#"{challenge}, scope="{scopes}""#));
+            }
+            Self::RateExceeded { wait, .. } | Self::QuotaExceeded { wait, .. } => {
+                insert(RETRY_AFTER, &seconds_up(*wait).to_string());
+            }
+            Self::StoreUnavailable { .. } => insert(RETRY_AFTER, "1"),
+            _ => {}
+        }
+        if let Self::RateExceeded { limits: Some(limits), .. }
+        | Self::QuotaExceeded { limits: Some(limits), .. } = self
+        {
+            limits.add_to(headers);
+        }
+    }
+}
+
+/// A `Bearer` challenge (RFC 6750 §3); the description's quotes and controls are left out.
+fn bearer(realm: &str, error: &str, description: &str) -> String {
+    let plain = |c: &char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
+    let description: String = description.chars().filter(plain).collect();
+    format!(r#"Bearer realm="{realm}", error="{error}", error_description="{description}""#)
+}
+
+/// Whole seconds, rounded up, at least one: `Retry-After` has no fractions.
+fn seconds_up(wait: Duration) -> u64 {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    seconds.max(1)
+}
+
+impl Denial {
+    #[expect(clippy::too_many_lines, reason = "a table: one row per refusal")]
+    fn shown(&self) -> Shown {
+        use StatusCode as S;
+        let (status, code, title, detail): (_, _, _, String) = match self {
+            Self::NoRoute => (
+                S::NOT_FOUND,
+                "no-route",
+                "No such path",
+                "No API has this path. Compare it with the API's documentation; upper and lower \
+                 case and a trailing slash matter."
+                    .into(),
+            ),
+            Self::MethodNotAllowed { allow } => (
+                S::METHOD_NOT_ALLOWED,
+                "method-not-allowed",
+                "The path has other methods",
+                format!("This path takes {allow}."),
+            ),
+            Self::BadPath(BadPath::DotSegment) => (
+                S::BAD_REQUEST,
+                "bad-path",
+                "The path can be read in two ways",
+                "Send the path without `.` and `..` segments.".into(),
+            ),
+            Self::BadPath(BadPath::Encoding) => (
+                S::BAD_REQUEST,
+                "bad-path",
+                "The path can be read in two ways",
+                "Send the path without encoded slashes, backslashes and NUL, and with two hex \
+                 digits after each `%`."
+                    .into(),
+            ),
+            Self::HeadTooLarge => (
+                S::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "head-too-large",
+                "The request's headers are too large",
+                "Send at most 10,240 bytes of headers.".into(),
+            ),
+            Self::AddressRefused { .. } => (
+                S::FORBIDDEN,
+                "address-refused",
+                "This address may not call",
+                "Calls are taken from agreed addresses only. Call from one of yours, or have the \
+                 new one added."
+                    .into(),
+            ),
+            Self::TokenMissing => (
+                S::UNAUTHORIZED,
+                "token-missing",
+                "An access token is needed",
+                "Get a token from /oauth2/token with grant_type=client_credentials and send it as \
+                 `Authorization: Bearer <token>`."
+                    .into(),
+            ),
+            Self::TokenTwice => (
+                S::BAD_REQUEST,
+                "token-twice",
+                "More than one token",
+                "Send exactly one Authorization header.".into(),
+            ),
+            Self::TokenInQuery => (
+                S::BAD_REQUEST,
+                "token-in-query",
+                "A token in the query",
+                "Send the token in the Authorization header; addresses are logged on their way."
+                    .into(),
+            ),
+            Self::TokenInvalid(Fault::Expired { since_s }) => {
+                let since = Timestamp::from_ms(since_s.saturating_mul(1000)).to_seconds_text();
+                let detail =
+                    format!("The token expired at {since}. Get a new one a little before its end.");
+                (S::UNAUTHORIZED, "token-expired", "The token has expired", detail)
+            }
+            Self::TokenInvalid(fault) => (
+                S::UNAUTHORIZED,
+                "token-invalid",
+                "The token is not accepted",
+                format!("{}. Get a new one from /oauth2/token.", sentence(&fault.to_string())),
+            ),
+            Self::TokenRevoked { .. } => (
+                S::UNAUTHORIZED,
+                "token-revoked",
+                "The token was revoked",
+                "The token's client has been suspended or removed. Ask who gave you the client."
+                    .into(),
+            ),
+            Self::ScopeMissing { needed } => (
+                S::FORBIDDEN,
+                "insufficient-scope",
+                "The token lacks a scope",
+                format!(
+                    "This call needs a token with the scope {}. Ask for it at /oauth2/token; if \
+                     it is refused there, your client has not been given it.",
+                    needed.join(" or ")
+                ),
+            ),
+            Self::KeyMissing => (
+                S::FORBIDDEN,
+                "api-key-missing",
+                "An API key is needed",
+                "Send your API key in the header `x-api-key`.".into(),
+            ),
+            Self::KeyUnknown { .. } => (
+                S::FORBIDDEN,
+                "api-key-unknown",
+                "The API key opens nothing",
+                "No live key has this value. Check it for typing errors and cut-off ends, or ask \
+                 for a new one."
+                    .into(),
+            ),
+            Self::KeyExpired { ended, .. } => (
+                S::FORBIDDEN,
+                "api-key-expired",
+                "The API key has expired",
+                format!("The key ended at {}. Use its successor.", ended.to_seconds_text()),
+            ),
+            Self::KeyWithoutPlan { .. } => (
+                S::FORBIDDEN,
+                "api-key-no-plan",
+                "The API key is on no usage plan",
+                "The key is good but is on no plan for this API. Ask who gave it to you.".into(),
+            ),
+            Self::KeyOfOther => (
+                S::FORBIDDEN,
+                "api-key-of-other",
+                "Token and API key belong to different partners",
+                "Send the API key that was given to the company of the token's client.".into(),
+            ),
+            Self::PartnerSuspended => (
+                S::FORBIDDEN,
+                "partner-suspended",
+                "Access is suspended",
+                "Your company's access is suspended. Ask your contact here.".into(),
+            ),
+            Self::RateExceeded { limit, wait, .. } => (
+                S::TOO_MANY_REQUESTS,
+                "rate-exceeded",
+                "Too fast",
+                format!(
+                    "Your plan allows {} and {} at once. Wait {} s, as Retry-After says, and send \
+                     more slowly.",
+                    limit.rate(),
+                    limit.burst(),
+                    seconds_up(*wait)
+                ),
+            ),
+            Self::QuotaExceeded { quota, until, .. } => (
+                S::TOO_MANY_REQUESTS,
+                "quota-exceeded",
+                "The quota is spent",
+                format!(
+                    "Your plan's quota of {quota} is spent until {}. Ask for a larger one if you \
+                     need it.",
+                    until.to_seconds_text()
+                ),
+            ),
+            Self::BodyTooLarge { bytes_max } => (
+                S::PAYLOAD_TOO_LARGE,
+                "body-too-large",
+                "The request's body is too large",
+                format!("Send at most {bytes_max} bytes."),
+            ),
+            Self::UpstreamUnreachable { .. } => (
+                S::BAD_GATEWAY,
+                "upstream-unreachable",
+                "The service behind this API cannot be reached",
+                "Nothing is wrong with your request. Send it again in a while.".into(),
+            ),
+            Self::UpstreamBroke { .. } => (
+                S::BAD_GATEWAY,
+                "upstream-broke-off",
+                "The service behind this API broke off",
+                "Whether your request was carried out is not known. Send it again only if \
+                 repeating it does no harm."
+                    .into(),
+            ),
+            Self::UpstreamTimeout { timeout_ms } => (
+                S::GATEWAY_TIMEOUT,
+                "upstream-timeout",
+                "The service behind this API took too long",
+                format!(
+                    "There was no answer within {timeout_ms} ms. Whether your request was carried \
+                     out is not known."
+                ),
+            ),
+            Self::StoreUnavailable { .. } => (
+                S::SERVICE_UNAVAILABLE,
+                "store-unavailable",
+                "This gateway cannot count your request",
+                "Nothing is wrong with your request. Send it again after Retry-After.".into(),
+            ),
+        };
+        Shown { status, code, title, detail }
+    }
+
+    /// What Amazon API Gateway (REST) answers in its place.
+    fn aws(&self, request_id: &str) -> Response<Body> {
+        use StatusCode as S;
+        let forbidden = (S::FORBIDDEN, "Forbidden", "ForbiddenException");
+        let unauthorized = (S::UNAUTHORIZED, "Unauthorized", "UnauthorizedException");
+        let (status, message, kind) = match self {
+            Self::NoRoute | Self::MethodNotAllowed { .. } => (
+                S::FORBIDDEN,
+                "Missing Authentication Token",
+                "MissingAuthenticationTokenException",
+            ),
+            Self::BadPath(_) => (S::BAD_REQUEST, "Bad Request", "BadRequestException"),
+            Self::HeadTooLarge => (
+                S::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "Request Header Fields Too Large",
+                "BadRequestException",
+            ),
+            Self::AddressRefused { .. } => (
+                S::FORBIDDEN,
+                "User: anonymous is not authorized to perform: execute-api:Invoke on resource: \
+                 this API with an explicit deny",
+                "AccessDeniedException",
+            ),
+            Self::TokenInvalid(Fault::Expired { .. }) => (
+                S::UNAUTHORIZED,
+                "The incoming token has expired",
+                "UnauthorizedException",
+            ),
+            Self::TokenMissing
+            | Self::TokenTwice
+            | Self::TokenInQuery
+            | Self::TokenInvalid(_)
+            | Self::TokenRevoked { .. }
+            | Self::ScopeMissing { .. } => unauthorized,
+            Self::KeyMissing
+            | Self::KeyUnknown { .. }
+            | Self::KeyExpired { .. }
+            | Self::KeyWithoutPlan { .. }
+            | Self::KeyOfOther
+            | Self::PartnerSuspended => forbidden,
+            Self::RateExceeded { .. } => {
+                (S::TOO_MANY_REQUESTS, "Too Many Requests", "TooManyRequestsException")
+            }
+            Self::QuotaExceeded { .. } => {
+                (S::TOO_MANY_REQUESTS, "Limit Exceeded", "LimitExceededException")
+            }
+            Self::BodyTooLarge { .. } => {
+                (S::PAYLOAD_TOO_LARGE, "Request Too Long", "RequestTooLargeException")
+            }
+            Self::UpstreamUnreachable { .. } | Self::UpstreamBroke { .. } => {
+                (S::BAD_GATEWAY, "Internal server error", "InternalServerErrorException")
+            }
+            Self::UpstreamTimeout { .. } => {
+                (S::GATEWAY_TIMEOUT, "Endpoint request timed out", "InternalServerErrorException")
+            }
+            Self::StoreUnavailable { .. } => {
+                (S::INTERNAL_SERVER_ERROR, "Internal server error", "InternalServerErrorException")
+            }
+        };
+        let body = serde_json::json!({ "message": message }).to_string();
+        let mut response = Response::new(full(body));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert("content-type", HeaderValue::from_static("application/json"));
+        headers.insert("x-amzn-errortype", HeaderValue::from_static(kind));
+        if let Ok(id) = HeaderValue::from_str(request_id) {
+            headers.insert("x-amzn-requestid", id);
+        }
+        response
+    }
+}
+
+/// The text with a capital first letter.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}

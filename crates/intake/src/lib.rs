@@ -1,0 +1,95 @@
+//! The internal door: where the company's own services publish events.
+//!
+//! `POST /events/{bus}` takes one event or `{"entries": […]}`, answers when they are durable, and
+//! gives every entry its own result in order. The door listens on loopback unless told otherwise;
+//! a browser cannot be made to use it, for it takes `application/json` only and allows no origin.
+
+mod problem;
+mod wire;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use bus::{Bus, PutError};
+use http::{HeaderMap, StatusCode, Uri};
+
+use problem::problem;
+
+/// The largest request body: the entries' own bound, and room for the JSON around them.
+const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// The internal door's endpoints.
+pub fn router(bus: Bus) -> Router {
+    Router::new()
+        .route("/events/{bus}", post(publish))
+        .route("/livez", get(|| async { "alive\n" }))
+        .fallback(no_such_endpoint)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(bus)
+}
+
+async fn publish(
+    State(bus): State<Bus>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let kind = headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/json") {
+        return problem(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "media-type",
+            "Events are JSON",
+            "Send the events as `Content-Type: application/json`.",
+        );
+    }
+    let Ok(body) = body else {
+        return problem(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body-too-large",
+            "The request's body is too large",
+            "Send fewer entries at once: at most 100, and at most 1 MB together.",
+        );
+    };
+    let traceparent = headers.get("traceparent").and_then(|value| value.to_str().ok());
+    let entries = match wire::read(&body, traceparent) {
+        Ok(entries) => entries,
+        Err(detail) => {
+            return problem(
+                StatusCode::BAD_REQUEST,
+                "bad-entries",
+                "The entries cannot be read",
+                &detail,
+            );
+        }
+    };
+    match bus.put(&name, entries).await {
+        Ok(results) => wire::write(&results),
+        Err(error @ (PutError::Count(_) | PutError::TooLarge)) => problem(
+            StatusCode::BAD_REQUEST,
+            "bad-entries",
+            "The entries are too many",
+            &error.to_string(),
+        ),
+        Err(PutError::Store(error)) => {
+            let mut response = problem(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "store-unavailable",
+                "The events could not be kept",
+                &format!("Nothing of this request was taken; send it again. ({error})"),
+            );
+            let value = http::HeaderValue::from_static("1");
+            response.headers_mut().insert(http::header::RETRY_AFTER, value);
+            response
+        }
+    }
+}
+
+async fn no_such_endpoint(uri: Uri) -> Response {
+    let detail = format!("There is no {}. Publish events with POST /events/<bus>.", uri.path());
+    problem(StatusCode::NOT_FOUND, "no-route", "No such path", &detail).into_response()
+}

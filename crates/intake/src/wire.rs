@@ -1,0 +1,124 @@
+//! The JSON of publishing: entries in, results out.
+
+use axum::response::{IntoResponse, Response};
+use bus::Entry;
+use http::header::CONTENT_TYPE;
+use model::{EntryError, EventFields, EventId, Timestamp};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+#[derive(Deserialize)]
+struct Entries<'a> {
+    #[serde(borrow)]
+    entries: Vec<WireEntry<'a>>,
+}
+
+/// One entry. The names are ours; EventBridge's hyphen and capitals are taken too.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireEntry<'a> {
+    /// The publisher's own name for the entry; echoed nowhere, reserved for de-duplication.
+    #[serde(default, rename = "id")]
+    _id: Option<String>,
+    #[serde(default, alias = "Source")]
+    source: String,
+    #[serde(default, alias = "detail-type", alias = "DetailType")]
+    detail_type: String,
+    #[serde(default, borrow, alias = "Detail")]
+    detail: Option<&'a RawValue>,
+    #[serde(default, alias = "Time")]
+    time: Option<String>,
+    #[serde(default, alias = "Resources")]
+    resources: Vec<String>,
+    #[serde(default)]
+    traceparent: Option<String>,
+}
+
+/// Reads one event or `{"entries": […]}`. The text of the error says what is wrong and where.
+pub(crate) fn read(body: &[u8], traceparent: Option<&str>) -> Result<Vec<Entry>, String> {
+    let explain = |error: serde_json::Error| {
+        format!(
+            "{error}. Send {{\"entries\": [{{\"source\": …, \"detail_type\": …, \"detail\": \
+             {{…}}}}]}} or one such entry."
+        )
+    };
+    let many = serde_json::from_slice::<Value>(body).map_err(explain)?.get("entries").is_some();
+    let entries = if many {
+        serde_json::from_slice::<Entries<'_>>(body).map_err(explain)?.entries
+    } else {
+        vec![serde_json::from_slice::<WireEntry<'_>>(body).map_err(explain)?]
+    };
+    entries.into_iter().map(|entry| fields(entry, traceparent)).collect()
+}
+
+fn fields(entry: WireEntry<'_>, traceparent: Option<&str>) -> Result<Entry, String> {
+    let time = match entry.time {
+        None => None,
+        Some(text) => Some(Timestamp::parse(&text).ok_or_else(|| {
+            format!("`time` is `{text}`; write it as RFC 3339, `2026-01-31T12:00:00Z`")
+        })?),
+    };
+    // EventBridge's own form carries the detail as a string of JSON.
+    let detail = match entry.detail.map(RawValue::get) {
+        None => String::new(),
+        Some(text) if text.starts_with('"') => {
+            serde_json::from_str::<String>(text).map_err(|error| error.to_string())?
+        }
+        Some(text) => text.to_owned(),
+    };
+    Ok(Ok(EventFields {
+        source: entry.source,
+        detail_type: entry.detail_type,
+        detail,
+        time,
+        resources: entry.resources,
+        traceparent: entry.traceparent.or_else(|| traceparent.map(str::to_owned)),
+    }))
+}
+
+/// Every entry's result, in the order of the request.
+pub(crate) fn write(results: &[Result<EventId, EntryError>]) -> Response {
+    let failed = results.iter().filter(|result| result.is_err()).count();
+    let entry = |result: &Result<EventId, EntryError>| match result {
+        Ok(id) => json!({ "id": id.to_string() }),
+        Err(error) => json!({ "error": { "code": error.code(), "message": error.to_string() } }),
+    };
+    let entries: Vec<Value> = results.iter().map(entry).collect();
+    let body = json!({ "failed": failed, "entries": entries }).to_string();
+    ([(CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_event_or_many_in_our_names_or_eventbridges() {
+        for body in [
+            r#"{"source":"s","detail_type":"t","detail":{"a":1}}"#,
+            r#"{"entries":[{"source":"s","detail-type":"t","detail":{"a":1},"id":"x"}]}"#,
+            r#"{"entries":[{"Source":"s","DetailType":"t","Detail":"{\"a\":1}"}]}"#,
+        ] {
+            let entries = read(body.as_bytes(), Some("00-aa")).unwrap();
+            let fields = entries[0].as_ref().unwrap();
+            assert_eq!((&*fields.source, &*fields.detail_type), ("s", "t"), "{body}");
+            assert_eq!(fields.detail, r#"{"a":1}"#);
+            assert_eq!(fields.traceparent.as_deref(), Some("00-aa"));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        for (body, part) in [
+            ("", "EOF"),
+            ("[]", "expected struct"),
+            (r#"{"entries":[{"source":1}]}"#, "invalid type: integer"),
+            (r#"{"entries":[{"sauce":"s"}]}"#, "unknown field `sauce`"),
+            (r#"{"source":"s","time":"yesterday"}"#, "`time` is `yesterday`"),
+        ] {
+            let error = read(body.as_bytes(), None).unwrap_err();
+            assert!(error.contains(part), "{body}: {error}");
+        }
+    }
+}

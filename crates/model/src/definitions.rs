@@ -1,0 +1,36 @@
+//! Everything a company defines, as one value.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    Api, ApiKey, Bus, Client, Connection, Destination, Name, Partner, Rule, Schedule, UsagePlan,
+};
+
+/// Everything a company defines. Whoever builds it has checked that names lead somewhere.
+#[derive(Debug, Clone, Default)]
+pub struct Definitions {
+    /// The company's name for people.
+    pub company: String,
+    /// The address partners reach us at, without a trailing slash; the issuer of our tokens.
+    pub public_url: String,
+    /// The APIs behind the gateway.
+    pub apis: BTreeMap<Name, Api>,
+    /// Usage plans.
+    pub plans: BTreeMap<Name, UsagePlan>,
+    /// Partners.
+    pub partners: BTreeMap<Name, Partner>,
+    /// Clients of partners, by client id.
+    pub clients: BTreeMap<Name, Client>,
+    /// API keys of partners.
+    pub api_keys: BTreeMap<Name, ApiKey>,
+    /// Event buses.
+    pub buses: BTreeMap<Name, Bus>,
+    /// Rules of all buses, by bus and name.
+    pub rules: BTreeMap<(Name, Name), Rule>,
+    /// How to authenticate to partners.
+    pub connections: BTreeMap<Name, Connection>,
+    /// Where deliveries go.
+    pub destinations: BTreeMap<Name, Destination>,
+    /// What is called by the clock.
+    pub schedules: BTreeMap<Name, Schedule>,
+}

@@ -1,0 +1,210 @@
+//! Events: what a publisher hands in, what is kept, and the envelope that targets see.
+
+use crate::{EventId, Name, Timestamp};
+
+/// The most entries one publishing request may carry.
+pub const ENTRIES_MAX: usize = 100;
+/// The most bytes the entries of one request may have together (EventBridge, PutEvents: 1 MB).
+pub const ENTRIES_BYTES_MAX: usize = 1024 * 1024;
+/// The bus of the program's own events and of schedules.
+pub const SYSTEM_BUS: &str = "system";
+
+const DETAIL_TYPE_MAX: usize = 128;
+const SOURCE_MAX: usize = 256;
+const RESOURCES_MAX: usize = 100;
+
+/// Why an entry is not taken; the codes are EventBridge's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EntryError {
+    /// A required argument is missing or empty.
+    #[error("Parameter {0} is not valid. Reason: {0} is a required argument.")]
+    Missing(&'static str),
+    /// An argument is longer than it may be.
+    #[error("Parameter {name} is not valid. Reason: {name} may have at most {max} characters.")]
+    TooLong {
+        /// The argument.
+        name: &'static str,
+        /// Its bound.
+        max: usize,
+    },
+    /// `Detail` is no JSON object.
+    #[error("Detail is malformed.")]
+    MalformedDetail,
+    /// The source begins with `aws.`.
+    #[error("Not authorized for the source: sources beginning with `aws.` are reserved.")]
+    ReservedSource,
+    /// No such bus. EventBridge would take the entry and drop it.
+    #[error("There is no bus called `{0}`.")]
+    UnknownBus(String),
+}
+
+impl EntryError {
+    /// The code a publisher's program looks at.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Missing(_) | Self::TooLong { .. } => "InvalidArgument",
+            Self::MalformedDetail => "MalformedDetail",
+            Self::ReservedSource => "NotAuthorizedForSourceException",
+            Self::UnknownBus(_) => "ResourceNotFoundException",
+        }
+    }
+}
+
+/// What a publisher says about an event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFields {
+    /// Which service it comes from.
+    pub source: String,
+    /// What happened.
+    pub detail_type: String,
+    /// A JSON object, as text.
+    pub detail: String,
+    /// When it happened; the moment of acceptance where none is given.
+    pub time: Option<Timestamp>,
+    /// What it is about.
+    pub resources: Vec<String>,
+    /// The W3C trace it belongs to.
+    pub traceparent: Option<String>,
+}
+
+/// An event that may be accepted: its fields have been checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventDraft {
+    bus: Name,
+    fields: EventFields,
+}
+
+impl EventDraft {
+    /// Checks the fields (EventBridge, PutEvents) and makes the detail compact.
+    pub fn new(bus: Name, mut fields: EventFields) -> Result<Self, EntryError> {
+        for (name, value) in [
+            ("Source", &fields.source),
+            ("DetailType", &fields.detail_type),
+            ("Detail", &fields.detail),
+        ] {
+            if value.is_empty() {
+                return Err(EntryError::Missing(name));
+            }
+        }
+        let bounds = [
+            ("Source", fields.source.chars().count(), SOURCE_MAX),
+            ("DetailType", fields.detail_type.chars().count(), DETAIL_TYPE_MAX),
+            ("Resources", fields.resources.len(), RESOURCES_MAX),
+        ];
+        if let Some((name, _, max)) = bounds.into_iter().find(|(_, length, max)| length > max) {
+            return Err(EntryError::TooLong { name, max });
+        }
+        if fields.source.starts_with("aws.") {
+            return Err(EntryError::ReservedSource);
+        }
+        match serde_json::from_str::<serde_json::Value>(&fields.detail) {
+            Ok(detail @ serde_json::Value::Object(_)) => fields.detail = detail.to_string(),
+            _ => return Err(EntryError::MalformedDetail),
+        }
+        Ok(Self { bus, fields })
+    }
+
+    /// The bus it goes to.
+    pub fn bus(&self) -> &Name {
+        &self.bus
+    }
+
+    /// Its fields.
+    pub fn fields(&self) -> &EventFields {
+        &self.fields
+    }
+
+    /// The envelope as it would be under this id.
+    pub fn envelope(&self, id: Option<EventId>, accepted_at: Timestamp) -> String {
+        envelope(&self.fields, id, accepted_at)
+    }
+}
+
+/// An accepted event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Its id; carries when it was accepted and its place in the log.
+    pub id: EventId,
+    /// The bus it was published to.
+    pub bus: String,
+    /// What the publisher said.
+    pub fields: EventFields,
+}
+
+impl Event {
+    /// The envelope that patterns and targets see.
+    pub fn envelope(&self) -> String {
+        envelope(&self.fields, Some(self.id), self.id.accepted_at)
+    }
+}
+
+// EventBridge's envelope, its members in EventBridge's order.
+fn envelope(fields: &EventFields, id: Option<EventId>, accepted_at: Timestamp) -> String {
+    let text = |value: &str| serde_json::Value::from(value).to_string();
+    let id = id.map(|id| id.to_string()).unwrap_or_default();
+    let time = fields.time.unwrap_or(accepted_at).to_seconds_text();
+    let resources = serde_json::Value::from(fields.resources.clone());
+    format!(
+        concat!(
+            r#"{{"version":"0","id":"{}","detail-type":{},"source":{},"account":"000000000000","#,
+            r#""time":"{}","region":"local","resources":{},"detail":{}}}"#
+        ),
+        id,
+        text(&fields.detail_type),
+        text(&fields.source),
+        time,
+        resources,
+        fields.detail
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields() -> EventFields {
+        EventFields {
+            source: "complete-order".into(),
+            detail_type: "OrderCompleted".into(),
+            detail: r#"{ "id": "7" }"#.into(),
+            ..EventFields::default()
+        }
+    }
+
+    fn draft(fields: EventFields) -> Result<EventDraft, EntryError> {
+        EventDraft::new(Name::new("orders").unwrap(), fields)
+    }
+
+    #[test]
+    fn the_envelope_has_eventbridges_members_in_its_order() {
+        let id = EventId { accepted_at: Timestamp::from_ms(1_700_000_000_123), seq: 1 };
+        let envelope = draft(fields()).unwrap().envelope(Some(id), id.accepted_at);
+        assert_eq!(
+            envelope,
+            format!(
+                r#"{{"version":"0","id":"{id}","detail-type":"OrderCompleted","source":"complete-order","account":"000000000000","time":"2023-11-14T22:13:20Z","region":"local","resources":[],"detail":{{"id":"7"}}}}"#
+            )
+        );
+    }
+
+    #[test]
+    fn entries_are_refused_with_eventbridges_codes() {
+        type Change = fn(&mut EventFields);
+        let rows: [(Change, &str, &str); 8] = [
+            (|f| f.source.clear(), "InvalidArgument", "Parameter Source is not valid. Reason: Source is a required argument."),
+            (|f| f.detail_type.clear(), "InvalidArgument", "Parameter DetailType is not valid. Reason: DetailType is a required argument."),
+            (|f| f.detail.clear(), "InvalidArgument", "Parameter Detail is not valid. Reason: Detail is a required argument."),
+            (|f| f.detail = "[]".into(), "MalformedDetail", "Detail is malformed."),
+            (|f| f.detail = "{".into(), "MalformedDetail", "Detail is malformed."),
+            (|f| f.detail = "\"text\"".into(), "MalformedDetail", "Detail is malformed."),
+            (|f| f.source = "aws.ec2".into(), "NotAuthorizedForSourceException", "Not authorized for the source: sources beginning with `aws.` are reserved."),
+            (|f| f.detail_type = "x".repeat(129), "InvalidArgument", "Parameter DetailType is not valid. Reason: DetailType may have at most 128 characters."),
+        ];
+        for (change, code, message) in rows {
+            let mut fields = fields();
+            change(&mut fields);
+            let error = draft(fields).unwrap_err();
+            assert_eq!((error.code(), &*error.to_string()), (code, message));
+        }
+    }
+}

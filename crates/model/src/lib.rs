@@ -1,0 +1,41 @@
+//! The nouns of Gatepost: what a company defines, what a partner holds, what happens.
+//!
+//! Values are checked when they are made; who holds one may trust it. Nothing here serializes:
+//! each edge (file, wire, storage) has its own form. References between nouns are names; whoever
+//! builds [`Definitions`] checks that they lead somewhere.
+
+mod api;
+mod credentials;
+mod definitions;
+mod delivery;
+mod destination;
+mod event;
+mod id;
+mod name;
+mod partner;
+mod plan;
+mod rule;
+mod secret;
+mod time;
+
+pub use api::{Api, ErrorStyle, KeyRule, Method, PathTemplate, Route, Segment, TokenRule, Upstream};
+pub use credentials::{KeyCredential, Revision, SecretCredential, SigningKeyRecord};
+pub use definitions::Definitions;
+pub use delivery::{
+    Attempt, DeadLetter, DeadReason, DeliveryId, LaneKey, Outcome, RESPONSE_BYTES_KEPT,
+};
+pub use destination::{
+    Auth, ClientAuth, Connection, Destination, HeaderValue, OAuthClient, Schedule,
+};
+pub use event::{
+    ENTRIES_BYTES_MAX, ENTRIES_MAX, EntryError, Event, EventDraft, EventFields, SYSTEM_BUS,
+};
+pub use id::{EventId, request_id, token_id};
+pub use name::{Name, NameError};
+pub use partner::{ApiKey, Client, Partner, Status};
+pub use plan::UsagePlan;
+pub use rule::{Bus, Rule, Target};
+pub use secret::{Secret, SecretError, SecretReader, SecretSource};
+pub use time::{Clock, Random, Timestamp};
+
+pub use ipnet::IpNet;

@@ -1,0 +1,57 @@
+//! Partners, their clients and their API keys.
+
+use ipnet::IpNet;
+
+use crate::Name;
+
+/// Whether something may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Yes.
+    Active,
+    /// No, from this moment: tokens already issued are refused too.
+    Suspended,
+}
+
+/// Another company.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partner {
+    /// Its name.
+    pub name: Name,
+    /// The company's name for people.
+    pub title: String,
+    /// Whom to write to.
+    pub contact: Option<String>,
+    /// The usage plan of its API keys.
+    pub plan: Option<Name>,
+    /// The addresses it may call from; empty means any.
+    pub allow_ips: Vec<IpNet>,
+    /// Whether it may call at all.
+    pub status: Status,
+}
+
+/// A program of a partner that gets tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// The client id.
+    pub id: Name,
+    /// Whose it is.
+    pub partner: Name,
+    /// What it may ask for: `<resource server>/<scope>`.
+    pub scopes: Vec<String>,
+    /// How long its tokens live, in seconds: 60 to 86,400.
+    pub token_lifetime_s: i64,
+    /// Whether it gets tokens, and whether those it has are good.
+    pub status: Status,
+}
+
+/// An API key slot of a partner; its values are minted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// The key's name.
+    pub name: Name,
+    /// Whose it is.
+    pub partner: Name,
+    /// The usage plan; the partner's where none is given here.
+    pub plan: Option<Name>,
+}

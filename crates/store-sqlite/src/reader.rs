@@ -1,0 +1,57 @@
+//! Read-only connections: a few, kept open, one per read at a time.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rusqlite::{Connection, OpenFlags};
+use store::{Answer, StoreError};
+
+use crate::error;
+
+/// How many idle connections are kept.
+const KEPT_MAX: usize = 4;
+
+pub(crate) struct Readers {
+    path: PathBuf,
+    idle: Arc<Mutex<Vec<Connection>>>,
+}
+
+impl Readers {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, idle: Arc::default() }
+    }
+
+    /// Runs one read on a thread that may block.
+    pub(crate) fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Answer<'_, T> {
+        let (path, idle) = (self.path.clone(), Arc::clone(&self.idle));
+        Box::pin(async move {
+            let done = tokio::task::spawn_blocking(move || {
+                let kept = idle.lock().pop();
+                let connection = match kept {
+                    Some(connection) => connection,
+                    None => open(&path).map_err(error)?,
+                };
+                let answer = read(&connection).map_err(error)?;
+                let mut idle = idle.lock();
+                if idle.len() < KEPT_MAX {
+                    idle.push(connection);
+                }
+                Ok(answer)
+            });
+            done.await.map_err(|_| StoreError::Closed)?
+        })
+    }
+}
+
+fn open(path: &std::path::Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.pragma_update(None, "mmap_size", 0)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    Ok(connection)
+}

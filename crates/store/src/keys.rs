@@ -1,0 +1,47 @@
+//! Minted credentials and signing keys.
+
+use model::{KeyCredential, SecretCredential, SigningKeyRecord, Timestamp};
+
+use crate::{Answer, AuditEntry};
+
+/// Reads and changes credentials. Every change is a new revision, so that the gateway learns of it
+/// within a second.
+pub trait Keys: Send + Sync {
+    /// All API key values, live or not.
+    fn key_credentials(&self) -> Answer<'_, Vec<KeyCredential>>;
+
+    /// Keeps a new API key value.
+    fn add_key_credential(&self, credential: KeyCredential, audit: AuditEntry) -> Answer<'_, ()>;
+
+    /// Revokes an API key value; false when there is none live of that id.
+    fn revoke_key_credential(
+        &self,
+        id: String,
+        at: Timestamp,
+        audit: AuditEntry,
+    ) -> Answer<'_, bool>;
+
+    /// All client secrets, live or not.
+    fn secret_credentials(&self) -> Answer<'_, Vec<SecretCredential>>;
+
+    /// Keeps a new client secret.
+    fn add_secret_credential(
+        &self,
+        credential: SecretCredential,
+        audit: AuditEntry,
+    ) -> Answer<'_, ()>;
+
+    /// Revokes a client secret; false when there is none live of that id.
+    fn revoke_secret_credential(
+        &self,
+        id: String,
+        at: Timestamp,
+        audit: AuditEntry,
+    ) -> Answer<'_, bool>;
+
+    /// All signing keys, oldest first.
+    fn signing_keys(&self) -> Answer<'_, Vec<SigningKeyRecord>>;
+
+    /// Keeps a new signing key.
+    fn add_signing_key(&self, key: SigningKeyRecord, audit: AuditEntry) -> Answer<'_, ()>;
+}

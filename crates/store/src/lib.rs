@@ -1,0 +1,52 @@
+//! What the product asks of storage: the port that every adapter implements.
+//!
+//! Calls are batch-shaped and there is no SQL in them. A call that has answered is durable: it
+//! survives the end of the process and of the machine. The store is where the services meet: the
+//! gateway finds its keys here and the courier its events, and neither knows the other.
+//!
+//! **To add a call:** put it into the trait whose noun it belongs to, say what is durable when it
+//! returns, add its claim to [`conformance`], then implement it in each adapter's file of the same
+//! name.
+
+pub mod conformance;
+pub mod definitions;
+pub mod deliveries;
+pub mod keys;
+pub mod log;
+pub mod usage;
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub use definitions::{AuditEntry, Catalog, Change, Document};
+pub use deliveries::{
+    AttemptFilter, AttemptRow, DeadFilter, Deliveries, DueDelivery, LaneState, Settlement, Then,
+};
+pub use keys::Keys;
+pub use log::{Entry, EventLog, LaneEntry, LaneId, LaneWaker, Position};
+pub use usage::{Lease, Usage};
+
+/// Everything together; what the program hands to the services.
+pub trait Store: Catalog + Keys + EventLog + Deliveries + Usage {}
+
+impl<T: Catalog + Keys + EventLog + Deliveries + Usage> Store for T {}
+
+/// What every call gives: an answer later.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else changed the definitions in between; read them again.
+    #[error("the definitions were changed by somebody else in between")]
+    Conflict,
+    /// The store cannot be reached or the disk refuses; nothing of the call was kept.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// What is on disk does not have the form this version writes.
+    #[error("the store holds something this version cannot read: {0}")]
+    Unreadable(String),
+    /// The program is shutting down.
+    #[error("the store is closed")]
+    Closed,
+}

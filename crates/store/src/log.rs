@@ -1,0 +1,86 @@
+//! The event log and its lanes: append once, read from a position.
+//!
+//! Publishing writes the event and, for every lane it matched, its place in a chunk of that lane.
+//! A lane is read by position; being behind costs nothing but the position.
+
+use std::sync::Arc;
+
+use model::{Event, EventDraft, EventId, LaneKey, Timestamp};
+
+use crate::Answer;
+
+/// A lane's number in this store; stays the same as long as the store lives.
+pub type LaneId = u32;
+
+/// An event to append, and the lanes it goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The event.
+    pub draft: EventDraft,
+    /// Its lanes.
+    pub lanes: Vec<LaneId>,
+}
+
+/// A place in a lane: the chunk, and how many entries of it come before. Orders as it reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Position {
+    /// The chunk; from 1.
+    pub chunk: u64,
+    /// The entry in the chunk, from 0.
+    pub index: u32,
+}
+
+/// One entry of a lane, ready to be delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneEntry {
+    /// Its place.
+    pub position: Position,
+    /// The event.
+    pub event: Event,
+    /// When it was put on the lane: at acceptance, or at the redrive. Its age counts from here.
+    pub since: Timestamp,
+    /// Attempts made before it was redriven; 0 for a first delivery.
+    pub attempts_before: u32,
+}
+
+/// Is told which lanes have something new. A hint: whoever misses one finds the entries anyway.
+pub trait LaneWaker: Send + Sync {
+    /// These lanes have new entries.
+    fn wake(&self, lanes: &[LaneId]);
+}
+
+/// The event log.
+pub trait EventLog: Send + Sync {
+    /// The numbers of lanes, made where there is none yet; in the order asked.
+    fn lanes(&self, keys: Vec<LaneKey>) -> Answer<'_, Vec<LaneId>>;
+
+    /// Appends events to the log and to their lanes, all or none; on disk when it answers. Callers
+    /// at the same time share one flush. The ids come in the order of the entries.
+    fn append(&self, accepted_at: Timestamp, entries: Vec<Entry>) -> Answer<'_, Vec<EventId>>;
+
+    /// Up to `limit` entries of a lane at `from` and after it, in order, at least one if there is
+    /// one; fewer when their bytes add up.
+    fn read_lane(&self, lane: LaneId, from: Position, limit: usize)
+    -> Answer<'_, Vec<LaneEntry>>;
+
+    /// One event.
+    fn event(&self, id: EventId) -> Answer<'_, Option<Event>>;
+
+    /// Who is to be told of new entries.
+    fn wake_with(&self, waker: Arc<dyn LaneWaker>);
+
+    /// Drops up to `limit` events of the bus accepted before `before` that no lane still needs and
+    /// no dead letter points at. Gives how many were dropped.
+    fn drop_before(&self, bus: String, before: Timestamp, limit: usize) -> Answer<'_, usize>;
+
+    /// When a schedule fired last.
+    fn last_fired(&self, schedule: String) -> Answer<'_, Option<Timestamp>>;
+
+    /// Notes that a schedule fired, in the same flush as its event.
+    fn fire(
+        &self,
+        schedule: String,
+        accepted_at: Timestamp,
+        entry: Entry,
+    ) -> Answer<'_, EventId>;
+}
