@@ -20,7 +20,7 @@ use crate::rules::LaneNumbers;
 const SLEEP_MAX_MS: i64 = 60_000;
 
 /// What is fired, and into which lanes.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Schedules {
     entries: Vec<(Schedule, LaneId)>,
 }

@@ -7,7 +7,7 @@ use http::header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Request, Uri};
 use http_body_util::Full;
 use model::{Destination, Event, Method, RESPONSE_BYTES_KEPT, Timestamp};
-use outbound::{Answer, DialError, Pool, SendError, send_whole};
+use outbound::{Answer, Bounds, DialError, Pool, SendError, send_whole};
 use retry::{Advertised, Verdict, Wish, advertised, retry_after, verdict};
 use serde_json::Value;
 use transform::{Context, value_text};
@@ -43,9 +43,13 @@ pub(crate) struct Result {
 pub(crate) enum What {
     Delivered,
     /// Again later; not before the receiver's wish.
-    Retry { wish_ms: Option<i64> },
+    Retry {
+        wish_ms: Option<i64>,
+    },
     /// Never: with EventBridge's error code, or the status.
-    Refused { code: String },
+    Refused {
+        code: String,
+    },
 }
 
 /// What could not be made of an event: nothing that trying again would change.
@@ -73,7 +77,7 @@ pub(crate) async fn attempt(
     }
     let sent_headers = request.headers().clone();
     let timeout = Duration::from_millis(route.destination.timeout_ms);
-    match send_whole(route.pool, request, timeout).await {
+    match send_whole(route.pool, request, Bounds::within(timeout)).await {
         Ok(answer) => {
             if matches!(answer.status.as_u16(), 401 | 407)
                 && let Some(credentials) = route.credentials
@@ -165,10 +169,10 @@ fn render(
     let body = match destination.method {
         Method::Get | Method::Head => String::new(),
         _ if lane.body == transform::Input::Whole => envelope,
-        _ => lane.body.render(&value, &context(lane, event)).map_err(|error| Unsendable {
-            code: error.code(),
-            message: error.to_string(),
-        })?,
+        _ => lane
+            .body
+            .render(&value, &context(lane, event))
+            .map_err(|error| Unsendable { code: error.code(), message: error.to_string() })?,
     };
     let unsendable = |error: String| Unsendable { code: "INVALID_PARAMETER", message: error };
     let method = HttpMethod::from_bytes(destination.method.as_str().as_bytes());
@@ -185,8 +189,7 @@ fn target(
     lane: &LanePlan,
     event: &Value,
 ) -> std::result::Result<Uri, Unsendable> {
-    let unsendable =
-        |message: String| Unsendable { code: "INVALID_PARAMETER", message };
+    let unsendable = |message: String| Unsendable { code: "INVALID_PARAMETER", message };
     let value = |path: &transform::JsonPath| {
         path.find(event).and_then(value_text).ok_or_else(|| {
             unsendable(format!("the event has no text or number at {}", path.as_str()))

@@ -14,7 +14,7 @@ use model::{
     Auth, ClientAuth, Clock, Connection, HeaderValue as Value, OAuthClient, Secret, SecretError,
     SecretReader, SecretSource, Timestamp,
 };
-use outbound::{Guard, Origin, Pool, SendError, send_whole};
+use outbound::{Bounds, Guard, Origin, Pool, SendError, send_whole};
 use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
@@ -206,7 +206,7 @@ impl Credentials {
         let pool = self.pool.as_ref().ok_or_else(|| failed("the address is no URL".to_owned()))?;
         let secret = self.secrets.read(&client.client_secret)?;
         let request = token_request(client, pool.origin(), &secret).map_err(&failed)?;
-        let sent = send_whole(pool, request, TOKEN_TIMEOUT).await;
+        let sent = send_whole(pool, request, Bounds::within(TOKEN_TIMEOUT)).await;
         let answer = sent.map_err(|error: SendError| failed(error.to_string()))?;
         if !answer.status.is_success() {
             return Err(failed(refusal(answer.status.as_u16(), &answer.body)));
@@ -285,7 +285,11 @@ fn read_token(body: &[u8], now: Timestamp) -> Result<Token, String> {
     let lifetime_s = lifetime.as_i64().or_else(|| lifetime.as_str()?.parse().ok());
     let lifetime_ms = lifetime_s.unwrap_or(LIFETIME_DEFAULT_S).clamp(1, 31_536_000) * 1000;
     let early_ms = (lifetime_ms / 5).min(EARLY_MAX_MS);
-    Ok(Token { value, renew_at: now.plus_ms(lifetime_ms - early_ms), ends_at: now.plus_ms(lifetime_ms) })
+    Ok(Token {
+        value,
+        renew_at: now.plus_ms(lifetime_ms - early_ms),
+        ends_at: now.plus_ms(lifetime_ms),
+    })
 }
 
 #[cfg(test)]
@@ -300,9 +304,11 @@ mod tests {
     #[test]
     fn a_token_is_renewed_before_its_end() {
         let now = Timestamp::from_ms(1_000_000);
-        let of = |body: &str| read_token(body.as_bytes(), now).map(|token| {
-            (token.renew_at.since_ms(now) / 1000, token.ends_at.since_ms(now) / 1000)
-        });
+        let of = |body: &str| {
+            read_token(body.as_bytes(), now).map(|token| {
+                (token.renew_at.since_ms(now) / 1000, token.ends_at.since_ms(now) / 1000)
+            })
+        };
         assert_eq!(of(r#"{"access_token":"t","expires_in":3600}"#), Ok((3480, 3600)));
         assert_eq!(of(r#"{"access_token":"t","expires_in":"60"}"#), Ok((48, 60)));
         assert_eq!(of(r#"{"access_token":"t"}"#), Ok((240, 300)));

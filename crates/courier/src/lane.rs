@@ -133,7 +133,12 @@ impl Lane {
     }
 
     /// An outcome is on disk: the delivery is done, dead, or waits in the retries.
-    pub(crate) fn settled(&mut self, event: EventId, at: Option<Position>, again: Option<DueDelivery>) {
+    pub(crate) fn settled(
+        &mut self,
+        event: EventId,
+        at: Option<Position>,
+        again: Option<DueDelivery>,
+    ) {
         self.busy.remove(&event.seq);
         if let Some(position) = at {
             self.unsettled.remove(&position);

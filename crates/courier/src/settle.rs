@@ -35,13 +35,12 @@ pub(crate) fn settlement(
                 spread: moment.spread,
             };
             match retry::next(&lane.retry, &failure) {
-                Next::At(due) => Then::Retry {
-                    due: Timestamp::from_ms(due),
-                    tries,
-                    since: delivery.since,
-                },
+                Next::At(due) => {
+                    Then::Retry { due: Timestamp::from_ms(due), tries, since: delivery.since }
+                }
                 Next::GiveUp(exhausted) => {
-                    let code = result.status.map_or("NO_ANSWER".to_owned(), |s| format!("HTTP_{s}"));
+                    let code =
+                        result.status.map_or("NO_ANSWER".to_owned(), |s| format!("HTTP_{s}"));
                     dead(lane, delivery, code, message(result), Some(exhausted))
                 }
             }
@@ -98,4 +97,3 @@ fn dead(
     let reason = DeadReason { code, message, exhausted };
     Then::Dead { queue, reason, attempts: delivery.attempts + 1 }
 }
-

@@ -21,26 +21,47 @@ use crate::snapshot::ApiEntry;
 #[derive(Debug)]
 pub(crate) enum Denial {
     NoRoute,
-    MethodNotAllowed { allow: String },
+    MethodNotAllowed {
+        allow: String,
+    },
     BadPath(BadPath),
     HeadTooLarge,
-    AddressRefused { address: IpAddr },
+    AddressRefused {
+        address: IpAddr,
+    },
     TokenMissing,
     TokenTwice,
     TokenInQuery,
     TokenInvalid(Fault),
     /// A good token of a client that no longer is, or is suspended.
-    TokenRevoked { client: String },
-    ScopeMissing { needed: Vec<String> },
+    TokenRevoked {
+        client: String,
+    },
+    ScopeMissing {
+        needed: Vec<String>,
+    },
     KeyMissing,
     /// Unknown and revoked look the same to the caller and differ in the log.
-    KeyUnknown { why: UnknownKey, id: Option<String> },
-    KeyExpired { ended: Timestamp, id: String },
-    KeyWithoutPlan { id: String },
+    KeyUnknown {
+        why: UnknownKey,
+        id: Option<String>,
+    },
+    KeyExpired {
+        ended: Timestamp,
+        id: String,
+    },
+    KeyWithoutPlan {
+        id: String,
+    },
     /// Token and key belong to different partners.
     KeyOfOther,
     PartnerSuspended,
-    RateExceeded { plan: Name, limit: Limit, wait: Duration, limits: Option<Limits> },
+    RateExceeded {
+        plan: Name,
+        limit: Limit,
+        wait: Duration,
+        limits: Option<Limits>,
+    },
     QuotaExceeded {
         plan: Name,
         quota: Quota,
@@ -48,11 +69,21 @@ pub(crate) enum Denial {
         wait: Duration,
         limits: Option<Limits>,
     },
-    BodyTooLarge { bytes_max: u64 },
-    UpstreamUnreachable { reason: String },
-    UpstreamBroke { reason: String },
-    UpstreamTimeout { timeout_ms: u64 },
-    StoreUnavailable { reason: String },
+    BodyTooLarge {
+        bytes_max: u64,
+    },
+    UpstreamUnreachable {
+        reason: String,
+    },
+    UpstreamBroke {
+        reason: String,
+    },
+    UpstreamTimeout {
+        timeout_ms: u64,
+    },
+    StoreUnavailable {
+        reason: String,
+    },
 }
 
 /// Why a key is not known.
@@ -412,11 +443,9 @@ impl Denial {
                  this API with an explicit deny",
                 "AccessDeniedException",
             ),
-            Self::TokenInvalid(Fault::Expired { .. }) => (
-                S::UNAUTHORIZED,
-                "The incoming token has expired",
-                "UnauthorizedException",
-            ),
+            Self::TokenInvalid(Fault::Expired { .. }) => {
+                (S::UNAUTHORIZED, "The incoming token has expired", "UnauthorizedException")
+            }
             Self::TokenMissing
             | Self::TokenTwice
             | Self::TokenInQuery
@@ -464,7 +493,5 @@ impl Denial {
 /// The text with a capital first letter.
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -107,9 +107,10 @@ async fn exchange(pool: &Pool<Body>, mut request: Request<Body>) -> Result<Respo
     loop {
         let mut lent = match pool.idle() {
             Some(lent) => lent,
-            None => pool.connect().await.map_err(|error| Denial::UpstreamUnreachable {
-                reason: error.to_string(),
-            })?,
+            None => pool
+                .connect()
+                .await
+                .map_err(|error| Denial::UpstreamUnreachable { reason: error.to_string() })?,
         };
         match lent.sender.try_send_request(request).await {
             Ok(response) => return Ok(incoming(response, lent)),
@@ -152,9 +153,12 @@ fn outgoing<B>(
     }
     identify(&mut parts.headers, admission, recorder, host);
     let authority = HeaderValue::from_str(&api.upstream.authority);
-    parts.headers.insert(HOST, authority.map_err(|_| Denial::UpstreamUnreachable {
-        reason: "the upstream's authority is no header value".to_owned(),
-    })?);
+    parts.headers.insert(
+        HOST,
+        authority.map_err(|_| Denial::UpstreamUnreachable {
+            reason: "the upstream's authority is no header value".to_owned(),
+        })?,
+    );
     parts.uri = target(api, found.path(parts.uri.path()), parts.uri.query())?;
     parts.version = http::Version::HTTP_11;
     parts.extensions = http::Extensions::new();

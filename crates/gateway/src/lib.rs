@@ -94,7 +94,8 @@ impl Gateway {
         let admission = checks::plan::debit(admission, &*self.world.store, now)
             .await
             .map_err(|denial| found.refusal(denial))?;
-        let answered = forward::send(&self.upstreams, &admission, &found, (request, recorder)).await;
+        let answered =
+            forward::send(&self.upstreams, &admission, &found, (request, recorder)).await;
         let mut response = answered.map_err(|denial| found.refusal(denial))?;
         admission.add_limits(response.headers_mut());
         Ok(response)

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use http::{Method, Request};
 use model::{PathTemplate, Route, Segment};
 
+use crate::Refusal;
 use crate::denial::Denial;
 use crate::path;
 use crate::snapshot::{ApiEntry, Snapshot};
-use crate::Refusal;
 
 /// A route that a request asked for.
 pub(crate) struct Found {

@@ -43,7 +43,16 @@ pub(crate) fn read(body: &[u8], traceparent: Option<&str>) -> Result<Vec<Entry>,
              {{…}}}}]}} or one such entry."
         )
     };
-    let many = serde_json::from_slice::<Value>(body).map_err(explain)?.get("entries").is_some();
+    let shape = serde_json::from_slice::<Value>(body).map_err(explain)?;
+    let many = shape.get("entries").is_some();
+    // A list would otherwise be read as an entry whose members come in order.
+    let listed = shape["entries"].as_array();
+    if !shape.is_object() || listed.is_some_and(|list| list.iter().any(|entry| !entry.is_object()))
+    {
+        return Err("an event is a JSON object. Send {\"entries\": [{\"source\": …, \
+                    \"detail_type\": …, \"detail\": {…}}]} or one such entry."
+            .to_owned());
+    }
     let entries = if many {
         serde_json::from_slice::<Entries<'_>>(body).map_err(explain)?.entries
     } else {
@@ -112,7 +121,8 @@ mod tests {
     fn what_cannot_be_read_is_named() {
         for (body, part) in [
             ("", "EOF"),
-            ("[]", "expected struct"),
+            ("[]", "an event is a JSON object"),
+            (r#"{"entries":[[]]}"#, "an event is a JSON object"),
             (r#"{"entries":[{"source":1}]}"#, "invalid type: integer"),
             (r#"{"entries":[{"sauce":"s"}]}"#, "unknown field `sauce`"),
             (r#"{"source":"s","time":"yesterday"}"#, "`time` is `yesterday`"),

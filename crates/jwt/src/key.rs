@@ -135,8 +135,8 @@ impl Jwk {
         let mut point = vec![4];
         point.extend(coordinate(&self.x)?);
         point.extend(coordinate(&self.y)?);
-        let key = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point)
-            .map_err(|_| KeyError::Public)?;
+        let key =
+            ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point).map_err(|_| KeyError::Public)?;
         Ok(VerifyingKey { algorithm: Algorithm::Es256, key })
     }
 }

@@ -72,8 +72,7 @@ impl Upstream {
         }
         let path_prefix = path.trim_end_matches('/').to_owned();
         let port_given = authority.rsplit_once(':').is_some_and(|(_, p)| !p.ends_with(']'));
-        let authority =
-            if port_given { authority.to_owned() } else { format!("{authority}:80") };
+        let authority = if port_given { authority.to_owned() } else { format!("{authority}:80") };
         Ok(Self { authority, path_prefix })
     }
 }
@@ -204,7 +203,8 @@ impl PathTemplate {
 fn segment(part: &str) -> Result<Segment, &'static str> {
     if let Some(name) = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
         let (name, rest) = name.strip_suffix('+').map_or((name, false), |name| (name, true));
-        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
+        if name.is_empty()
+            || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
         {
             return Err("a parameter is `{name}` of letters, digits, `_`, `-` and `.`");
         }
@@ -234,7 +234,8 @@ mod tests {
         for text in ["/", "/orders", "/orders/{id}", "/a/{b}/c", "/files/{rest+}", "/v1.0/a%20b"] {
             assert!(PathTemplate::parse(text).is_ok(), "{text}");
         }
-        for text in ["", "orders", "/orders/", "//", "/{}", "/{a b}", "/{a+}/b", "/a b", "/..", "/{a"]
+        for text in
+            ["", "orders", "/orders/", "//", "/{}", "/{a b}", "/{a+}/b", "/a b", "/..", "/{a"]
         {
             assert!(PathTemplate::parse(text).is_err(), "{text}");
         }
@@ -250,7 +251,8 @@ mod tests {
             let upstream = Upstream::parse(url).unwrap();
             assert_eq!((&*upstream.authority, &*upstream.path_prefix), (authority, prefix));
         }
-        for url in ["https://x", "127.0.0.1:1", "http://", "http://h:99999", "http://h/?a", "http://u@h"]
+        for url in
+            ["https://x", "127.0.0.1:1", "http://", "http://h:99999", "http://h/?a", "http://u@h"]
         {
             assert!(Upstream::parse(url).is_err(), "{url}");
         }

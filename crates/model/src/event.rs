@@ -191,14 +191,34 @@ mod tests {
     fn entries_are_refused_with_eventbridges_codes() {
         type Change = fn(&mut EventFields);
         let rows: [(Change, &str, &str); 8] = [
-            (|f| f.source.clear(), "InvalidArgument", "Parameter Source is not valid. Reason: Source is a required argument."),
-            (|f| f.detail_type.clear(), "InvalidArgument", "Parameter DetailType is not valid. Reason: DetailType is a required argument."),
-            (|f| f.detail.clear(), "InvalidArgument", "Parameter Detail is not valid. Reason: Detail is a required argument."),
+            (
+                |f| f.source.clear(),
+                "InvalidArgument",
+                "Parameter Source is not valid. Reason: Source is a required argument.",
+            ),
+            (
+                |f| f.detail_type.clear(),
+                "InvalidArgument",
+                "Parameter DetailType is not valid. Reason: DetailType is a required argument.",
+            ),
+            (
+                |f| f.detail.clear(),
+                "InvalidArgument",
+                "Parameter Detail is not valid. Reason: Detail is a required argument.",
+            ),
             (|f| f.detail = "[]".into(), "MalformedDetail", "Detail is malformed."),
             (|f| f.detail = "{".into(), "MalformedDetail", "Detail is malformed."),
             (|f| f.detail = "\"text\"".into(), "MalformedDetail", "Detail is malformed."),
-            (|f| f.source = "aws.ec2".into(), "NotAuthorizedForSourceException", "Not authorized for the source: sources beginning with `aws.` are reserved."),
-            (|f| f.detail_type = "x".repeat(129), "InvalidArgument", "Parameter DetailType is not valid. Reason: DetailType may have at most 128 characters."),
+            (
+                |f| f.source = "aws.ec2".into(),
+                "NotAuthorizedForSourceException",
+                "Not authorized for the source: sources beginning with `aws.` are reserved.",
+            ),
+            (
+                |f| f.detail_type = "x".repeat(129),
+                "InvalidArgument",
+                "Parameter DetailType is not valid. Reason: DetailType may have at most 128 characters.",
+            ),
         ];
         for (change, code, message) in rows {
             let mut fields = fields();

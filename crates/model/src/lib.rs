@@ -18,7 +18,9 @@ mod rule;
 mod secret;
 mod time;
 
-pub use api::{Api, ErrorStyle, KeyRule, Method, PathTemplate, Route, Segment, TokenRule, Upstream};
+pub use api::{
+    Api, ErrorStyle, KeyRule, Method, PathTemplate, Route, Segment, TokenRule, Upstream,
+};
 pub use credentials::{KeyCredential, Revision, SecretCredential, SigningKeyRecord};
 pub use definitions::Definitions;
 pub use delivery::{

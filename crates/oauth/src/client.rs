@@ -74,8 +74,7 @@ pub(crate) fn authenticate<'a>(
         compare(&secret.digest, secret.is_live(now));
     }
     let client = client.filter(|_| proven).ok_or(Refusal::Client)?;
-    let active =
-        client.client.status == Status::Active && client.partner_status == Status::Active;
+    let active = client.client.status == Status::Active && client.partner_status == Status::Active;
     if active { Ok(client) } else { Err(Refusal::Suspended) }
 }
 

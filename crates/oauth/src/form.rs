@@ -9,7 +9,8 @@ pub(crate) struct Form(HashMap<String, String>);
 
 impl Form {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Refusal> {
-        let text = std::str::from_utf8(body).map_err(|_| Refusal::Malformed("the body is not UTF-8"))?;
+        let text =
+            std::str::from_utf8(body).map_err(|_| Refusal::Malformed("the body is not UTF-8"))?;
         let mut parameters = HashMap::new();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));

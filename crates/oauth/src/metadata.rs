@@ -19,7 +19,6 @@ pub(crate) async fn show(State(service): State<Service>) -> Response {
         "grant_types_supported": ["client_credentials"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
     });
-    let fields =
-        [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "public, max-age=300")];
+    let fields = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "public, max-age=300")];
     (fields, document.to_string()).into_response()
 }

@@ -9,7 +9,9 @@ use store::{AuditEntry, Store, StoreError};
 #[derive(Debug, thiserror::Error)]
 pub enum RingError {
     /// Sealed under another key file.
-    #[error("the signing key was sealed under another key file; restore the file `key` that belongs to this data directory")]
+    #[error(
+        "the signing key was sealed under another key file; restore the file `key` that belongs to this data directory"
+    )]
     Sealed,
     /// Not in the form this version writes.
     #[error("a stored signing key cannot be read")]
@@ -60,10 +62,7 @@ pub async fn ensure_signing_key(
 }
 
 /// The key that signs: the newest that is not retired.
-pub(crate) fn active(
-    records: &[SigningKeyRecord],
-    vault: &Vault,
-) -> Result<SigningKey, RingError> {
+pub(crate) fn active(records: &[SigningKeyRecord], vault: &Vault) -> Result<SigningKey, RingError> {
     let record = records.iter().rev().find(|record| record.retired_at.is_none());
     let record = record.ok_or(RingError::None)?;
     let private = vault.open(&label(&record.kid), &record.sealed_private);

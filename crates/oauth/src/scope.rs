@@ -67,7 +67,11 @@ mod tests {
         let own = ["tires/create.order", "tires/cancel.order"];
         check(&own, None, Ok(("tires/create.order tires/cancel.order", "tires")));
         check(&own, Some("tires/create.order"), Ok(("tires/create.order", "tires")));
-        check(&own, Some("  tires/create.order tires/create.order "), Ok(("tires/create.order", "tires")));
+        check(
+            &own,
+            Some("  tires/create.order tires/create.order "),
+            Ok(("tires/create.order", "tires")),
+        );
         let strange = Err(Refusal::Scope { asked: "cars/complete.order".to_owned() });
         check(&own, Some("tires/create.order cars/complete.order"), strange);
     }

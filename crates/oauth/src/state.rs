@@ -51,9 +51,10 @@ impl State {
     /// Builds a state; needs at least one signing key (see [`crate::ensure_signing_key`]).
     pub fn build(source: Source<'_>) -> Result<Self, RingError> {
         let definitions = source.definitions;
-        let scopes = definitions.apis.values().flat_map(|api| {
-            api.scopes.keys().map(move |scope| format!("{}/{scope}", api.name))
-        });
+        let scopes = definitions
+            .apis
+            .values()
+            .flat_map(|api| api.scopes.keys().map(move |scope| format!("{}/{scope}", api.name)));
         Ok(Self {
             issuer: definitions.public_url.clone(),
             realm: realm(&definitions.company),
@@ -87,11 +88,8 @@ fn clients(
             secrets: Vec::new(),
         }
     };
-    let mut clients: HashMap<Name, ClientEntry> = definitions
-        .clients
-        .values()
-        .map(|client| (client.id.clone(), entry(client)))
-        .collect();
+    let mut clients: HashMap<Name, ClientEntry> =
+        definitions.clients.values().map(|client| (client.id.clone(), entry(client))).collect();
     for secret in secrets {
         if let Some(entry) = clients.get_mut(&secret.client) {
             entry.secrets.push(secret);
@@ -105,6 +103,7 @@ fn jwks(records: &[SigningKeyRecord]) -> Result<Document, RingError> {
     let keys = records.iter().map(read).collect::<Result<_, _>>();
     let keys = keys.map_err(|_| RingError::Unreadable)?;
     let body = serde_json::to_string(&Jwks { keys }).map_err(|_| RingError::Unreadable)?;
-    let kids: Vec<_> = records.iter().map(|record| &record.kid[..12.min(record.kid.len())]).collect();
+    let kids: Vec<_> =
+        records.iter().map(|record| &record.kid[..12.min(record.kid.len())]).collect();
     Ok(Document { etag: format!("\"{}\"", kids.join(".")), body })
 }

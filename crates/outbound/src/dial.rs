@@ -38,12 +38,15 @@ impl Origin {
 
     /// The origin of plain HTTP to `host:port`.
     pub fn plain(authority: &str) -> Option<Self> {
-        Self::of(&Uri::builder().scheme("http").authority(authority).path_and_query("/").build().ok()?)
+        Self::of(
+            &Uri::builder().scheme("http").authority(authority).path_and_query("/").build().ok()?,
+        )
     }
 
     /// What stands in `Host`.
     pub fn authority(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        let host =
+            if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         match (self.tls, self.port) {
             (true, 443) | (false, 80) => host,
             (_, port) => format!("{host}:{port}"),

@@ -82,10 +82,8 @@ where
     /// A new connection.
     pub async fn connect(&self) -> Result<Lent<B>, DialError> {
         let (stream, _) = dial(&self.origin, &self.guard).await?;
-        let (sender, connection) = http1::Builder::new()
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(DialError::Http)?;
+        let (sender, connection) =
+            http1::Builder::new().handshake(TokioIo::new(stream)).await.map_err(DialError::Http)?;
         self.tracker.spawn(async move {
             if let Err(error) = connection.with_upgrades().await {
                 tracing::debug!(%error, "an outgoing connection ended early");

@@ -10,8 +10,21 @@ use hyper::body::Incoming;
 use crate::dial::DialError;
 use crate::pool::{Lent, Pool};
 
-/// How much of an answer is read; the rest is left unread and the connection closed.
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// The bounds of one call.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// How long name, connection, sending and reading may take together.
+    pub timeout: Duration,
+    /// How much of the answer's body is read; the rest is left and the connection closed.
+    pub answer_bytes_max: usize,
+}
+
+impl Bounds {
+    /// So long, and 64 KiB of answer.
+    pub fn within(timeout: Duration) -> Self {
+        Self { timeout, answer_bytes_max: 64 * 1024 }
+    }
+}
 
 /// What the other side answered.
 #[derive(Debug, Clone)]
@@ -20,7 +33,7 @@ pub struct Answer {
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body, cut at 64 KiB.
+    /// The body, cut at its bound.
     pub body: Bytes,
 }
 
@@ -46,17 +59,19 @@ pub enum SendError {
 pub async fn send_whole(
     pool: &Pool<Full<Bytes>>,
     request: Request<Full<Bytes>>,
-    timeout: Duration,
+    bounds: Bounds,
 ) -> Result<Answer, SendError> {
-    match tokio::time::timeout(timeout, exchange(pool, request)).await {
+    let exchange = exchange(pool, request, bounds.answer_bytes_max);
+    match tokio::time::timeout(bounds.timeout, exchange).await {
         Ok(answer) => answer,
-        Err(_) => Err(SendError::Timeout(timeout)),
+        Err(_) => Err(SendError::Timeout(bounds.timeout)),
     }
 }
 
 async fn exchange(
     pool: &Pool<Full<Bytes>>,
     request: Request<Full<Bytes>>,
+    bytes_max: usize,
 ) -> Result<Answer, SendError> {
     let mut request = request;
     loop {
@@ -65,7 +80,7 @@ async fn exchange(
             None => pool.connect().await?,
         };
         match lent.sender.try_send_request(request).await {
-            Ok(response) => return read(response, lent).await,
+            Ok(response) => return read(response, lent, bytes_max).await,
             Err(mut error) => match error.take_message() {
                 Some(unsent) if lent.reused => request = unsent,
                 _ => return Err(SendError::Broken(error.into_error())),
@@ -77,13 +92,14 @@ async fn exchange(
 async fn read(
     response: http::Response<Incoming>,
     lent: Lent<Full<Bytes>>,
+    bytes_max: usize,
 ) -> Result<Answer, SendError> {
     let (parts, mut incoming) = response.into_parts();
     let mut body = Vec::new();
     let mut whole = true;
     while let Some(frame) = incoming.frame().await {
         let Ok(data) = frame.map_err(SendError::Broken)?.into_data() else { continue };
-        let room = ANSWER_BYTES_MAX - body.len();
+        let room = bytes_max - body.len();
         body.extend_from_slice(&data[..data.len().min(room)]);
         if data.len() > room {
             whole = false;

@@ -130,13 +130,7 @@ fn apply(connection: &Connection, change: &Change) -> rusqlite::Result<()> {
             "INSERT INTO document(kind, name, origin, place, body) VALUES(?, ?, ?, ?, ?)
              ON CONFLICT(kind, name) DO UPDATE
              SET origin = excluded.origin, place = excluded.place, body = excluded.body",
-            params![
-                document.kind,
-                document.name,
-                document.origin,
-                document.place,
-                document.body
-            ],
+            params![document.kind, document.name, document.origin, document.place, document.body],
         ),
         Change::Remove { kind, name } => {
             execute(connection, "DELETE FROM document WHERE kind = ? AND name = ?", [kind, name])

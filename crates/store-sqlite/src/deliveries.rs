@@ -424,4 +424,3 @@ fn attempt_of(row: &Row<'_>) -> rusqlite::Result<Attempt> {
         response: row.get(7)?,
     })
 }
-

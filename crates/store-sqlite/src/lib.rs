@@ -48,10 +48,10 @@ impl SqliteStore {
     /// directory that another process holds open.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
         let log_directory = directory.join("log");
-        std::fs::create_dir_all(&log_directory)
-            .map_err(|error| StoreError::Unavailable(format!("{}: {error}", directory.display())))?;
-        let (core_path, log_path) =
-            (directory.join("core.db"), log_directory.join(FIRST_SEGMENT));
+        std::fs::create_dir_all(&log_directory).map_err(|error| {
+            StoreError::Unavailable(format!("{}: {error}", directory.display()))
+        })?;
+        let (core_path, log_path) = (directory.join("core.db"), log_directory.join(FIRST_SEGMENT));
         let core = schema::open_core(&core_path)?;
         let log = schema::open_log(&log_path)?;
         let revision = definitions::revision(&core).map_err(error)?;
@@ -77,7 +77,6 @@ impl SqliteStore {
         self.log.close();
         self.core.close();
     }
-
 }
 
 /// An error of the library as the port knows it.

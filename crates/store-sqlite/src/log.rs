@@ -125,14 +125,7 @@ pub(crate) fn insert_chunk(
     execute(
         connection,
         "INSERT INTO delivery(lane, chunk, ts, redrive, n, seqs) VALUES(?, ?, ?, ?, ?, ?)",
-        params![
-            lane,
-            signed(number),
-            ts.ms(),
-            chunk.redrive,
-            chunk.seqs.len(),
-            pack(chunk.seqs)
-        ],
+        params![lane, signed(number), ts.ms(), chunk.redrive, chunk.seqs.len(), pack(chunk.seqs)],
     )
     .map(drop)
 }
@@ -213,10 +206,7 @@ pub(crate) fn read_event(connection: &Connection, seq: u64) -> rusqlite::Result<
 fn event_of(row: &Row<'_>) -> rusqlite::Result<Event> {
     let resources: Option<String> = row.get(6)?;
     Ok(Event {
-        id: EventId {
-            accepted_at: Timestamp::from_ms(row.get(1)?),
-            seq: unsigned(row.get(0)?),
-        },
+        id: EventId { accepted_at: Timestamp::from_ms(row.get(1)?), seq: unsigned(row.get(0)?) },
         bus: row.get(2)?,
         fields: EventFields {
             source: row.get(3)?,
@@ -254,12 +244,7 @@ impl EventLog for SqliteStore {
         })
     }
 
-    fn read_lane(
-        &self,
-        lane: LaneId,
-        from: Position,
-        limit: usize,
-    ) -> Answer<'_, Vec<LaneEntry>> {
+    fn read_lane(&self, lane: LaneId, from: Position, limit: usize) -> Answer<'_, Vec<LaneEntry>> {
         self.log_readers.read(move |connection| read_lane(connection, lane, from, limit))
     }
 
@@ -274,9 +259,8 @@ impl EventLog for SqliteStore {
     }
 
     fn drop_before(&self, bus: String, before: Timestamp, limit: usize) -> Answer<'_, usize> {
-        self.log.write(move |connection| {
-            drop_before(connection, &bus, before, limit).map_err(error)
-        })
+        self.log
+            .write(move |connection| drop_before(connection, &bus, before, limit).map_err(error))
     }
 
     fn last_fired(&self, schedule: String) -> Answer<'_, Option<Timestamp>> {
@@ -288,12 +272,7 @@ impl EventLog for SqliteStore {
         })
     }
 
-    fn fire(
-        &self,
-        schedule: String,
-        accepted_at: Timestamp,
-        entry: Entry,
-    ) -> Answer<'_, EventId> {
+    fn fire(&self, schedule: String, accepted_at: Timestamp, entry: Entry) -> Answer<'_, EventId> {
         let (reply, answer) = oneshot::channel();
         let also: Also = Box::new(move |connection| {
             execute(
@@ -338,8 +317,7 @@ fn read_lane(
             // An event that is gone (dropped by retention) has nothing left to deliver.
             let Some(event) = read_event(connection, seq)? else { continue };
             bytes += event.fields.detail.len();
-            let attempts_before =
-                if redrive { attempts_made(connection, lane, seq)? } else { 0 };
+            let attempts_before = if redrive { attempts_made(connection, lane, seq)? } else { 0 };
             let position = Position { chunk, index };
             entries.push(LaneEntry { position, event, since, attempts_before });
         }

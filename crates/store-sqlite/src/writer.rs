@@ -7,8 +7,8 @@ use rusqlite::Connection;
 use store::{Answer, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::log::{Append, Appender};
 use crate::error;
+use crate::log::{Append, Appender};
 
 /// How many requests may wait; more wait outside.
 const QUEUE_MAX: usize = 1024;

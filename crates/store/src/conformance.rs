@@ -213,12 +213,7 @@ pub async fn after_a_restart_a_lane_knows_what_is_settled<B: Bench>(bench: &B) {
     let settlements = vec![
         done(lane, ids[0]),
         done(lane, ids[2]),
-        Settlement {
-            lane,
-            event: ids[3],
-            attempt: Some(attempt(1, Outcome::Retry)),
-            then: retry,
-        },
+        Settlement { lane, event: ids[3], attempt: Some(attempt(1, Outcome::Retry)), then: retry },
         dead(lane, ids[4], "dlq"),
     ];
     store.settle(settlements, vec![(lane, places[1].0)]).await.expect("settled");
@@ -227,7 +222,10 @@ pub async fn after_a_restart_a_lane_knows_what_is_settled<B: Bench>(bench: &B) {
     let store = bench.open().await;
     let state = store.open_lane(lane).await.expect("a lane");
     assert_eq!(state.cursor, places[1].0);
-    assert_eq!(state.settled.into_iter().collect::<Vec<_>>(), [places[2].0, places[3].0, places[4].0]);
+    assert_eq!(
+        state.settled.into_iter().collect::<Vec<_>>(),
+        [places[2].0, places[3].0, places[4].0]
+    );
     let due = store.due(lane, None, 10).await.expect("due");
     assert_eq!((due.len(), due[0].event.id, due[0].tries, due[0].attempts), (1, ids[3], 1, 1));
     assert_eq!(due[0].due, at(5000));

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use model::{Attempt, DeadLetter, DeadReason, DeliveryId, Event, EventId, LaneKey, Name, Timestamp};
+use model::{
+    Attempt, DeadLetter, DeadReason, DeliveryId, Event, EventId, LaneKey, Name, Timestamp,
+};
 
 use crate::{Answer, LaneId, Position};
 

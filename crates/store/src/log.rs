@@ -60,8 +60,7 @@ pub trait EventLog: Send + Sync {
 
     /// Up to `limit` entries of a lane at `from` and after it, in order, at least one if there is
     /// one; fewer when their bytes add up.
-    fn read_lane(&self, lane: LaneId, from: Position, limit: usize)
-    -> Answer<'_, Vec<LaneEntry>>;
+    fn read_lane(&self, lane: LaneId, from: Position, limit: usize) -> Answer<'_, Vec<LaneEntry>>;
 
     /// One event.
     fn event(&self, id: EventId) -> Answer<'_, Option<Event>>;
@@ -77,10 +76,5 @@ pub trait EventLog: Send + Sync {
     fn last_fired(&self, schedule: String) -> Answer<'_, Option<Timestamp>>;
 
     /// Notes that a schedule fired, in the same flush as its event.
-    fn fire(
-        &self,
-        schedule: String,
-        accepted_at: Timestamp,
-        entry: Entry,
-    ) -> Answer<'_, EventId>;
+    fn fire(&self, schedule: String, accepted_at: Timestamp, entry: Entry) -> Answer<'_, EventId>;
 }

@@ -53,7 +53,8 @@ async fn submit(
     Body(body): Body,
 ) -> Result<Response, Problem> {
     let order = CarOrder::submitted(id::fresh()?, NewOrder::parse(&body)?);
-    let event = Event::new("car-orders", "OrderSubmitted", &order.document())?;
+    let event =
+        Event::new("car-orders", "OrderSubmitted", &order.document(), caller.traceparent.clone())?;
     let key = Key { client: caller.client.unwrap_or_default(), key };
     let placed =
         app.store.run(move |connection| store::place(connection, order, &key, &event)).await?;

@@ -58,6 +58,7 @@ impl<S: Send + Sync> FromRequestParts<S> for OrderId {
 pub(crate) struct Caller {
     pub(crate) client: Option<String>,
     pub(crate) request_id: Option<String>,
+    pub(crate) traceparent: Option<String>,
 }
 
 impl Caller {
@@ -68,7 +69,11 @@ impl Caller {
         let text = |name: &str| {
             headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
         };
-        Self { client: text("gatepost-client"), request_id: text("x-request-id") }
+        Self {
+            client: text("gatepost-client"),
+            request_id: text("x-request-id"),
+            traceparent: text("traceparent"),
+        }
     }
 }
 

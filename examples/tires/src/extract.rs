@@ -61,6 +61,7 @@ pub(crate) struct Caller {
     /// The source address.
     pub(crate) address: Option<String>,
     pub(crate) request_id: Option<String>,
+    pub(crate) traceparent: Option<String>,
 }
 
 impl Caller {
@@ -77,6 +78,7 @@ impl Caller {
             api_key_id: text("gatepost-api-key-id"),
             address: text("x-forwarded-for"),
             request_id: text("x-request-id"),
+            traceparent: text("traceparent"),
         }
     }
 }

@@ -45,6 +45,7 @@ CREATE TABLE IF NOT EXISTS outbox (
   source TEXT NOT NULL,
   detail_type TEXT NOT NULL,
   detail TEXT NOT NULL,
+  traceparent TEXT,
   state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'published', 'failed')),
   event_id TEXT,
   reason TEXT,
@@ -61,25 +62,29 @@ pub(crate) struct Event {
     source: &'static str,
     detail_type: &'static str,
     detail: String,
+    traceparent: Option<String>,
 }
 
 impl Event {
-    /// A new event about `detail`.
+    /// A new event about `detail`, in the trace of the request that caused it.
     pub(crate) fn new(
         source: &'static str,
         detail_type: &'static str,
         detail: &Value,
+        traceparent: Option<String>,
     ) -> anyhow::Result<Self> {
-        Ok(Self { id: id::fresh()?, source, detail_type, detail: detail.to_string() })
+        Ok(Self { id: id::fresh()?, source, detail_type, detail: detail.to_string(), traceparent })
     }
 }
 
 /// Puts an event in the outbox, as part of the caller's transaction.
 pub(crate) fn write(connection: &Connection, event: &Event) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(
-        "INSERT INTO outbox (id, source, detail_type, detail) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT INTO outbox (id, source, detail_type, detail, traceparent)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
-    statement.execute(params![event.id, event.source, event.detail_type, event.detail])?;
+    let Event { id, source, detail_type, detail, traceparent } = event;
+    statement.execute(params![id, source, detail_type, detail, traceparent])?;
     Ok(())
 }
 
@@ -225,6 +230,8 @@ struct Entry {
     source: String,
     detail_type: String,
     detail: Box<RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -277,7 +284,7 @@ impl From<EntryResult> for Verdict {
 
 fn waiting(connection: &Connection) -> anyhow::Result<Vec<Entry>> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, source, detail_type, detail FROM outbox WHERE state = 'waiting'
+        "SELECT id, source, detail_type, detail, traceparent FROM outbox WHERE state = 'waiting'
          ORDER BY seq LIMIT ?1",
     )?;
     let mut rows = statement.query([BATCH_MAX])?;
@@ -289,6 +296,7 @@ fn waiting(connection: &Connection) -> anyhow::Result<Vec<Entry>> {
             source: row.get(1)?,
             detail_type: row.get(2)?,
             detail,
+            traceparent: row.get(4)?,
         });
     }
     Ok(entries)

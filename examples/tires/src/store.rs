@@ -42,6 +42,7 @@ CREATE TABLE IF NOT EXISTS tire_orders (
   api_key_id TEXT,
   address TEXT,
   request_id TEXT,
+  traceparent TEXT,
   submitted_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   ended_at TEXT
 ) STRICT;
@@ -116,8 +117,9 @@ pub(crate) fn place(
     }
     transaction.execute(
         "INSERT INTO tire_orders
-           (id, car_order_id, car_type, status, client, partner, api_key_id, address, request_id)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+           (id, car_order_id, car_type, status, client, partner, api_key_id, address, request_id,
+            traceparent)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
             order.id,
             order.car_order_id,
@@ -128,6 +130,7 @@ pub(crate) fn place(
             caller.api_key_id,
             caller.address,
             caller.request_id,
+            caller.traceparent,
         ],
     )?;
     transaction.commit()?;
@@ -193,20 +196,23 @@ pub(crate) fn complete_batch(connection: &mut Connection) -> anyhow::Result<Batc
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let submitted = oldest_submitted(&transaction)?;
     let completed = submitted.len();
-    for order in submitted {
+    for (order, traceparent) in submitted {
         let order = order.completed();
         end(&transaction, &order.id, order.status)?;
-        let event = Event::new("complete-order", "OrderCompleted", &order.document())?;
+        let event = Event::new("complete-order", "OrderCompleted", &order.document(), traceparent)?;
         outbox::write(&transaction, &event)?;
     }
     transaction.commit()?;
     Ok(Batch { completed, more: completed >= usize::try_from(COMPLETED_MAX)? })
 }
 
-fn oldest_submitted(connection: &Connection) -> anyhow::Result<Vec<TireOrder>> {
+/// Each with the trace of the request that placed it: one trace spans both companies.
+fn oldest_submitted(connection: &Connection) -> anyhow::Result<Vec<(TireOrder, Option<String>)>> {
     let mut statement = connection
         .prepare_cached("SELECT * FROM tire_orders WHERE status = ?1 ORDER BY seq LIMIT ?2")?;
-    let rows = statement.query_map(params![Status::Submitted, COMPLETED_MAX], read)?;
+    let rows = statement.query_map(params![Status::Submitted, COMPLETED_MAX], |row| {
+        Ok((read(row)?, row.get("traceparent")?))
+    })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 

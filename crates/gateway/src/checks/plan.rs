@@ -141,8 +141,7 @@ impl Meter {
                 Look::Fetch(window) => window,
             };
             let lease = store.lease(self.name.clone(), quota, window).await.map_err(Err)?;
-            *self.quota.lock() =
-                Some(Held { window, left: lease.granted, beyond: lease.beyond });
+            *self.quota.lock() = Some(Held { window, left: lease.granted, beyond: lease.beyond });
         }
     }
 }

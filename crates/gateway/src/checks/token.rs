@@ -27,12 +27,8 @@ pub(crate) fn check(
     let claims = match snapshot.tokens.recall(&key, now_s) {
         Some(claims) if claims.aud == *api.name => claims,
         _ => {
-            let demand = Demand {
-                issuer: &snapshot.issuer,
-                audience: &api.name,
-                now_s,
-                leeway_s: LEEWAY_S,
-            };
+            let demand =
+                Demand { issuer: &snapshot.issuer, audience: &api.name, now_s, leeway_s: LEEWAY_S };
             let claims = jwt::verify(token, &snapshot.signing_keys, &demand);
             let claims = Arc::new(claims.map_err(Denial::TokenInvalid)?);
             snapshot.tokens.remember(&key, Arc::clone(&claims), now_s);

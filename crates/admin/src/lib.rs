@@ -1,0 +1,93 @@
+//! The admin door: what operators and the command line ask and change.
+//!
+//! Listens on loopback unless told otherwise, and everything below `/admin/` needs the admin token
+//! that lies in the data directory: a web page or another user of the machine cannot mint keys.
+//! Health and metrics are open. One file per noun.
+
+mod clients;
+mod dead_letters;
+mod deliveries;
+mod destinations;
+mod handover;
+mod health;
+mod keys;
+mod partners;
+mod problem;
+mod token;
+mod trail;
+mod wire;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{delete, get, post};
+use credential::{Digest, Digester};
+use model::{Clock, Definitions, Random};
+use store::Store;
+
+pub use handover::{Bundle, BundleApi, BundleClient, BundleKey, Letter};
+
+/// The largest request body.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// What the admin door needs of its surroundings.
+#[derive(Clone)]
+pub struct World {
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where randomness comes from.
+    pub random: Arc<dyn Random>,
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// Digests what is minted.
+    pub digester: Arc<Digester>,
+    /// What the company defines at present.
+    pub definitions: Arc<ArcSwap<Definitions>>,
+    /// The digest of the admin token.
+    pub token: Digest,
+    /// Health and metrics.
+    pub status: Arc<dyn Status>,
+}
+
+/// What the program knows of its own state.
+pub trait Status: Send + Sync {
+    /// Parts that are not ready, each with its reason; none when all are.
+    fn unready(&self) -> Vec<(String, String)>;
+    /// The metrics in Prometheus' text form.
+    fn metrics(&self) -> String;
+}
+
+/// The admin door's endpoints.
+pub fn router(world: World) -> Router {
+    let admin = Router::new()
+        .route("/partners", get(partners::list))
+        .route("/partners/{name}", get(partners::show))
+        .route("/partners/{name}/handover", post(handover::make))
+        .route("/clients", get(clients::list))
+        .route("/clients/{id}/secrets", post(clients::mint))
+        .route("/client-secrets/{id}", delete(clients::revoke))
+        .route("/keys", get(keys::list))
+        .route("/keys/{name}/values", post(keys::mint))
+        .route("/key-values/{id}", delete(keys::revoke))
+        .route("/destinations", get(destinations::list))
+        .route("/deliveries", get(deliveries::list))
+        .route("/dead-letters", get(dead_letters::list))
+        .route("/dead-letters/redrive", post(dead_letters::redrive))
+        .route("/dead-letters/purge", post(dead_letters::purge))
+        .route("/dead-letters/{id}", get(dead_letters::show))
+        .route("/audit", get(trail::list))
+        .fallback(problem::no_such_endpoint)
+        .method_not_allowed_fallback(problem::other_method)
+        .layer(from_fn_with_state(world.clone(), token::demand))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
+    Router::new()
+        .nest("/admin/v1", admin)
+        .route("/livez", get(|| async { "alive\n" }))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .fallback(problem::no_such_endpoint)
+        .with_state(world)
+}

@@ -1,0 +1,107 @@
+//! The admin API's JSON: nouns as programs read them. Never a secret, but at its minting.
+
+use model::{
+    Attempt, Client, DeadLetter, Definitions, Event, KeyCredential, Name, Partner,
+    SecretCredential, Status, Timestamp,
+};
+use serde_json::{Value, json};
+
+/// A listing: `{"items": […]}`.
+pub(crate) fn items(items: Vec<Value>) -> Value {
+    json!({ "items": items })
+}
+
+pub(crate) fn status(status: Status) -> &'static str {
+    match status {
+        Status::Active => "active",
+        Status::Suspended => "suspended",
+    }
+}
+
+pub(crate) fn time(time: Option<Timestamp>) -> Value {
+    time.map_or(Value::Null, |time| time.to_string().into())
+}
+
+pub(crate) fn partner(partner: &Partner, definitions: &Definitions) -> Value {
+    let of = |owner: &Name| *owner == partner.name;
+    let clients: Vec<_> =
+        definitions.clients.values().filter(|c| of(&c.partner)).map(|c| c.id.as_str()).collect();
+    let keys: Vec<_> =
+        definitions.api_keys.values().filter(|k| of(&k.partner)).map(|k| k.name.as_str()).collect();
+    let allow_ips: Vec<_> = partner.allow_ips.iter().map(ToString::to_string).collect();
+    json!({
+        "name": partner.name.as_str(),
+        "title": partner.title,
+        "contact": partner.contact,
+        "status": status(partner.status),
+        "plan": partner.plan.as_ref().map(Name::as_str),
+        "allow_ips": allow_ips,
+        "clients": clients,
+        "api_keys": keys,
+    })
+}
+
+pub(crate) fn client(client: &Client, secrets: &[SecretCredential], now: Timestamp) -> Value {
+    let secrets = secrets.iter().filter(|secret| secret.client == client.id);
+    let secrets: Vec<_> = secrets.map(|secret| self::secret(secret, now)).collect();
+    json!({
+        "id": client.id.as_str(),
+        "partner": client.partner.as_str(),
+        "status": status(client.status),
+        "scopes": client.scopes,
+        "token_lifetime_s": client.token_lifetime_s,
+        "secrets": secrets,
+    })
+}
+
+fn secret(secret: &SecretCredential, now: Timestamp) -> Value {
+    json!({
+        "id": secret.id,
+        "last_four": secret.last_four,
+        "live": secret.is_live(now),
+        "created_at": secret.created_at.to_string(),
+        "expires_at": time(secret.expires_at),
+        "revoked_at": time(secret.revoked_at),
+    })
+}
+
+pub(crate) fn key_value(value: &KeyCredential, now: Timestamp) -> Value {
+    json!({
+        "id": value.id,
+        "last_four": value.last_four,
+        "live": value.is_live(now),
+        "created_at": value.created_at.to_string(),
+        "expires_at": time(value.expires_at),
+        "revoked_at": time(value.revoked_at),
+    })
+}
+
+pub(crate) fn attempt(attempt: &Attempt) -> Value {
+    json!({
+        "number": attempt.number,
+        "at": attempt.at.to_string(),
+        "took_ms": attempt.took_ms,
+        "status": attempt.status,
+        "outcome": attempt.outcome.as_str(),
+        "error": attempt.error,
+        "response": attempt.response,
+    })
+}
+
+pub(crate) fn dead_letter(letter: &DeadLetter) -> Value {
+    json!({
+        "id": letter.id.to_string(),
+        "queue": letter.queue.as_str(),
+        "lane": letter.lane.to_string(),
+        "event_id": letter.id.event.to_string(),
+        "at": letter.at.to_string(),
+        "attempts": letter.attempts,
+        "error_code": letter.reason.code,
+        "error_message": letter.reason.message,
+        "exhausted": letter.reason.exhausted,
+    })
+}
+
+pub(crate) fn event(event: &Event) -> Value {
+    serde_json::from_str(&event.envelope()).unwrap_or(Value::Null)
+}

@@ -1,0 +1,50 @@
+//! `gatepost check`.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{ConfigArgument, output, say};
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// One JSON object with all mistakes
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    match crate::config::load(&arguments.config.config, &crate::files::environment) {
+        Ok(loaded) => {
+            let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+            if arguments.json {
+                say(&json!({ "valid": true, "warnings": warnings }).to_string());
+            } else {
+                warnings
+                    .iter()
+                    .for_each(|warning| output::complain(&format!("warning: {warning}")));
+                let d = &loaded.definitions;
+                say(&format!(
+                    "{} is good: {} APIs, {} partners, {} rules, {} destinations",
+                    arguments.config.config.display(),
+                    d.apis.len(),
+                    d.partners.len(),
+                    d.rules.len(),
+                    d.destinations.len()
+                ));
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(report) => {
+            if arguments.json {
+                say(&report.to_json().to_string());
+            } else {
+                output::complain(&report.render(output::colour(), output::width()));
+            }
+            Ok(ExitCode::from(2))
+        }
+    }
+}

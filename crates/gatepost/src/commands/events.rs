@@ -1,0 +1,113 @@
+//! `gatepost events`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use clap::Subcommand;
+use http::Request;
+use serde_json::{Value, json};
+
+use super::operator::{ask, pool, segment};
+use super::{ConfigArgument, block_on, output, say};
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Publish one event
+    Publish {
+        /// The bus
+        bus: String,
+        /// Which service it comes from
+        #[arg(long)]
+        source: String,
+        /// What happened
+        #[arg(long)]
+        detail_type: String,
+        /// A JSON object, or @FILE
+        #[arg(long)]
+        detail: String,
+        /// The internal door, `http://127.0.0.1:7401`; the configuration's where none is given
+        #[arg(long, env = "GATEPOST_INTERNAL_SERVER")]
+        server: Option<String>,
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// Print the door's whole answer
+        #[arg(long)]
+        json: bool,
+    },
+    /// Whether a pattern matches an event: exit 0 if so, 1 if not, 2 if either cannot be read
+    TestPattern {
+        /// A file with an event pattern
+        #[arg(long)]
+        pattern: PathBuf,
+        /// A file with an event
+        #[arg(long)]
+        event: PathBuf,
+    },
+}
+
+pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Publish { bus, source, detail_type, detail, server, config, json } => {
+            let server = match server {
+                Some(server) => server,
+                None => format!("http://{}", config.load()?.server.internal),
+            };
+            let detail: Value = serde_json::from_str(&text(&detail)?)
+                .context("--detail is no JSON; write an object like '{\"id\": \"7\"}'")?;
+            let entry = json!({ "source": source, "detail_type": detail_type, "detail": detail });
+            block_on(publish(&server, &bus, &entry, json)).map(|()| ExitCode::SUCCESS)
+        }
+        Command::TestPattern { pattern, event } => Ok(test_pattern(&pattern, &event)),
+    }
+}
+
+fn text(argument: &str) -> anyhow::Result<String> {
+    match argument.strip_prefix('@') {
+        None => Ok(argument.to_owned()),
+        Some(path) => {
+            std::fs::read_to_string(path).with_context(|| format!("{path} cannot be read"))
+        }
+    }
+}
+
+async fn publish(server: &str, bus: &str, entry: &Value, json: bool) -> anyhow::Result<()> {
+    let request = Request::post(format!("/events/{}", segment(bus)));
+    let answer = ask(&pool(server)?, request, Some(&json!({ "entries": [entry] }))).await?;
+    let result = &answer["entries"][0];
+    if json {
+        say(&answer.to_string());
+    }
+    if let Some(message) = result["error"]["message"].as_str() {
+        bail!("{}: {message}", output::cell(&result["error"]["code"]));
+    }
+    if !json {
+        say(&output::cell(&result["id"]));
+    }
+    Ok(())
+}
+
+fn test_pattern(pattern: &PathBuf, event: &PathBuf) -> ExitCode {
+    let matches = || -> anyhow::Result<bool> {
+        let read = |path: &PathBuf| {
+            std::fs::read_to_string(path)
+                .with_context(|| format!("{} cannot be read", path.display()))
+        };
+        let pattern = pattern::Pattern::parse(read(pattern)?.trim_end())?;
+        Ok(pattern.matches(&pattern::Event::parse(&read(event)?)?))
+    };
+    match matches() {
+        Ok(true) => {
+            say("matches");
+            ExitCode::SUCCESS
+        }
+        Ok(false) => {
+            say("does not match");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            output::complain(&format!("gatepost: {error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}

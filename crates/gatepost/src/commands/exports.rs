@@ -1,0 +1,62 @@
+//! `gatepost openapi` and `gatepost postman`.
+
+use anyhow::Context as _;
+use clap::Args;
+use serde_json::Value;
+
+use super::{ConfigArgument, say};
+use crate::config::Loaded;
+use crate::export;
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The API; may be left out where there is only one
+    api: Option<String>,
+    /// The client the collection is for, by its id (Postman only)
+    #[arg(long)]
+    client: Option<String>,
+    #[command(flatten)]
+    config: ConfigArgument,
+}
+
+pub(super) fn openapi(arguments: &Arguments) -> anyhow::Result<()> {
+    let loaded = arguments.config.load()?;
+    say(&format!("{:#}", document(&loaded, arguments.api.as_deref())?));
+    Ok(())
+}
+
+pub(super) fn postman(arguments: &Arguments) -> anyhow::Result<()> {
+    let loaded = arguments.config.load()?;
+    let document = document(&loaded, arguments.api.as_deref())?;
+    let client = match &arguments.client {
+        None => None,
+        Some(id) => {
+            let client = loaded.definitions.clients.get(id.as_str());
+            Some(client.with_context(|| format!("no client is called `{id}`"))?)
+        }
+    };
+    say(&format!("{:#}", export::postman(&loaded.definitions, &document, client)));
+    Ok(())
+}
+
+fn document(loaded: &Loaded, name: Option<&str>) -> anyhow::Result<Value> {
+    let apis = &loaded.definitions.apis;
+    let known = || apis.keys().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+    let api = match name {
+        Some(name) => apis.get(name),
+        None if apis.len() == 1 => apis.values().next(),
+        None => None,
+    };
+    let api = api.with_context(|| format!("say which API: {}", known()))?;
+    let documented = match loaded.openapi.get(&api.name) {
+        None => None,
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("{} cannot be read", path.display()))?;
+            let document = serde_json::from_str(&text)
+                .with_context(|| format!("{} is not JSON", path.display()))?;
+            Some(document)
+        }
+    };
+    Ok(export::openapi(&loaded.definitions, api, documented.as_ref()))
+}

@@ -1,0 +1,139 @@
+//! Talking to a serving Gatepost's admin door.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use bytes::Bytes;
+use clap::Args;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::{HeaderValue, Method, Request};
+use http_body_util::Full;
+use model::Secret;
+use outbound::{Bounds, Guard, Origin, Pool, send_whole};
+use serde_json::Value;
+use tokio_util::task::TaskTracker;
+
+use super::ConfigArgument;
+use crate::files;
+
+/// How long a question may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// How much of an answer is read.
+const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Which Gatepost, and how to show its answers.
+#[derive(Args, Debug, Clone)]
+pub(super) struct OperatorArguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// The admin door, `http://127.0.0.1:7402`; the configuration's where none is given
+    #[arg(long, env = "GATEPOST_SERVER")]
+    server: Option<String>,
+    /// The file with the admin token; the data directory's where none is given
+    #[arg(long, env = "GATEPOST_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
+    /// One JSON object per line
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// An operator's connection.
+pub(super) struct Operator {
+    pool: Pool<Full<Bytes>>,
+    token: Secret,
+}
+
+impl OperatorArguments {
+    /// Finds the door and the token.
+    pub(super) fn operator(&self) -> anyhow::Result<Operator> {
+        // The file is read only for what the flags do not say.
+        let loaded = match (&self.server, &self.token_file) {
+            (Some(_), Some(_)) => None,
+            _ => Some(self.config.load()?),
+        };
+        let server = match (&self.server, &loaded) {
+            (Some(server), _) => server.clone(),
+            (None, Some(loaded)) => format!("http://{}", loaded.server.admin),
+            (None, None) => bail!("name the admin door with --server"),
+        };
+        let token = match (&self.token_file, &loaded) {
+            (Some(path), _) => files::read_secret_file(path)
+                .with_context(|| format!("{} cannot be read", path.display()))?,
+            (None, Some(loaded)) => files::read_admin_token(&loaded.server.data)?,
+            (None, None) => bail!("name the token's file with --token-file"),
+        };
+        Ok(Operator { pool: pool(&server)?, token })
+    }
+}
+
+impl Operator {
+    /// Asks for a listing or a thing.
+    pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        self.send(Method::GET, path, None).await
+    }
+
+    /// Has something done.
+    pub(super) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.send(Method::POST, path, Some(body)).await
+    }
+
+    /// Has something removed.
+    pub(super) async fn delete(&self, path: &str) -> anyhow::Result<Value> {
+        self.send(Method::DELETE, path, None).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Value> {
+        let mut token = HeaderValue::from_str(&format!("Bearer {}", self.token.expose()))
+            .context("the admin token is no header value")?;
+        token.set_sensitive(true);
+        let path = format!("/admin/v1/{path}");
+        let request = Request::builder().method(method).uri(path).header(AUTHORIZATION, token);
+        ask(&self.pool, request, body).await
+    }
+}
+
+/// A connection to a door of our own.
+pub(super) fn pool(server: &str) -> anyhow::Result<Pool<Full<Bytes>>> {
+    let origin = server.parse().ok().as_ref().and_then(Origin::of);
+    let origin =
+        origin.with_context(|| format!("`{server}` is no address like http://host:port"))?;
+    Ok(Pool::new(origin, Guard::Own, 1, TaskTracker::new()))
+}
+
+/// Sends a request and reads the answer's JSON; a problem becomes an error that says what to do.
+pub(super) async fn ask(
+    pool: &Pool<Full<Bytes>>,
+    request: http::request::Builder,
+    body: Option<&Value>,
+) -> anyhow::Result<Value> {
+    let text = body.map(ToString::to_string).unwrap_or_default();
+    let request = request
+        .header(HOST, pool.origin().authority())
+        .header(CONTENT_TYPE, "application/json")
+        .body(Full::from(text))?;
+    let bounds = Bounds { timeout: TIMEOUT, answer_bytes_max: ANSWER_BYTES_MAX };
+    let answer = send_whole(pool, request, bounds).await;
+    let answer = answer.with_context(|| {
+        format!("{} does not answer; is `gatepost serve` running?", pool.origin())
+    })?;
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    if answer.status.is_success() {
+        return Ok(body);
+    }
+    let detail = body["detail"].as_str().map_or_else(|| answer.status.to_string(), str::to_owned);
+    bail!("{detail}")
+}
+
+/// A name as a path segment.
+pub(super) fn segment(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    name.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}

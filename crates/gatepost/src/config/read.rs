@@ -1,0 +1,133 @@
+//! The tree → the nouns of the model.
+//!
+//! One file per group of nouns. A reader judges what depends on more than one key; it collects
+//! everything that is wrong and goes on.
+
+mod api;
+mod bus;
+mod connection;
+mod destination;
+mod partner;
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use model::{Definitions, Name};
+use store::Document;
+
+use super::Server;
+use super::fields::Fields;
+use super::forms;
+use super::json;
+use super::node::{Entry, Node};
+use super::problem::{Problem, Problems};
+use super::schema::ROOT;
+use super::source::{Source, Span};
+
+/// The sections of the file and the kinds of their documents.
+const KINDS: [(&str, &str); 7] = [
+    ("apis", "api"),
+    ("plans", "plan"),
+    ("partners", "partner"),
+    ("buses", "bus"),
+    ("connections", "connection"),
+    ("destinations", "destination"),
+    ("schedules", "schedule"),
+];
+
+/// Everything that was read.
+pub(crate) struct Read {
+    pub(crate) definitions: Definitions,
+    pub(crate) server: Server,
+    pub(crate) documents: Vec<Document>,
+    pub(crate) openapi: BTreeMap<Name, PathBuf>,
+}
+
+/// Reads the whole tree. The result is worth something only if no errors were found.
+pub(crate) fn read(root: &Node, sources: &[Source], problems: &mut Problems) -> Read {
+    let fields = Fields::root(root, &ROOT);
+    let definitions = Definitions::default();
+    let mut reader = Reader { sources, problems, definitions, openapi: BTreeMap::new() };
+    let server = reader.server(&fields);
+    reader.definitions.company = fields.text("company").unwrap_or_default();
+    reader.definitions.public_url =
+        fields.text("public_url").unwrap_or_else(|| format!("http://{}", server.public));
+    reader.apis(&fields);
+    reader.plans(&fields);
+    reader.partners(&fields);
+    reader.connections(&fields);
+    reader.destinations(&fields);
+    reader.buses(&fields);
+    reader.schedules(&fields);
+    let documents = documents(root, sources);
+    Read { definitions: reader.definitions, server, documents, openapi: reader.openapi }
+}
+
+/// The state of reading.
+struct Reader<'a> {
+    sources: &'a [Source],
+    problems: &'a mut Problems,
+    definitions: Definitions,
+    openapi: BTreeMap<Name, PathBuf>,
+}
+
+impl Reader<'_> {
+    fn server(&mut self, root: &Fields<'_>) -> Server {
+        let listen = root.child("listen");
+        // Every address has a default, so this one is never used.
+        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let address = |name: &str| listen.parse(name, forms::socket).unwrap_or(nowhere);
+        let names = ["public", "internal", "admin"];
+        for (index, name) in names.iter().enumerate() {
+            let taken = names
+                .iter()
+                .take(index)
+                .find(|other| address(other) == address(name) && address(name).port() != 0);
+            if let Some(other) = taken {
+                let message = format!("`{name}` and `{other}` are the same address");
+                let problem = listen.problem(name, &message);
+                self.problems.error(problem.help("give each of the three its own port"));
+            }
+        }
+        let data = root.text("data").unwrap_or_default();
+        Server {
+            public: address("public"),
+            internal: address("internal"),
+            admin: address("admin"),
+            data: self.beside(root.get("data").map_or(root.at, |node| node.span), &data),
+        }
+    }
+
+    /// A path of the file, relative to the file it stands in.
+    fn beside(&self, span: Span, path: &str) -> PathBuf {
+        let directory = self.sources.get(span.source).map(|source| source.directory.as_path());
+        directory.map_or_else(|| PathBuf::from(path), |directory| directory.join(path))
+    }
+
+    fn error(&mut self, problem: Problem, help: &str) {
+        self.problems.error(problem.help(help));
+    }
+}
+
+/// The documents of everything that has a name, in the order of the file's sections.
+fn documents(root: &Node, sources: &[Source]) -> Vec<Document> {
+    let sections = KINDS.iter().flat_map(|(section, kind)| {
+        let entries = root.get(section).into_iter().flat_map(Node::entries);
+        entries.map(move |entry| (*kind, entry))
+    });
+    let document = |(kind, entry): (&str, &Entry)| {
+        let place = sources.get(entry.key_span.source).map_or_else(String::new, |source| {
+            format!("{}:{}", source.name, source.line(entry.key_span.start))
+        });
+        let is_empty = entry.value.is_null();
+        Document {
+            kind: kind.to_owned(),
+            name: entry.key.clone(),
+            origin: "file".to_owned(),
+            place,
+            body: if is_empty { "{}".to_owned() } else { json::write(&entry.value).text },
+        }
+    };
+    sections.map(document).collect()
+}

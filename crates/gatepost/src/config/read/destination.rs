@@ -1,0 +1,136 @@
+//! Destinations, and schedules, which may make one of their own.
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use limit::{Limit, Rate};
+use model::{Destination, Method, Name, Schedule};
+use transform::UrlTemplate;
+
+use super::Reader;
+use crate::config::fields::Fields;
+use crate::config::forms;
+use crate::config::node::Entry;
+use crate::config::problem::Problem;
+
+/// What the names of schedules' own destinations begin with.
+const OWN: &str = "schedule.";
+/// The rate of destinations where none is given (EventBridge quotas, API destinations).
+const RATE: u32 = 300;
+
+impl Reader<'_> {
+    pub(super) fn destinations(&mut self, root: &Fields<'_>) {
+        for (entry, fields) in root.children("destinations") {
+            self.unique_headers(&fields);
+            let Ok(name) = Name::new(&entry.key) else {
+                continue;
+            };
+            let Some((method, url)) = fields.parse("request", forms::request) else {
+                continue;
+            };
+            let headers = fields.entries("headers").filter_map(|entry| {
+                Some((forms::header(&entry.key).ok()?, entry.value.text()?.to_owned()))
+            });
+            let destination = Destination {
+                connection: fields.parse("connection", forms::name),
+                rate: limit(&fields),
+                in_flight_max: fields.integer("in_flight").unwrap_or(1),
+                timeout_ms: fields.duration_ms("timeout"),
+                headers: headers.collect(),
+                allow_private: fields.parse_list("allow_private", forms::cidr),
+                method,
+                url,
+                name: name.clone(),
+            };
+            self.definitions.destinations.insert(name, destination);
+        }
+    }
+
+    pub(super) fn schedules(&mut self, root: &Fields<'_>) {
+        for (entry, fields) in root.children("schedules") {
+            self.one_of(&fields, ["every", "when"], "`every: 5m` or `when: cron(0 12 * * ? *)`");
+            self.one_of(&fields, ["call", "to"], "`call: POST http://…` or `to: NAME`");
+            let when = fields.parse("every", forms::every);
+            let when = when.or_else(|| fields.parse("when", forms::when));
+            let destination = self.schedule_destination(root, &fields, entry);
+            let (Ok(name), Some(when), Some(destination)) =
+                (Name::new(&entry.key), when, destination)
+            else {
+                continue;
+            };
+            let schedule = Schedule { name: name.clone(), when, destination };
+            self.definitions.schedules.insert(name, schedule);
+        }
+    }
+
+    /// The destination a schedule calls; makes the one of a `call`.
+    fn schedule_destination(
+        &mut self,
+        root: &Fields<'_>,
+        fields: &Fields<'_>,
+        entry: &Entry,
+    ) -> Option<Name> {
+        let Some(call) = fields.parse("call", forms::request) else {
+            let to = fields.parse("to", forms::name)?;
+            let stars = self.definitions.destinations.get(&to).map(|to| to.url.parameters());
+            if stars.is_some_and(|stars| stars > 0) {
+                let message = format!("the URL of `{to}` has a `*`, and a schedule cannot fill it");
+                let problem = fields.problem("to", &message);
+                self.error(problem, "name a destination without `*`");
+            }
+            return Some(to);
+        };
+        let Ok(name) = Name::new(&format!("{OWN}{}", entry.key)) else {
+            let problem = Problem::new(entry.key_span, &fields.path, "this name is too long");
+            self.error(problem, "use at most 119 characters");
+            return None;
+        };
+        if root.get("destinations").and_then(|node| node.get(&name)).is_some() {
+            let message = format!("a destination is called `{name}`, as this schedule's own is");
+            let problem = Problem::new(entry.key_span, &fields.path, &message);
+            self.error(problem, "rename the destination or the schedule");
+        }
+        let destination = own_destination(name.clone(), call);
+        self.definitions.destinations.insert(name.clone(), destination);
+        Some(name)
+    }
+
+    /// Says whether both or neither of two keys are there.
+    fn one_of(&mut self, fields: &Fields<'_>, [one, other]: [&str; 2], example: &str) {
+        match (fields.entry(one), fields.entry(other)) {
+            (Some(first), Some(second)) => {
+                let message = format!("`{one}` and `{other}` exclude each other");
+                let problem = Problem::new(second.key_span, &fields.path, &message);
+                self.error(problem.first(first.key_span), "keep one of the two");
+            }
+            (None, None) => {
+                let message = format!("neither `{one}` nor `{other}` is there");
+                let problem = Problem::new(fields.at, &fields.path, &message);
+                self.error(problem, &format!("add {example}"));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn limit(fields: &Fields<'_>) -> Limit {
+    let rate = fields.parse("rate", |text| forms::rate(text, u32::MAX));
+    let rate = rate.unwrap_or_else(|| Rate::per_second(RATE));
+    let tenth = (rate.count() / rate.window_seconds() / 10).max(1);
+    Limit::new(rate, fields.integer("burst").unwrap_or(tenth))
+}
+
+/// The destination of a schedule's `call`. A company's own service may be anywhere: it is called
+/// because the company says so.
+fn own_destination(name: Name, (method, url): (Method, UrlTemplate)) -> Destination {
+    let anywhere = [IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())];
+    Destination {
+        name,
+        connection: None,
+        method,
+        url,
+        rate: Limit::new(Rate::per_second(RATE), RATE / 10),
+        in_flight_max: 32,
+        timeout_ms: 10_000,
+        headers: Vec::new(),
+        allow_private: anywhere.to_vec(),
+    }
+}

@@ -1,0 +1,149 @@
+//! Usage plans, partners, their clients and API keys.
+
+use std::collections::BTreeMap;
+
+use limit::{Limit, Period, Quota};
+use model::{ApiKey, Client, Name, Partner, Status, UsagePlan};
+
+use super::Reader;
+use crate::config::fields::Fields;
+use crate::config::forms;
+use crate::config::node::{Entry, Node};
+use crate::config::problem::Problem;
+use crate::config::source::Span;
+
+/// Where names stand that are unique over all partners.
+#[derive(Default)]
+struct Taken {
+    clients: BTreeMap<Name, Span>,
+    api_keys: BTreeMap<Name, Span>,
+}
+
+impl Reader<'_> {
+    pub(super) fn plans(&mut self, root: &Fields<'_>) {
+        for (entry, fields) in root.children("plans") {
+            let Ok(name) = Name::new(&entry.key) else {
+                continue;
+            };
+            let rate = fields.parse("rate", |text| forms::rate(text, u32::MAX));
+            if rate.is_none() && fields.get("burst").is_some() && fields.get("rate").is_none() {
+                let problem =
+                    fields.problem("burst", "`burst` is part of a rate, and there is none");
+                self.error(problem, "add `rate: 10/s`, or remove `burst`");
+            }
+            let limit = rate.map(|rate| {
+                let per_second = (rate.count() / rate.window_seconds()).max(1);
+                Limit::new(rate, fields.integer("burst").unwrap_or(per_second))
+            });
+            let plan = UsagePlan {
+                description: fields.text("description").unwrap_or_default(),
+                rate: limit,
+                quota: self.quota(&fields),
+                name: name.clone(),
+            };
+            self.definitions.plans.insert(name, plan);
+        }
+    }
+
+    fn quota(&mut self, fields: &Fields<'_>) -> Option<Quota> {
+        let starts = fields.integer("quota_starts").unwrap_or(0);
+        let given = fields.get("quota_starts").is_some();
+        if given && fields.get("quota").is_none() {
+            let problem =
+                fields.problem("quota_starts", "`quota_starts` moves a quota, and there is none");
+            self.error(problem, "add `quota: 10000/month`, or remove `quota_starts`");
+        }
+        let quota = fields.parse("quota", forms::quota)?;
+        let (longest, period) = match quota.period() {
+            Period::Day => (0, "a day cannot begin late"),
+            Period::Week => (6, "a week begins at most 6 days late"),
+            Period::Month => (27, "a month begins at most 27 days late"),
+        };
+        if starts > longest {
+            let problem = fields.problem("quota_starts", period);
+            self.error(problem, &format!("write a whole number up to {longest}"));
+        }
+        Some(quota.starting(u8::try_from(starts).unwrap_or(u8::MAX)))
+    }
+
+    pub(super) fn partners(&mut self, root: &Fields<'_>) {
+        let mut taken = Taken::default();
+        for (entry, fields) in root.children("partners") {
+            let Ok(name) = Name::new(&entry.key) else {
+                continue;
+            };
+            let partner = Partner {
+                title: fields.text("title").unwrap_or_else(|| name.to_string()),
+                contact: fields.text("contact"),
+                plan: fields.parse("plan", forms::name),
+                allow_ips: fields.parse_list("allow_ips", forms::cidr),
+                status: status(&fields),
+                name: name.clone(),
+            };
+            self.clients(&partner, &fields, &mut taken);
+            self.api_keys(&partner, &fields, &mut taken);
+            self.definitions.partners.insert(name, partner);
+        }
+    }
+
+    fn clients(&mut self, partner: &Partner, fields: &Fields<'_>, taken: &mut Taken) {
+        for (entry, client) in fields.children("clients") {
+            let Ok(id) = Name::new(&entry.key) else {
+                continue;
+            };
+            if let Some(first) = taken.clients.get(&id) {
+                self.taken("client id", (entry, &client), *first);
+                continue;
+            }
+            taken.clients.insert(id.clone(), entry.key_span);
+            let scopes = client.list("scopes").iter().filter_map(Node::text);
+            let client = Client {
+                partner: partner.name.clone(),
+                scopes: scopes.map(str::to_owned).collect(),
+                token_lifetime_s: i64::try_from(client.duration_ms("token_lifetime") / 1_000)
+                    .unwrap_or(i64::MAX),
+                status: status(&client),
+                id: id.clone(),
+            };
+            self.definitions.clients.insert(id, client);
+        }
+    }
+
+    fn api_keys(&mut self, partner: &Partner, fields: &Fields<'_>, taken: &mut Taken) {
+        for (entry, key) in fields.children("api_keys") {
+            let Ok(name) = Name::new(&entry.key) else {
+                continue;
+            };
+            if let Some(first) = taken.api_keys.get(&name) {
+                self.taken("API key name", (entry, &key), *first);
+                continue;
+            }
+            taken.api_keys.insert(name.clone(), entry.key_span);
+            let plan = key.parse("plan", forms::name);
+            if plan.is_none() && partner.plan.is_none() {
+                let message = format!("the API key `{name}` has no plan, so no route will take it");
+                let problem = Problem::new(entry.key_span, &key.path, &message)
+                    .help("add `plan: NAME` to the key or to its partner");
+                self.problems.warn(problem);
+            }
+            let key = ApiKey { partner: partner.name.clone(), plan, name: name.clone() };
+            self.definitions.api_keys.insert(name, key);
+        }
+    }
+
+    fn taken(&mut self, what: &str, (entry, fields): (&Entry, &Fields<'_>), first: Span) {
+        let place = self.sources.get(first.source).map_or_else(String::new, |source| {
+            format!(" at {}:{}", source.name, source.line(first.start))
+        });
+        let message = format!("the {what} `{}` is taken{place}", entry.key);
+        let problem = Problem::new(entry.key_span, &fields.path, &message).first(first);
+        self.error(problem, "choose another: it is unique over all partners");
+    }
+}
+
+fn status(fields: &Fields<'_>) -> Status {
+    match fields.text("status").as_deref() {
+        Some("suspended") => Status::Suspended,
+        _ => Status::Active,
+    }
+}

@@ -1,0 +1,719 @@
+//! The table of the language: one row per key.
+
+use super::{Field, Form, Kind, ListOf, MapOf, Noun, Object};
+use crate::config::forms;
+
+const SECOND: u64 = 1_000;
+const MINUTE: u64 = 60 * SECOND;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+const NAME_PATTERN: &str = "^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$";
+const STATUSES: &[&str] = &["active", "suspended"];
+const DEMANDS: &[&str] = &["required", "none"];
+
+/// The whole file.
+pub(crate) static ROOT: Object = Object {
+    name: "the file",
+    guarded: false,
+    fields: &[
+        Field::new("version", Kind::Version, "The version of this language.", "1").required(),
+        Field::new("company", Kind::Text, "The company's name for people.", "LJG Tires").required(),
+        Field::new(
+            "public_url",
+            Kind::Form(&PUBLIC_URL),
+            "The address partners reach the gateway at; the issuer of its tokens.",
+            "https://api.tires.example",
+        )
+        .otherwise("`http://` and `listen.public`"),
+        Field::new(
+            "data",
+            Kind::Form(&FILE),
+            "The directory of the data, relative to the file.",
+            "./data",
+        )
+        .default_is("./data"),
+        Field::new("listen", Kind::Object(&LISTEN), "The three addresses to listen on.", "{}"),
+        Field::new("apis", Kind::Map(&APIS), "The APIs behind the gateway.", "{}"),
+        Field::new("plans", Kind::Map(&PLANS), "Usage plans of API keys.", "{}"),
+        Field::new("partners", Kind::Map(&PARTNERS), "The companies that call.", "{}"),
+        Field::new("buses", Kind::Map(&BUSES), "Event buses and their rules.", "{}"),
+        Field::new(
+            "connections",
+            Kind::Map(&CONNECTIONS),
+            "How to authenticate to partners.",
+            "{}",
+        ),
+        Field::new("destinations", Kind::Map(&DESTINATIONS), "Where deliveries go.", "{}"),
+        Field::new("schedules", Kind::Map(&SCHEDULES), "What is called by the clock.", "{}"),
+    ],
+};
+
+static APIS: MapOf = MapOf { key: &NAME, value: Kind::Object(&API), example: "" };
+static PLANS: MapOf = MapOf { key: &NAME, value: Kind::Object(&PLAN), example: "" };
+static PARTNERS: MapOf = MapOf { key: &NAME, value: Kind::Object(&PARTNER), example: "" };
+static BUSES: MapOf = MapOf { key: &BUS_NAME, value: Kind::Object(&BUS), example: "" };
+static CONNECTIONS: MapOf = MapOf { key: &NAME, value: Kind::Object(&CONNECTION), example: "" };
+static DESTINATIONS: MapOf = MapOf { key: &NAME, value: Kind::Object(&DESTINATION), example: "" };
+static SCHEDULES: MapOf = MapOf { key: &NAME, value: Kind::Object(&SCHEDULE), example: "" };
+
+static LISTEN: Object = Object {
+    name: "`listen`",
+    guarded: false,
+    fields: &[
+        Field::new(
+            "public",
+            Kind::Form(&SOCKET),
+            "The gateway, the token service and the partner portal.",
+            "0.0.0.0:7400",
+        )
+        .default_is("127.0.0.1:7400"),
+        Field::new(
+            "internal",
+            Kind::Form(&SOCKET),
+            "For the company's own services: publishing events, calling out.",
+            "127.0.0.1:7401",
+        )
+        .default_is("127.0.0.1:7401"),
+        Field::new(
+            "admin",
+            Kind::Form(&SOCKET),
+            "Console and admin API. Never on the Internet.",
+            "127.0.0.1:7402",
+        )
+        .default_is("127.0.0.1:7402"),
+    ],
+};
+
+static API: Object = Object {
+    name: "an API",
+    guarded: false,
+    fields: &[
+        Field::new("title", Kind::Text, "The API's name for people.", "Tires orders API")
+            .otherwise("its name"),
+        Field::new(
+            "base_path",
+            Kind::Form(&BASE_PATH),
+            "What partners' paths begin with; the upstream does not see it.",
+            "/prod",
+        )
+        .default_is(""),
+        Field::new(
+            "upstream",
+            Kind::Form(&UPSTREAM),
+            "The company's own service that answers.",
+            "http://127.0.0.1:7410",
+        )
+        .required(),
+        Field::new(
+            "openapi",
+            Kind::Form(&FILE),
+            "An OpenAPI document of it, relative to the file: for docs and portal.",
+            "./tires.openapi.yaml",
+        ),
+        Field::new(
+            "scopes",
+            Kind::Map(&SCOPES),
+            "The scopes it has, without the API's name, and what each is for.",
+            "{ create.order: Create an order }",
+        ),
+        Field::new(
+            "routes",
+            Kind::Map(&ROUTES),
+            "What may be called, and what each call demands.",
+            "{ POST /orders: { api_key: required } }",
+        ),
+        Field::new(
+            "allow_ips",
+            Kind::List(&CIDRS),
+            "The addresses it answers; empty means any.",
+            "[203.0.113.0/24]",
+        ),
+        Field::new(
+            "errors",
+            Kind::Enum(&["problem", "aws"]),
+            "The form of refusals: RFC 9457 problem details, or what Amazon API Gateway answers.",
+            "aws",
+        )
+        .default_is("problem"),
+        Field::new(
+            "bare_token",
+            Kind::Bool,
+            "Whether a token may stand in `Authorization` without `Bearer`.",
+            "true",
+        )
+        .default_is("false"),
+        Field::new(
+            "forward_token",
+            Kind::Bool,
+            "Whether the upstream gets to see the token.",
+            "true",
+        )
+        .default_is("false"),
+        Field::new("body_max", Kind::Form(&BYTES), "The largest request body.", "64KiB")
+            .default_is("10MiB"),
+        Field::new(
+            "timeout",
+            Kind::Duration { min_ms: SECOND, max_ms: 300 * SECOND },
+            "How long the upstream may take until its first byte.",
+            "5s",
+        )
+        .default_is("29s"),
+    ],
+};
+
+static SCOPES: MapOf = MapOf { key: &SCOPE_NAME, value: Kind::Text, example: "Create an order" };
+static ROUTES: MapOf = MapOf { key: &ROUTE_KEY, value: Kind::Object(&ROUTE), example: "{}" };
+
+static ROUTE: Object = Object {
+    name: "a route",
+    guarded: false,
+    fields: &[
+        Field::new(
+            "scopes",
+            Kind::List(&ROUTE_SCOPES),
+            "The scopes, with their API's name, of which the token must carry one.",
+            "[tires/create.order]",
+        ),
+        Field::new("api_key", Kind::Enum(DEMANDS), "Whether an API key is needed.", "required")
+            .default_is("none"),
+        Field::new("token", Kind::Enum(DEMANDS), "Whether a token is needed.", "required")
+            .otherwise("`required` with scopes, `none` without"),
+    ],
+};
+
+static ROUTE_SCOPES: ListOf =
+    ListOf { item: Kind::Reference(Noun::Scope), min: 0, max: 50, example: "tires/create.order" };
+static CLIENT_SCOPES: ListOf =
+    ListOf { item: Kind::Reference(Noun::Scope), min: 1, max: 50, example: "tires/create.order" };
+static CIDRS: ListOf =
+    ListOf { item: Kind::Form(&CIDR), min: 0, max: 1_000, example: "203.0.113.0/24" };
+
+static PLAN: Object = Object {
+    name: "a plan",
+    guarded: false,
+    fields: &[
+        Field::new("description", Kind::Text, "For people.", "For external customers")
+            .otherwise("nothing"),
+        Field::new(
+            "rate",
+            Kind::Rate { max_per_second: 1_000_000 },
+            "How many requests each API key may make.",
+            "10/s",
+        )
+        .otherwise("no bound"),
+        Field::new(
+            "burst",
+            Kind::Integer { min: 1, max: 1_000_000 },
+            "How many requests may come at once after a pause.",
+            "2",
+        )
+        .otherwise("the rate's count per second, at least 1"),
+        Field::new(
+            "quota",
+            Kind::Form(&QUOTA),
+            "How many requests each API key may make per day, week or month (UTC).",
+            "10000/month",
+        )
+        .otherwise("no bound"),
+        Field::new(
+            "quota_starts",
+            Kind::Integer { min: 0, max: 27 },
+            "How many days after the period's first the quota begins anew.",
+            "14",
+        )
+        .default_is("0"),
+    ],
+};
+
+static PARTNER: Object = Object {
+    name: "a partner",
+    guarded: false,
+    fields: &[
+        Field::new("title", Kind::Text, "The partner's name for people.", "Lee James Luxury Cars")
+            .otherwise("its name"),
+        Field::new("contact", Kind::Text, "Whom to write to.", "integrations@cars.example")
+            .otherwise("nobody"),
+        Field::new(
+            "plan",
+            Kind::Reference(Noun::Plan),
+            "The usage plan of its API keys.",
+            "external",
+        )
+        .otherwise("that of each key"),
+        Field::new(
+            "allow_ips",
+            Kind::List(&CIDRS),
+            "The addresses it may call from; empty means any.",
+            "[203.0.113.7/32]",
+        ),
+        Field::new("status", Kind::Enum(STATUSES), "Whether it may call at all.", "suspended")
+            .default_is("active"),
+        Field::new(
+            "clients",
+            Kind::Map(&CLIENTS),
+            "Its programs that get tokens, by client id.",
+            "{}",
+        ),
+        Field::new(
+            "api_keys",
+            Kind::Map(&API_KEYS),
+            "Its API keys by name; their values are minted.",
+            "{ car-orders: {} }",
+        ),
+    ],
+};
+
+static CLIENTS: MapOf = MapOf { key: &NAME, value: Kind::Object(&CLIENT), example: "" };
+static API_KEYS: MapOf = MapOf { key: &NAME, value: Kind::Object(&API_KEY), example: "{}" };
+
+static CLIENT: Object = Object {
+    name: "a client",
+    guarded: false,
+    fields: &[
+        Field::new(
+            "auth",
+            Kind::Enum(&["client_secret"]),
+            "How it proves who it is.",
+            "client_secret",
+        )
+        .default_is("client_secret"),
+        Field::new(
+            "scopes",
+            Kind::List(&CLIENT_SCOPES),
+            "The scopes, with their API's name, that it may ask for.",
+            "[tires/create.order]",
+        )
+        .required(),
+        Field::new(
+            "token_lifetime",
+            Kind::Duration { min_ms: MINUTE, max_ms: DAY },
+            "How long its tokens are good.",
+            "15m",
+        )
+        .default_is("60m"),
+        Field::new(
+            "status",
+            Kind::Enum(STATUSES),
+            "Whether it gets tokens, and whether those it has are good.",
+            "suspended",
+        )
+        .default_is("active"),
+    ],
+};
+
+static API_KEY: Object = Object {
+    name: "an API key",
+    guarded: false,
+    fields: &[Field::new("plan", Kind::Reference(Noun::Plan), "Its usage plan.", "external")
+        .otherwise("the partner's plan")],
+};
+
+static BUS: Object = Object {
+    name: "a bus",
+    guarded: false,
+    fields: &[
+        Field::new("archive", Kind::Object(&ARCHIVE), "What is kept for replays.", "{ keep: 1d }"),
+        Field::new("rules", Kind::Map(&RULES), "What is sent where, by the rule's name.", "{}"),
+    ],
+};
+
+static RULES: MapOf = MapOf { key: &NAME, value: Kind::Object(&RULE), example: "" };
+
+static ARCHIVE: Object = Object {
+    name: "an archive",
+    guarded: false,
+    fields: &[Field::new(
+        "keep",
+        Kind::Duration { min_ms: 0, max_ms: 366 * DAY },
+        "How long events are kept after they were delivered.",
+        "1d",
+    )
+    .default_is("7d")],
+};
+
+static RULE: Object = Object {
+    name: "a rule",
+    guarded: false,
+    fields: &[
+        Field::new("description", Kind::Text, "For people.", "Tell the car maker")
+            .otherwise("nothing"),
+        Field::new(
+            "when",
+            Kind::Any("an EventBridge event pattern"),
+            "Which events it sends.",
+            "{ source: [complete-order] }",
+        )
+        .required(),
+        Field::new(
+            "send",
+            Kind::List(&TARGETS),
+            "Where it sends, one to five targets.",
+            "[{ to: cars-order-callback }]",
+        )
+        .required(),
+    ],
+};
+
+static TARGETS: ListOf = ListOf {
+    item: Kind::Object(&TARGET),
+    min: 1,
+    // EventBridge quotas: five targets per rule.
+    max: 5,
+    example: "{ to: cars-order-callback }",
+};
+
+static TARGET: Object = Object {
+    name: "a target",
+    guarded: false,
+    fields: &[
+        Field::new(
+            "to",
+            Kind::Reference(Noun::Destination),
+            "The destination.",
+            "cars-order-callback",
+        )
+        .required(),
+        Field::new("id", Kind::Form(&NAME), "Its name, unique in the rule.", "callback")
+            .otherwise("the destination's name"),
+        Field::new(
+            "path",
+            Kind::List(&PATHS),
+            "What fills each `*` of the destination's URL, in order.",
+            "[$.detail.carOrderId]",
+        ),
+        Field::new(
+            "body",
+            Kind::Form(&JSON_PATH),
+            "The part of the event that is sent.",
+            "$.detail",
+        )
+        .otherwise("the whole event"),
+        Field::new(
+            "input",
+            Kind::Any("any JSON value"),
+            "The same for every event, in place of `body`.",
+            "{ hello: world }",
+        ),
+        Field::new(
+            "template",
+            Kind::Object(&TEMPLATE),
+            "A text filled from the event, in place of `body`.",
+            "{ paths: { id: $.detail.id }, template: '{\"order\": <id>}' }",
+        ),
+        Field::new(
+            "retry",
+            Kind::Object(&RETRY),
+            "How long and how often it is tried again.",
+            "{ attempts: 10, for: 60m }",
+        ),
+        Field::new(
+            "dead_letter",
+            Kind::Form(&NAME),
+            "The queue its dead letters are listed under.",
+            "cars-callback-dlq",
+        )
+        .otherwise("the rule's name"),
+    ],
+};
+
+static PATHS: ListOf =
+    ListOf { item: Kind::Form(&JSON_PATH), min: 0, max: 20, example: "$.detail.carOrderId" };
+
+static TEMPLATE: Object = Object {
+    name: "a template",
+    guarded: false,
+    fields: &[
+        Field::new(
+            "paths",
+            Kind::Map(&TEMPLATE_PATHS),
+            "Names for the places of the event that the template uses.",
+            "{ id: $.detail.id }",
+        ),
+        Field::new(
+            "template",
+            Kind::Text,
+            "JSON with `<name>` where a value goes, or one quoted string per line.",
+            "'{\"order\": <id>}'",
+        )
+        .required(),
+    ],
+};
+
+static TEMPLATE_PATHS: MapOf =
+    MapOf { key: &VARIABLE, value: Kind::Form(&JSON_PATH), example: "$.detail.id" };
+
+static RETRY: Object = Object {
+    name: "a retry policy",
+    guarded: false,
+    fields: &[
+        Field::new(
+            "attempts",
+            Kind::Integer { min: 0, max: 185 },
+            "How many retries follow the first attempt.",
+            "10",
+        )
+        .default_is("185"),
+        Field::new(
+            "for",
+            Kind::Duration { min_ms: MINUTE, max_ms: DAY },
+            "How old an event may be when it is still tried.",
+            "60m",
+        )
+        .default_is("24h"),
+        Field::new(
+            "delays",
+            Kind::List(&DELAYS),
+            "The pauses between attempts; after the last one it is given up.",
+            "[5s, 5m, 30m]",
+        )
+        .otherwise("1s, doubled each time up to 10m, spread by half"),
+    ],
+};
+
+static DELAYS: ListOf = ListOf {
+    item: Kind::Duration { min_ms: SECOND, max_ms: DAY },
+    min: 1,
+    max: 185,
+    example: "5s",
+};
+
+static CONNECTION: Object = Object {
+    name: "a connection",
+    guarded: true,
+    fields: &[
+        Field::new(
+            "api_key",
+            Kind::Object(&KEY_AUTH),
+            "A key in a header.",
+            "{ header: x-api-key, value: { env: CARS_KEY } }",
+        ),
+        Field::new(
+            "basic",
+            Kind::Object(&BASIC_AUTH),
+            "HTTP Basic.",
+            "{ username: ljg, password: { env: CARS_PASSWORD } }",
+        ),
+        Field::new(
+            "oauth",
+            Kind::Object(&OAUTH),
+            "A token got with client credentials.",
+            "{ token_url: https://…, client_id: ljg, client_secret: { env: CARS_SECRET } }",
+        ),
+        Field::new(
+            "headers",
+            Kind::Map(&CONNECTION_HEADERS),
+            "Headers of every call; they win over the destination's.",
+            "{ x-company: ljg }",
+        ),
+    ],
+};
+
+static CONNECTION_HEADERS: MapOf = MapOf { key: &HEADER, value: Kind::HeaderValue, example: "ljg" };
+static DESTINATION_HEADERS: MapOf = MapOf { key: &HEADER, value: Kind::HeaderText, example: "ljg" };
+
+static KEY_AUTH: Object = Object {
+    name: "`api_key` of a connection",
+    guarded: true,
+    fields: &[
+        Field::new("header", Kind::Form(&HEADER), "The header's name.", "x-api-key").required(),
+        Field::new("value", Kind::Secret, "The key.", "{ env: CARS_KEY }").required(),
+    ],
+};
+
+static BASIC_AUTH: Object = Object {
+    name: "`basic` of a connection",
+    guarded: true,
+    fields: &[
+        Field::new("username", Kind::Text, "The user name.", "ljg").required(),
+        Field::new("password", Kind::Secret, "The password.", "{ env: CARS_PASSWORD }").required(),
+    ],
+};
+
+static OAUTH: Object = Object {
+    name: "`oauth` of a connection",
+    guarded: true,
+    fields: &[
+        Field::new(
+            "token_url",
+            Kind::Form(&URL),
+            "The partner's token endpoint.",
+            "https://auth.cars.example/oauth2/token",
+        )
+        .required(),
+        Field::new("client_id", Kind::Text, "Our client id there.", "ljg-tires-callback")
+            .required(),
+        Field::new("client_secret", Kind::Secret, "Our secret there.", "{ env: CARS_SECRET }")
+            .required(),
+        Field::new("scope", Kind::Text, "The scope to ask for.", "cars/complete.order")
+            .otherwise("all we may have"),
+        Field::new(
+            "client_auth",
+            Kind::Enum(&["basic", "body"]),
+            "How the secret is sent: as HTTP Basic, or in the form body.",
+            "body",
+        )
+        .default_is("basic"),
+    ],
+};
+
+static DESTINATION: Object = Object {
+    name: "a destination",
+    guarded: false,
+    fields: &[
+        Field::new("connection", Kind::Reference(Noun::Connection), "As whom we call.", "cars")
+            .otherwise("nobody: the call is not authenticated"),
+        Field::new(
+            "request",
+            Kind::Form(&REQUEST),
+            "Method and URL; each `*` is filled by a target's `path`.",
+            "PATCH https://api.cars.example/orders/*",
+        )
+        .required(),
+        Field::new(
+            "rate",
+            Kind::Rate { max_per_second: 10_000 },
+            "How many calls are made at most.",
+            "50/s",
+        )
+        .default_is("300/s"),
+        Field::new(
+            "burst",
+            Kind::Integer { min: 1, max: 10_000 },
+            "How many calls may be made at once after a pause.",
+            "5",
+        )
+        .otherwise("a tenth of the rate per second, at least 1"),
+        Field::new(
+            "in_flight",
+            Kind::Integer { min: 1, max: 1_000 },
+            "How many calls may be under way at once.",
+            "8",
+        )
+        .default_is("32"),
+        Field::new(
+            "timeout",
+            Kind::Duration { min_ms: SECOND, max_ms: 30 * SECOND },
+            "How long one call may take in all.",
+            "5s",
+        )
+        .default_is("10s"),
+        Field::new(
+            "headers",
+            Kind::Map(&DESTINATION_HEADERS),
+            "Headers of every call.",
+            "{ x-company: ljg }",
+        ),
+        Field::new(
+            "allow_private",
+            Kind::List(&CIDRS),
+            "Private ranges it may be in; all others are refused.",
+            "[10.0.0.0/8]",
+        ),
+    ],
+};
+
+static SCHEDULE: Object = Object {
+    name: "a schedule",
+    guarded: false,
+    fields: &[
+        Field::new("every", Kind::Form(&EVERY), "The pause between two firings.", "5m"),
+        Field::new(
+            "when",
+            Kind::Form(&WHEN),
+            "A rate or a calendar rule in UTC, as EventBridge has them.",
+            "cron(0 12 * * ? *)",
+        ),
+        Field::new(
+            "call",
+            Kind::Form(&CALL),
+            "Method and URL of the company's own service.",
+            "POST http://127.0.0.1:7410/internal/complete-orders",
+        ),
+        Field::new(
+            "to",
+            Kind::Reference(Noun::Destination),
+            "A destination, in place of `call`.",
+            "nightly-report",
+        ),
+    ],
+};
+
+static NAME: Form = Form { name: "a name", pattern: NAME_PATTERN, check: forms::is_name };
+static BUS_NAME: Form = Form { name: "a name", pattern: NAME_PATTERN, check: forms::is_bus_name };
+static SCOPE_NAME: Form = Form {
+    name: "a scope's name without the API's",
+    pattern: "^[A-Za-z0-9._:-]+$",
+    check: forms::is_scope_name,
+};
+static ROUTE_KEY: Form = Form {
+    name: "a method and a path, such as `POST /orders/{id}`",
+    pattern: "^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|ANY) /\\S*$",
+    check: forms::is_route,
+};
+static VARIABLE: Form = Form { name: "a name", pattern: "", check: forms::is_variable };
+static HEADER: Form = Form {
+    name: "a header's name",
+    pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
+    check: forms::is_header,
+};
+static FILE: Form = Form { name: "a path", pattern: "", check: forms::text };
+static PUBLIC_URL: Form = Form {
+    name: "an `http` or `https` URL without path and trailing slash",
+    pattern: "^https?://[^/?#]+$",
+    check: forms::is_public_url,
+};
+static URL: Form =
+    Form { name: "an `http` or `https` URL", pattern: "^https?://", check: forms::is_url };
+static UPSTREAM: Form = Form {
+    name: "the URL of an own service, such as `http://127.0.0.1:7410`",
+    pattern: "^http://",
+    check: forms::is_upstream,
+};
+static BASE_PATH: Form = Form {
+    name: "a path without trailing slash, or nothing",
+    pattern: "^(/[^/{}]+)*$",
+    check: forms::is_base_path,
+};
+static SOCKET: Form = Form {
+    name: "an address and port, such as `127.0.0.1:7400`",
+    pattern: ":[0-9]+$",
+    check: forms::is_socket,
+};
+static CIDR: Form = Form {
+    name: "an address range, such as `203.0.113.0/24`",
+    pattern: "^[0-9A-Fa-f.:]+/[0-9]+$",
+    check: forms::is_cidr,
+};
+static BYTES: Form = Form {
+    name: "a size, such as `64KiB` or `10MB`",
+    pattern: "^[0-9]+ ?(B|KB|MB|GB|KiB|MiB|GiB)?$",
+    check: forms::is_bytes,
+};
+static QUOTA: Form = Form {
+    name: "a quota, such as `10000/month`",
+    pattern: "^[0-9]+ ?/ ?(day|d|week|w|month)$",
+    check: forms::is_quota,
+};
+static JSON_PATH: Form = Form {
+    name: "a path in the event, such as `$.detail.id`",
+    pattern: "^\\$",
+    check: forms::is_json_path,
+};
+static REQUEST: Form = Form {
+    name: "a method and a URL, such as `POST https://api.example.com/orders`",
+    pattern: "^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) https?://\\S+$",
+    check: forms::is_request,
+};
+static CALL: Form = Form {
+    name: "a method and a URL of an own service",
+    pattern: "^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) https?://\\S+$",
+    check: forms::is_call,
+};
+static EVERY: Form =
+    Form { name: "a duration, such as `5m`", pattern: "^[0-9]+[smhd]$", check: forms::is_every };
+static WHEN: Form = Form {
+    name: "`rate(…)` or `cron(…)`",
+    pattern: "^(rate|cron)\\(.*\\)$",
+    check: forms::is_when,
+};

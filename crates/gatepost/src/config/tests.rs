@@ -1,0 +1,529 @@
+//! The configuration as its users meet it: whole files, whole reports.
+
+use std::fs;
+use std::path::Path;
+
+use model::{Auth, KeyRule, Method, SecretSource, TokenRule};
+
+use super::{Loaded, Report, keys, load, load_text};
+
+const TIRES: &str = r#"# yaml-language-server: $schema=./gatepost.schema.json
+version: 1
+company: LJG Tires
+public_url: ${PUBLIC_URL:-http://127.0.0.1:7400}
+listen:
+  public: 127.0.0.1:7400
+  internal: 127.0.0.1:7401
+
+apis:
+  tires:
+    title: Tires orders API
+    base_path: /prod
+    upstream: http://127.0.0.1:7410
+    scopes:
+      create.order: Create a tire order
+      cancel.order: Cancel a tire order
+    routes:
+      POST /orders: { scopes: [tires/create.order], api_key: required }
+      DELETE /orders/{id}: { scopes: [tires/cancel.order], api_key: required }
+      GET /health:
+
+plans:
+  external:
+    description: Usage plan for external customers
+    rate: 10/s
+    burst: 2
+    quota: 10000/month
+
+partners:
+  lee-james-luxury-cars:
+    title: Lee James Luxury Cars
+    contact: integrations@cars.example
+    plan: external
+    allow_ips: [127.0.0.1/32]
+    clients:
+      car-orders:
+        scopes: [tires/create.order, tires/cancel.order]
+        token_lifetime: 60m
+    api_keys:
+      car-orders: {}
+
+buses:
+  orders:
+    archive: { keep: 1d }
+    rules:
+      order-completed-to-cars:
+        description: Tell the car maker its tires are ready
+        when:
+          source: [complete-order]
+          detail-type: [OrderCompleted]
+          detail: { price: [{ numeric: [">", 1.50] }], note: [null] }
+        send:
+          - to: cars-order-callback
+            path: [$.detail.carOrderId]
+            body: $.detail
+            retry: { attempts: 10, for: 60m, delays: [5s, 5m] }
+            dead_letter: cars-callback-dlq
+
+connections:
+  cars:
+    oauth:
+      token_url: http://127.0.0.1:7300/oauth2/token
+      client_id: ljg-tires-callback
+      client_secret: { env: CARS_CLIENT_SECRET }
+      scope: cars/complete.order
+    headers:
+      X-Company: ljg
+      X-Api-Key: { file: ./cars.key }
+
+destinations:
+  cars-order-callback:
+    connection: cars
+    request: PATCH http://127.0.0.1:7300/prod/orders/*
+    rate: 50/s
+    allow_private: [127.0.0.0/8]
+
+schedules:
+  complete-orders:
+    every: 1m
+    call: POST http://127.0.0.1:7410/internal/complete-orders
+"#;
+
+const TEN_MISTAKES: &str = r#"version: 1
+company: LJG Tires
+apis:
+  tires:
+    titel: Tires # typos: ignore
+    upstream: http://127.0.0.1:7410
+    scopes: { create.order: Create }
+    routes:
+      PSOT /orders: {} # typos: ignore
+plans:
+  external: { rate: "10" }
+partners:
+  cars:
+    plan: externl # typos: ignore
+    clients:
+      orders: { scopes: [tires/create.orders] }
+connections:
+  cars:
+    basic: { username: ljg, password: hunter2 }
+destinations:
+  cars:
+    connection: cars
+    request: PATCH http://127.0.0.1/orders/*
+    timeout: 5
+buses:
+  orders:
+    rules:
+      done:
+        when: { source: complete-order }
+        send: [{ to: cars }]
+schedules:
+  tick: { every: 1m }
+"#;
+
+fn read(text: &str) -> Result<Loaded, Report> {
+    load_text("tires.yaml", text, Path::new("/etc/gatepost"), &|_: &str| None)
+}
+
+/// A whole file around some sections.
+fn read_with(sections: &str) -> Result<Loaded, Report> {
+    read(&format!("version: 1\ncompany: A\n{sections}"))
+}
+
+/// The only thing wrong: line, column, message.
+fn only(result: Result<Loaded, Report>) -> (usize, usize, String) {
+    let report = result.unwrap_err();
+    let [diagnostic] = report.diagnostics() else {
+        panic!("{report}");
+    };
+    assert!(diagnostic.help.is_some(), "{report}");
+    (diagnostic.line, diagnostic.column, diagnostic.message.clone())
+}
+
+#[test]
+fn a_whole_file_becomes_the_nouns_of_the_model() {
+    let loaded = read(TIRES).unwrap();
+    let defined = &loaded.definitions;
+    assert_eq!(defined.company, "LJG Tires");
+    assert_eq!(defined.public_url, "http://127.0.0.1:7400");
+    assert_eq!(loaded.server.admin.to_string(), "127.0.0.1:7402");
+    assert_eq!(loaded.server.data, Path::new("/etc/gatepost/./data"));
+
+    let api = &defined.apis["tires"];
+    assert_eq!((&*api.base_path, api.timeout_ms, api.body_bytes_max), ("/prod", 29_000, 10 << 20));
+    let demands: Vec<_> =
+        api.routes.iter().map(|route| (route.method, route.token, route.api_key)).collect();
+    assert_eq!(
+        demands,
+        [
+            (Some(Method::Post), TokenRule::Required, KeyRule::Required),
+            (Some(Method::Delete), TokenRule::Required, KeyRule::Required),
+            (Some(Method::Get), TokenRule::None, KeyRule::None),
+        ]
+    );
+    let plan = &defined.plans["external"];
+    assert_eq!(plan.rate.unwrap().burst(), 2);
+    assert_eq!(plan.quota.unwrap().limit(), 10_000);
+    let client = &defined.clients["car-orders"];
+    assert_eq!((&*client.partner, client.token_lifetime_s), ("lee-james-luxury-cars", 3_600));
+    assert_eq!(defined.api_keys["car-orders"].plan, None);
+    assert!(loaded.warnings.is_empty());
+}
+
+#[test]
+fn a_whole_file_becomes_what_is_sent() {
+    let loaded = read(TIRES).unwrap();
+    let defined = &loaded.definitions;
+    let rule = defined.rules.values().next().unwrap();
+    assert_eq!(
+        rule.pattern.source(),
+        concat!(
+            r#"{"source":["complete-order"],"detail-type":["OrderCompleted"],"#,
+            r#""detail":{"price":[{"numeric":[">",1.50]}],"note":[null]}}"#
+        )
+    );
+    let target = &rule.targets[0];
+    assert_eq!((&*target.id, &*target.dead_letters), ("cars-order-callback", "cars-callback-dlq"));
+    assert_eq!((target.retry.attempts, target.retry.age_ms), (10, 3_600_000));
+    assert_eq!(target.retry.delays, retry::Delays::List(vec![5_000, 300_000]));
+    assert_eq!(defined.buses["orders"].keep_ms, 86_400_000);
+
+    let connection = &defined.connections["cars"];
+    let Auth::OAuth(oauth) = &connection.auth else {
+        panic!("{connection:?}");
+    };
+    assert_eq!(oauth.client_secret, SecretSource::Env("CARS_CLIENT_SECRET".to_owned()));
+    let key = SecretSource::File("/etc/gatepost/./cars.key".into());
+    assert_eq!(connection.headers[1], ("x-api-key".to_owned(), model::HeaderValue::Secret(key)));
+
+    let destination = &defined.destinations["cars-order-callback"];
+    assert_eq!((destination.rate.burst(), destination.timeout_ms), (5, 10_000));
+    let own = &defined.destinations["schedule.complete-orders"];
+    assert_eq!((own.method, own.allow_private.len()), (Method::Post, 2));
+    let schedule = defined.schedules.values().next().unwrap();
+    assert_eq!(schedule.destination, own.name);
+}
+
+#[test]
+fn every_noun_is_a_document_that_knows_its_line() {
+    let documents = read(TIRES).unwrap().documents;
+    let named: Vec<_> =
+        documents.iter().map(|document| (&*document.kind, &*document.name)).collect();
+    assert_eq!(
+        named,
+        [
+            ("api", "tires"),
+            ("plan", "external"),
+            ("partner", "lee-james-luxury-cars"),
+            ("bus", "orders"),
+            ("connection", "cars"),
+            ("destination", "cars-order-callback"),
+            ("schedule", "complete-orders"),
+        ]
+    );
+    let plan = &documents[1];
+    assert_eq!((&*plan.origin, &*plan.place), ("file", "tires.yaml:23"));
+    assert_eq!(
+        plan.body,
+        concat!(
+            r#"{"description":"Usage plan for external customers","rate":"10/s","burst":2,"#,
+            r#""quota":"10000/month"}"#
+        )
+    );
+    for document in &documents {
+        assert!(serde_json::from_str::<serde_json::Value>(&document.body).is_ok());
+    }
+}
+
+#[test]
+fn ten_mistakes_are_ten_diagnostics() {
+    let report = read(TEN_MISTAKES).unwrap_err();
+    let found: Vec<_> = report
+        .diagnostics()
+        .iter()
+        .map(|found| (found.line, found.column, &*found.path, &*found.message))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (5, 5, "apis.tires.titel", "an API has no key `titel`; did you mean `title`?"), // typos: ignore
+            (
+                9,
+                7,
+                "apis.tires.routes.PSOT /orders", // typos: ignore
+                "`PSOT` is not a method; did you mean `POST`?"  // typos: ignore
+            ),
+            (11, 21, "plans.external.rate", "add a unit: `10/s`, `10/min` or `10/h`"),
+            (14, 11, "partners.cars.plan", "no plan is called `externl`; did you mean `external`?"), // typos: ignore
+            (
+                16,
+                26,
+                "partners.cars.clients.orders.scopes[0]",
+                "no scope is called `tires/create.orders`; did you mean `tires/create.order`?"
+            ),
+            (
+                19,
+                39,
+                "connections.cars.basic.password",
+                "`password` is a secret, and a secret may not stand in the file"
+            ),
+            (24, 14, "destinations.cars.timeout", "add a unit: `5s`, `5m` or `5h`"),
+            (
+                29,
+                25,
+                "buses.orders.rules.done.when",
+                "the event pattern is not valid: \"source\" must be an object or an array"
+            ),
+            (
+                30,
+                16,
+                "buses.orders.rules.done.send[0].path",
+                "the URL of `cars` has 1 `*`, and `path` fills 0"
+            ),
+            (32, 3, "schedules.tick", "neither `call` nor `to` is there"),
+        ]
+    );
+    assert!(report.diagnostics().iter().all(|found| found.help.is_some()));
+    let help = report.diagnostics()[0].help.clone().unwrap();
+    assert!(help.contains("`title`, `base_path`, `upstream`"), "{help}");
+    assert_eq!(report.to_json()["diagnostics"].as_array().unwrap().len(), 10);
+}
+
+#[test]
+fn a_report_shows_the_text_and_the_remedy() {
+    let text = read(TEN_MISTAKES).unwrap_err().render(false, 100);
+    for part in ["tires.yaml:5:5", "titel: Tires", "help: ", "apis.tires.titel"] {
+        // typos: ignore
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    assert!(!text.contains('\u{1b}'));
+    assert!(read(TEN_MISTAKES).unwrap_err().render(true, 100).contains('\u{1b}'));
+}
+
+#[test]
+fn a_secret_in_the_file_is_never_shown() {
+    for section in [
+        "connections: {c: {basic: {username: x, password: hunter2}}}",
+        "connections: {c: {basic: {username: x, password: [hunter2]}}}",
+        "connections: {c: {basic: {username: x, password: {hunter2}}}}",
+        "connections: {c: {basic: {username: x, password: {value: hunter2}}}}",
+        "connections: {c: {basic: {username: x, pasword: hunter2}}}", // typos: ignore
+        "connections: {c: {basic: {hunter2}}}",
+        "connections: {c: {api_key: hunter2}}",
+        "connections: {c: {api_key: {header: x, value: 'hunter2'}}}",
+        "connections: {c: {headers: {authorization: hunter2}}}",
+        "connections: [{basic: {username: x, password: hunter2}}]",
+        "connexions: {c: {basic: {username: x, password: hunter2}}}", // typos: ignore
+        "destinations: {c: {request: 'GET http://x', headers: {X-API-Key: hunter2}}}",
+        "partners: {p: {clients: {c: {scopes: [], client_secret: hunter2}}}}",
+        "connections: {c: {oauth: {client_secret: \"${X:-hunter2}\"}}}",
+        "connections:\n  c:\n    oauth:\n      client_secret: hunter2\n      client_secret: hunter2",
+        "connections:\n  c:\n    basic:\n      password: hunter2\n    wrong: hunter2",
+        "connections:\n  c:\n    basic:\n      password: hunter2: x",
+        "connections:\n  c:\n    basic:\n      password: |\n        hunter2\n      username: *x",
+    ] {
+        let report = read_with(section).unwrap_err();
+        let shown = [
+            report.render(false, 100),
+            report.render(true, 100),
+            report.to_json().to_string(),
+            report.to_string(),
+            format!("{report:?} {:?}", report.diagnostics()),
+        ];
+        for text in shown {
+            assert!(!text.contains("hunter2"), "{section}\n{text}");
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_is_said_once_and_in_its_place() {
+    for (sections, line, column, message) in [
+        ("company: B", 3, 1, "`company` is there twice; the first is on line 2"),
+        ("plans:\n  a: {rate: }", 4, 7, "`rate` has no value"),
+        ("plans: [a]", 3, 8, "`plans` is a list, and should be a mapping, each key a name"),
+        ("buses: {system: }", 3, 9, "the bus `system` is the program's own"),
+        ("destinations: {a: }", 3, 16, "`request` is missing"),
+        ("plans: {a: {burst: 2}}", 3, 20, "`burst` is part of a rate, and there is none"),
+        ("plans: {a: {quota: 10/day, quota_starts: 2}}", 3, 42, "a day cannot begin late"),
+        ("plans:\n  a: {description: '${NO}'}", 4, 20, "the environment variable `NO` is not set"),
+        ("listen: {public: localhost:80}", 3, 18, "`localhost:80` is not an address and port"),
+        (
+            "schedules: {a: {every: 1m, when: rate(1 minute), call: GET http://x/}}",
+            3,
+            28,
+            "`every` and `when` exclude each other",
+        ),
+        (
+            "apis: {a: {upstream: http://x, routes: {GET /a: , GET /a: }}}",
+            3,
+            51,
+            "`GET /a` is there twice; the first is on line 3",
+        ),
+    ] {
+        assert_eq!(only(read_with(sections)), (line, column, message.to_owned()), "{sections}");
+    }
+}
+
+#[test]
+fn an_empty_file_and_a_missing_one_say_what_to_do() {
+    let (line, column, message) = only(read("# nothing\n"));
+    assert_eq!((line, column, &*message), (1, 1, "the file is empty"));
+    let report = load(Path::new("/nowhere/gatepost.yaml"), &|_: &str| None).unwrap_err();
+    assert!(report.to_string().contains("the file cannot be read"));
+    assert!(report.render(false, 80).contains("gatepost init"));
+}
+
+#[test]
+fn a_tab_gets_a_hint() {
+    let report = read_with("apis:\n\ttires:\n\t\ttitle: x\n").unwrap_err();
+    let help = report.diagnostics()[0].help.clone().unwrap();
+    assert!(help.contains("tab"), "{help}");
+}
+
+#[test]
+fn the_environment_fills_in_values_of_any_form() {
+    let text = "version: 1\ncompany: ${NAME}\npublic_url: ${URL:-https://a.example}\n\
+                destinations: {d: {request: 'GET ${BASE}/x', in_flight: '7'}}\n\
+                apis:\n  a:\n    upstream: http://x\n    bare_token: ${BARE}\n";
+    let environment = |name: &str| match name {
+        "NAME" => Some("Tires & Co: \"all\"".to_owned()),
+        "BASE" => Some("http://10.0.0.1".to_owned()),
+        "BARE" => Some("true".to_owned()),
+        _ => None,
+    };
+    let loaded = load_text("a.yaml", text, Path::new("."), &environment).unwrap();
+    assert_eq!(loaded.definitions.company, "Tires & Co: \"all\"");
+    assert_eq!(loaded.definitions.public_url, "https://a.example");
+    assert_eq!(loaded.definitions.destinations["d"].url.as_str(), "http://10.0.0.1/x");
+    assert_eq!(loaded.definitions.destinations["d"].in_flight_max, 7);
+    assert!(loaded.definitions.apis["a"].bare_token);
+}
+
+#[test]
+fn a_directory_is_one_configuration() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
+    write("a.yaml", "version: 1\ncompany: A\nplans:\n  one: {rate: 1/s}\n");
+    write("b.yml", "version: 1\nplans:\n  two: {rate: 2/s}\n");
+    write("c.json", "{\"partners\": {\"p\": {\"plan\": \"two\", \"api_keys\": {\"k\": {}}}}}");
+    write("notes.txt", "not: [configuration");
+    let loaded = load(directory.path(), &|_: &str| None).unwrap();
+    assert_eq!(loaded.definitions.plans.len(), 2);
+    assert_eq!(loaded.definitions.partners.len(), 1);
+    assert_eq!(loaded.server.data, directory.path().join("./data"));
+
+    write("d.yaml", "plans:\n  one: {rate: 3/s}\n");
+    let (line, column, message) = only(load(directory.path(), &|_: &str| None));
+    assert_eq!((line, column), (2, 3));
+    assert!(message.starts_with("`one` is there twice; the first is at"), "{message}");
+    assert!(message.ends_with("a.yaml:4"), "{message}");
+}
+
+#[test]
+fn an_api_key_without_a_plan_is_warned_about() {
+    let loaded = read_with("partners: {p: {api_keys: {k: }}}").unwrap();
+    let [warning] = &*loaded.warnings else {
+        panic!("{:?}", loaded.warnings);
+    };
+    assert_eq!(warning.message, "the API key `k` has no plan, so no route will take it");
+    assert!(warning.help.is_some());
+}
+
+#[test]
+fn an_openapi_document_must_be_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = "version: 1\ncompany: A\napis: {a: {upstream: 'http://x', openapi: a.yaml}}\n";
+    let read = || load_text("g.yaml", text, directory.path(), &|_: &str| None);
+    assert!(only(read()).2.starts_with("there is no file"));
+    let path = directory.path().join("a.yaml");
+    fs::write(&path, "openapi: 3.1.0").unwrap();
+    assert_eq!(read().unwrap().openapi["a"], path);
+}
+
+#[test]
+fn the_keys_of_the_language_are_all_there() {
+    let keys = keys();
+    for key in [
+        "version",
+        "apis.routes.api_key",
+        "buses.rules.send.retry.for",
+        "connections.oauth.token_url",
+    ] {
+        assert!(keys.iter().any(|known| known == key), "{key}");
+    }
+}
+
+/// Pieces that files are made of, whole and broken.
+const PIECES: [&str; 40] = [
+    "version: 1\n",
+    "company: A\n",
+    "apis:\n",
+    "  tires:\n",
+    "    upstream: http://x\n",
+    "plans: {a: {rate: ",
+    "10/s",
+    "10",
+    "}}\n",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ": ",
+    "- ",
+    "\n",
+    "  ",
+    "\t",
+    "&a ",
+    "*a",
+    "!x ",
+    "|\n",
+    ">-\n",
+    "\"",
+    "'",
+    "# é\n",
+    "${A",
+    "${A:-b}",
+    "}",
+    "connections:\n  c: {basic: {password: ",
+    "hunter2",
+    "buses: {b: {rules: {r: ",
+    "{when: {a: [1]}, send: [{to: x",
+    "schedules:\n",
+    "? ",
+    "---\n",
+    "...\n",
+    "\u{feff}",
+    "\r\n",
+];
+
+fn must_not_panic(text: &str) {
+    if let Err(report) = read(text) {
+        assert!(!report.diagnostics().is_empty());
+        assert!(!report.render(false, 80).is_empty());
+        assert!(report.to_json().is_object());
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn arbitrary_text_never_panics(text in proptest::collection::vec(proptest::char::any(), 0..80)) {
+        must_not_panic(&text.into_iter().collect::<String>());
+    }
+
+    #[test]
+    fn pieces_of_files_never_panic(
+        pieces in proptest::collection::vec(proptest::sample::select(PIECES.to_vec()), 0..40),
+    ) {
+        must_not_panic(&pieces.concat());
+    }
+
+    #[test]
+    fn a_file_with_a_hole_never_panics(start in 0..TIRES.len(), length in 0_usize..200) {
+        let end = (start + length).min(TIRES.len());
+        must_not_panic(&format!("{}{}", &TIRES[..start], &TIRES[end..]));
+    }
+}

@@ -1,0 +1,151 @@
+//! `gatepost explain`: what a problem's code or a configuration key means, offline.
+
+/// Codes of problems, with what they mean and what to do.
+const PROBLEMS: [(&str, &str); 35] = [
+    (
+        "no-route",
+        "No API has the path that was asked for. Upper and lower case and a trailing slash matter. Status 404.",
+    ),
+    (
+        "method-not-allowed",
+        "The path exists, but not with this method; the `Allow` header lists those it has. Status 405.",
+    ),
+    (
+        "bad-path",
+        "The path holds `.` or `..` segments, an encoded slash, backslash or NUL, or a `%` without two hex digits. Servers differ in what they make of such paths, so they are refused before any check. Status 400.",
+    ),
+    ("head-too-large", "The request's headers have more than 10,240 bytes together. Status 431."),
+    (
+        "address-refused",
+        "The caller's address is on neither the API's nor the partner's list (`allow_ips`). Status 403.",
+    ),
+    (
+        "token-missing",
+        "The route needs an access token and there is none in `Authorization: Bearer …`. Status 401, without an error code in WWW-Authenticate (RFC 6750 §3.1).",
+    ),
+    ("token-twice", "More than one Authorization header. Status 400."),
+    (
+        "token-in-query",
+        "A token in the query is refused: addresses are logged on their way (RFC 9700 §4.3.2). Status 400.",
+    ),
+    (
+        "token-invalid",
+        "The token is malformed, its signature does not fit, or it was issued by another issuer or for another API; the detail says which. Status 401 `invalid_token`.",
+    ),
+    (
+        "token-expired",
+        "The token's time is over; the detail says since when. Get a new one a little before the end. Status 401 `invalid_token`.",
+    ),
+    (
+        "token-revoked",
+        "The token is good, but its client was suspended or removed. Status 401 `invalid_token`.",
+    ),
+    (
+        "insufficient-scope",
+        "The token has none of the scopes the route asks for; WWW-Authenticate lists them. Status 403.",
+    ),
+    ("api-key-missing", "The route needs an API key in the header `x-api-key`. Status 403."),
+    (
+        "api-key-unknown",
+        "No live API key has this value: mistyped, never issued, or revoked. The access log tells the operator which; the caller is not told. Status 403.",
+    ),
+    ("api-key-expired", "The API key has ended; the detail says when. Status 403."),
+    (
+        "api-key-no-plan",
+        "The API key is good but is on no usage plan; give its partner or itself a `plan`. Status 403.",
+    ),
+    (
+        "api-key-of-other",
+        "The token's client and the API key belong to different partners. Status 403.",
+    ),
+    (
+        "partner-suspended",
+        "The partner's `status` is `suspended`; its live tokens and keys are refused too. Status 403.",
+    ),
+    (
+        "rate-exceeded",
+        "The key's plan allows fewer requests per second or at once; `Retry-After` and the RateLimit fields say more. Status 429.",
+    ),
+    (
+        "quota-exceeded",
+        "The key's plan has no requests left in this day, week or month; `Retry-After` says until when. Status 429.",
+    ),
+    ("body-too-large", "The request's body is larger than the API takes (`body_max`). Status 413."),
+    (
+        "upstream-unreachable",
+        "The company's own service behind the API does not answer the connection; the access log says why. Status 502.",
+    ),
+    (
+        "upstream-broke-off",
+        "The company's own service took the request and broke the connection before an answer. Status 502.",
+    ),
+    (
+        "upstream-timeout",
+        "The company's own service sent no answer's head within the API's `timeout`. Status 504.",
+    ),
+    (
+        "store-unavailable",
+        "The store could not count or keep what was asked; nothing was taken. Look at the disk. Status 503.",
+    ),
+    (
+        "internal-error",
+        "The handling of one request failed in a way nobody foresaw; the log has the details. Status 500.",
+    ),
+    ("media-type", "The door takes `application/json` only. Status 415."),
+    (
+        "bad-entries",
+        "The published entries cannot be read or are too many or too large; nothing was taken. Status 400.",
+    ),
+    (
+        "admin-token",
+        "The admin API needs the token in the file `admin-token` of the data directory. Status 401.",
+    ),
+    ("not-found", "There is nothing of that kind and name. Status 404."),
+    (
+        "bad-request",
+        "A parameter of an admin request cannot be read; the detail names it. Status 400.",
+    ),
+    (
+        "conflict",
+        "The admin request cannot be done as things are; the detail says why. Status 409.",
+    ),
+    (
+        "INVALID_JSON",
+        "Dead letter: what the rule's target makes of the event is not valid JSON. Mend the target's template, then redrive.",
+    ),
+    (
+        "INVALID_PARAMETER",
+        "Dead letter: a `path` of the target finds no text or number in the event, or a header cannot carry its value. Mend the rule or the publisher, then redrive.",
+    ),
+    (
+        "ADDRESS_REFUSED",
+        "Dead letter: the outbound guard refuses the destination's address. List its range under `allow_private` if it is meant, then redrive.",
+    ),
+];
+
+/// What a code or a configuration key means; `urn:gatepost:problem:` may stand before a code.
+pub fn explain(what: &str) -> Option<String> {
+    let code = what.strip_prefix("urn:gatepost:problem:").unwrap_or(what);
+    let problem = PROBLEMS.iter().find(|(known, _)| *known == code);
+    problem.map(|(_, text)| (*text).to_owned()).or_else(|| crate::config::explain(what))
+}
+
+/// Everything that can be explained.
+pub fn known() -> Vec<String> {
+    let codes = PROBLEMS.iter().map(|(code, _)| (*code).to_owned());
+    codes.chain(crate::config::keys()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_explained_with_or_without_their_prefix() {
+        for (code, _) in PROBLEMS {
+            assert_eq!(explain(code), explain(&format!("urn:gatepost:problem:{code}")));
+            assert!(explain(code).is_some());
+        }
+        assert_eq!(explain("nonsense"), None);
+    }
+}

@@ -1,0 +1,164 @@
+//! Files with secrets in them: made for their owner only, and read from where the configuration
+//! says.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use credential::{MASTER_BYTES, Master};
+use model::{Random, Secret, SecretError, SecretReader, SecretSource};
+use zeroize::Zeroizing;
+
+/// The longest secret read from a file.
+const SECRET_BYTES_MAX: u64 = 64 * 1024;
+
+/// Makes a directory for its owner only, with those above it.
+pub fn private_directory(path: &Path) -> anyhow::Result<()> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.with_context(|| format!("the directory {} cannot be made", path.display()))
+}
+
+/// Writes a file for its owner only; replaces one that is there in one step, so that a reader never
+/// sees half of it.
+pub fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let beside = path.with_extension("new");
+    let written = (|| -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&beside, path)
+    })();
+    written.with_context(|| format!("{} cannot be written", path.display()))
+}
+
+/// A data directory that this process holds alone.
+#[derive(Debug)]
+pub struct DataDirectory {
+    path: PathBuf,
+    /// Held as long as the process lives; the system lets go of it, whatever happens.
+    _lock: File,
+}
+
+impl DataDirectory {
+    /// Makes the directory where it is missing and takes it for this process.
+    pub fn take(path: &Path) -> anyhow::Result<Self> {
+        private_directory(path)?;
+        let lock = path.join("lock");
+        let file =
+            OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock);
+        let file = file.with_context(|| format!("{} cannot be opened", lock.display()))?;
+        if file.try_lock().is_err() {
+            bail!(
+                "the data directory {} is in use by another gatepost; stop that one, or give this \
+                 one its own with --data",
+                path.display()
+            );
+        }
+        Ok(Self { path: path.to_owned(), _lock: file })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The master key of the file `key`, made at the first start.
+    pub fn master(&self, random: &dyn Random) -> anyhow::Result<Master> {
+        let path = self.path.join("key");
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => Zeroizing::new(bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if self.path.join("core.db").exists() {
+                    bail!(
+                        "{} is missing, and without it nothing in this data directory can be \
+                         opened; restore it from the backup it was kept in",
+                        path.display()
+                    );
+                }
+                let mut fresh = Zeroizing::new(vec![0; MASTER_BYTES]);
+                random.fill(&mut fresh);
+                write_private(&path, &fresh)?;
+                fresh
+            }
+            Err(error) => return Err(error).context(format!("{} cannot be read", path.display())),
+        };
+        let Ok(bytes) = <[u8; MASTER_BYTES]>::try_from(bytes.as_slice()) else {
+            bail!("{} must hold exactly {MASTER_BYTES} bytes", path.display());
+        };
+        Ok(Master::new(bytes))
+    }
+
+    /// The admin token of the file `admin-token`, made at the first start.
+    pub fn admin_token(&self, random: &dyn Random) -> anyhow::Result<Secret> {
+        let path = admin_token_path(&self.path);
+        if !path.exists() {
+            let mut bytes = Zeroizing::new([0; credential::RANDOM_BYTES]);
+            random.fill(&mut *bytes);
+            let minted = credential::mint(credential::Kind::ClientSecret, &bytes);
+            write_private(&path, format!("{}\n", *minted.text).as_bytes())?;
+        }
+        read_admin_token(&self.path)
+    }
+}
+
+fn admin_token_path(data: &Path) -> PathBuf {
+    data.join("admin-token")
+}
+
+/// Reads the admin token of a data directory.
+pub fn read_admin_token(data: &Path) -> anyhow::Result<Secret> {
+    let path = admin_token_path(data);
+    read_secret_file(&path).with_context(|| {
+        format!(
+            "the admin token {} cannot be read; run this as the user that runs `gatepost serve`, \
+             or name the file with --token-file",
+            path.display()
+        )
+    })
+}
+
+/// Reads one secret from a file; a trailing line break does not belong to it.
+pub fn read_secret_file(path: &Path) -> io::Result<Secret> {
+    let length = std::fs::metadata(path)?.len();
+    if length > SECRET_BYTES_MAX {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "larger than 64 KiB"));
+    }
+    let text = Zeroizing::new(std::fs::read_to_string(path)?);
+    Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+/// Reads the secrets that connections name, each time they are needed: replacing a file is all a
+/// rotation takes.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemSecrets;
+
+impl SecretReader for SystemSecrets {
+    fn read(&self, source: &SecretSource) -> Result<Secret, SecretError> {
+        let failed = |reason: String| SecretError { place: source.to_string(), reason };
+        let file = |path: &Path| read_secret_file(path).map_err(|error| failed(error.to_string()));
+        let secret = match source {
+            SecretSource::Env(name) => environment(name)
+                .map(Secret::new)
+                .ok_or_else(|| failed("it is not set".to_owned()))?,
+            SecretSource::File(path) => file(path)?,
+            SecretSource::Credential(name) => {
+                let directory = environment("CREDENTIALS_DIRECTORY")
+                    .ok_or_else(|| failed("systemd has passed no credentials".to_owned()))?;
+                file(&Path::new(&directory).join(name))?
+            }
+        };
+        if secret.expose().is_empty() {
+            return Err(failed("it is empty".to_owned()));
+        }
+        Ok(secret)
+    }
+}
+
+/// An environment variable: the one place that reads them.
+#[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

@@ -1,0 +1,238 @@
+//! `gatepost serve`: the wiring, the architecture on one screen.
+//!
+//! ```text
+//! data directory ─ key file ─ store
+//!                              │
+//! file → definitions → live (snapshots, rebuilt and swapped at every revision)
+//!                              │
+//! public door    gateway + token service, one runtime per core
+//! internal door  the bus takes the company's events
+//! admin door     operators, health, metrics
+//! courier, schedules, retention
+//! ```
+
+mod apply;
+mod live;
+mod public;
+mod retention;
+mod status;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use admin::Status as _;
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+use courier::Courier;
+use listener::{Door, Limits, RouterHandler, bind, serve, serve_on_cores};
+use model::Clock as _;
+use store::Store;
+use store_sqlite::SqliteStore;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::{SystemClock, SystemRandom};
+use crate::config::Loaded;
+use crate::files::{DataDirectory, SystemSecrets};
+use crate::telemetry::{Form, Lines, Telemetry};
+
+use live::Live;
+use public::Public;
+use status::ProgramStatus;
+
+/// How to serve.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The file or directory the definitions came from; read again on SIGHUP.
+    pub config: PathBuf,
+    /// How log lines look.
+    pub form: Form,
+}
+
+/// What everything shares.
+#[derive(Clone)]
+struct Parts {
+    clock: Arc<SystemClock>,
+    random: Arc<SystemRandom>,
+    store: Arc<dyn Store>,
+    telemetry: Arc<Telemetry>,
+    status: Arc<ProgramStatus>,
+    tracker: TaskTracker,
+    /// Cancelled when the doors are to close.
+    stop: CancellationToken,
+}
+
+/// Serves until told to stop: by SIGTERM or SIGINT, orderly; by a second one, at once.
+pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
+    let clock = Arc::new(SystemClock::new());
+    let random = Arc::new(SystemRandom);
+    let data = DataDirectory::take(&loaded.server.data)?;
+    let (master, admin_token) = (data.master(&*random)?, data.admin_token(&*random)?);
+    let sqlite = Arc::new(SqliteStore::open(data.path()).context("the store cannot be opened")?);
+    let lines = Lines::to_stdout(options.form).context("the log cannot be started")?;
+    let telemetry = Arc::new(Telemetry::new(lines, Arc::clone(&clock) as _));
+    let parts = Parts {
+        status: Arc::new(ProgramStatus::new(Arc::clone(&telemetry))),
+        clock,
+        random,
+        store: Arc::clone(&sqlite) as Arc<dyn Store>,
+        telemetry,
+        tracker: TaskTracker::new(),
+        stop: CancellationToken::new(),
+    };
+    apply::documents(&*parts.store, &loaded.documents, parts.clock.now()).await?;
+    let server = loaded.server.clone();
+    let live = Live::open(&parts, &master, loaded.definitions).await?;
+    let admin = admin::World {
+        clock: Arc::clone(&parts.clock) as _,
+        random: Arc::clone(&parts.random) as _,
+        store: Arc::clone(&parts.store),
+        digester: live.digester(),
+        definitions: live.definitions(),
+        token: live.digester().digest(admin_token.expose()),
+        status: Arc::clone(&parts.status) as _,
+    };
+
+    // The admin door opens first: whoever waits for readiness sees why it is not there yet.
+    open(&parts, server.admin, admin::router(admin), "admin")?;
+    let internal = intake::router(live.bus(&parts));
+    open(&parts, server.internal, internal, "internal")?;
+    let public = open_public(&parts, server.public, &live)?;
+    let courier = Courier::new(live.courier(&parts));
+    let no_more_deliveries = CancellationToken::new();
+    let courier = tokio_task(&parts, courier.run(live.plans(), no_more_deliveries.clone()));
+    let firing = bus::Schedules::run(live.schedules(), live.bus_world(&parts), parts.stop.clone());
+    let firing = tokio_task(&parts, firing);
+    let keeping = retention::run(parts.clone(), live.definitions());
+    let keeping = tokio_task(&parts, keeping);
+    let live = Arc::new(live);
+    let following = tokio_task(&parts, Live::follow(Arc::clone(&live), parts.clone()));
+    parts.status.ready();
+    tracing::info!(public = %server.public, internal = %server.internal, admin = %server.admin, "serving");
+
+    wait(&parts, &live, &options).await?;
+
+    // Unready, then no new connections, then what is under way ends, then the courier keeps what
+    // it knows; the store closes last.
+    parts.status.draining();
+    parts.stop.cancel();
+    for task in [public, firing, keeping, following] {
+        ended(task.await);
+    }
+    live.give_back(&*parts.store).await;
+    no_more_deliveries.cancel();
+    ended(courier.await);
+    parts.tracker.close();
+    parts.tracker.wait().await;
+    parts.telemetry.close();
+    tokio::task::spawn_blocking(move || sqlite.close()).await.context("closing the store")?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+type Task = tokio::task::JoinHandle<()>;
+
+fn tokio_task(parts: &Parts, task: impl Future<Output = ()> + Send + 'static) -> Task {
+    parts.tracker.spawn(task)
+}
+
+fn ended(joined: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = joined {
+        tracing::error!(%error, "a part of the program ended in a panic");
+    }
+}
+
+/// Opens a door that an axum router answers, on the program's own runtime.
+fn open(
+    parts: &Parts,
+    address: std::net::SocketAddr,
+    router: axum::Router,
+    name: &str,
+) -> anyhow::Result<()> {
+    let listener = bind(address).with_context(|| cannot_listen(name, address))?;
+    let door = Door { listener, limits: Limits::default(), stop: parts.stop.clone() };
+    parts.tracker.spawn(serve(door, RouterHandler(router)));
+    Ok(())
+}
+
+fn open_public(parts: &Parts, address: std::net::SocketAddr, live: &Live) -> anyhow::Result<Task> {
+    let listener = bind(address).with_context(|| cannot_listen("public", address))?;
+    if !address.ip().is_loopback() {
+        tracing::warn!(%address, "tokens and keys pass this door unencrypted; put TLS in front of it");
+    }
+    let door = Door { listener, limits: Limits::default(), stop: parts.stop.clone() };
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let world = live.gateway_world(parts);
+    let tokens = RouterHandler(live.token_router(parts));
+    let snapshot: Arc<ArcSwap<gateway::Snapshot>> = live.gateway();
+    let make = move |_core| {
+        let gateway = gateway::Gateway::new(Arc::clone(&snapshot), world.clone());
+        Public::new(gateway, tokens.clone())
+    };
+    Ok(parts.tracker.spawn(async move {
+        if let Err(error) = serve_on_cores(door, cores, make).await {
+            tracing::error!(%error, "the public door cannot be served");
+        }
+    }))
+}
+
+fn cannot_listen(name: &str, address: std::net::SocketAddr) -> String {
+    format!(
+        "the {name} door cannot listen on {address}; is something else there? Set listen.{name}"
+    )
+}
+
+/// Waits for the signal to stop; reads the file again at SIGHUP.
+async fn wait(parts: &Parts, live: &Arc<Live>, options: &Options) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => reload(parts, live, options).await,
+        }
+    }
+    debug_assert!(parts.status.unready().is_empty() || parts.stop.is_cancelled());
+    // From here on a second signal ends the program at once.
+    parts.tracker.spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        at_once();
+    });
+    Ok(())
+}
+
+#[expect(clippy::exit, reason = "the operator asked twice")]
+fn at_once() {
+    std::process::exit(130);
+}
+
+/// Reads the file again; a bad one leaves everything as it is.
+async fn reload(parts: &Parts, live: &Arc<Live>, options: &Options) {
+    let loaded = match crate::config::load(&options.config, &crate::files::environment) {
+        Ok(loaded) => loaded,
+        Err(report) => {
+            tracing::error!("the configuration was not taken over:\n{}", report.render(false, 100));
+            return;
+        }
+    };
+    let applied = apply::documents(&*parts.store, &loaded.documents, parts.clock.now()).await;
+    let taken = match applied {
+        Ok(()) => live.define(parts, loaded.definitions).await,
+        Err(error) => Err(error),
+    };
+    match taken {
+        Ok(()) => tracing::info!("the configuration was read again"),
+        Err(error) => tracing::error!("the configuration was not taken over: {error:#}"),
+    }
+}
+
+/// The secrets of connections.
+fn secrets() -> Arc<dyn model::SecretReader> {
+    Arc::new(SystemSecrets)
+}

@@ -1,0 +1,217 @@
+//! What is live: snapshots of definitions and credentials, rebuilt at every revision and swapped.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+use bus::{Bus, LaneNumbers, Rules, Schedules, lane_keys};
+use courier::Plan;
+use credential::{Digester, Master, Vault};
+use gateway::Snapshot;
+use model::{Clock as _, Definitions, SigningKeyRecord};
+use store::Store;
+use tokio::sync::{Mutex, watch};
+
+use super::Parts;
+
+/// Everything that requests and deliveries are judged by.
+pub(super) struct Live {
+    definitions: Arc<ArcSwap<Definitions>>,
+    gateway: Arc<ArcSwap<Snapshot>>,
+    tokens: Arc<ArcSwap<oauth::State>>,
+    rules: Arc<ArcSwap<Rules>>,
+    plans: watch::Sender<Arc<Plan>>,
+    schedules: watch::Sender<Arc<Schedules>>,
+    digester: Arc<Digester>,
+    vault: Vault,
+    /// One rebuilding at a time: a later one sees everything an earlier one saw.
+    rebuilding: Mutex<()>,
+}
+
+/// One consistent set of snapshots.
+struct Built {
+    gateway: Snapshot,
+    tokens: oauth::State,
+    rules: Rules,
+    plan: Plan,
+    schedules: Schedules,
+}
+
+impl Live {
+    pub(super) async fn open(
+        parts: &Parts,
+        master: &Master,
+        definitions: Definitions,
+    ) -> anyhow::Result<Self> {
+        let (digester, vault) = (Arc::new(master.digester()), master.vault());
+        let built = build(parts, &definitions, (&digester, &vault), None).await?;
+        Ok(Self {
+            definitions: Arc::new(ArcSwap::from_pointee(definitions)),
+            gateway: Arc::new(ArcSwap::from_pointee(built.gateway)),
+            tokens: Arc::new(ArcSwap::from_pointee(built.tokens)),
+            rules: Arc::new(ArcSwap::from_pointee(built.rules)),
+            plans: watch::Sender::new(Arc::new(built.plan)),
+            schedules: watch::Sender::new(Arc::new(built.schedules)),
+            digester,
+            vault,
+            rebuilding: Mutex::new(()),
+        })
+    }
+
+    /// Takes new definitions over.
+    pub(super) async fn define(
+        &self,
+        parts: &Parts,
+        definitions: Definitions,
+    ) -> anyhow::Result<()> {
+        let _one = self.rebuilding.lock().await;
+        self.swap(parts, Arc::new(definitions)).await
+    }
+
+    /// Rebuilds at every revision of the store, until stopped.
+    pub(super) async fn follow(self: Arc<Self>, parts: Parts) {
+        let mut revisions = parts.store.revisions();
+        loop {
+            tokio::select! {
+                changed = revisions.changed() => if changed.is_err() { return },
+                () = parts.stop.cancelled() => return,
+            }
+            revisions.mark_unchanged();
+            let _one = self.rebuilding.lock().await;
+            if let Err(error) = self.swap(&parts, self.definitions.load_full()).await {
+                tracing::error!("a change of credentials was not taken over: {error:#}");
+            }
+        }
+    }
+
+    async fn swap(&self, parts: &Parts, definitions: Arc<Definitions>) -> anyhow::Result<()> {
+        let before = self.gateway.load_full();
+        let secrets = (&self.digester, &self.vault);
+        let built = build(parts, &definitions, secrets, Some(&before)).await?;
+        self.definitions.store(definitions);
+        self.gateway.store(Arc::new(built.gateway));
+        self.tokens.store(Arc::new(built.tokens));
+        self.rules.store(Arc::new(built.rules));
+        self.plans.send_replace(Arc::new(built.plan));
+        self.schedules.send_if_modified(|present| {
+            let changed = **present != built.schedules;
+            if changed {
+                *present = Arc::new(built.schedules);
+            }
+            changed
+        });
+        Ok(())
+    }
+
+    /// Gives unspent quota leases back.
+    pub(super) async fn give_back(&self, store: &dyn Store) {
+        for meter in self.gateway.load().meters() {
+            if let Err(error) = meter.give_back(store).await {
+                tracing::warn!(%error, "an unspent part of a quota was not given back");
+            }
+        }
+    }
+
+    pub(super) fn digester(&self) -> Arc<Digester> {
+        Arc::clone(&self.digester)
+    }
+
+    pub(super) fn definitions(&self) -> Arc<ArcSwap<Definitions>> {
+        Arc::clone(&self.definitions)
+    }
+
+    pub(super) fn gateway(&self) -> Arc<ArcSwap<Snapshot>> {
+        Arc::clone(&self.gateway)
+    }
+
+    pub(super) fn plans(&self) -> watch::Receiver<Arc<Plan>> {
+        self.plans.subscribe()
+    }
+
+    pub(super) fn schedules(&self) -> watch::Receiver<Arc<Schedules>> {
+        self.schedules.subscribe()
+    }
+
+    pub(super) fn bus(&self, parts: &Parts) -> Bus {
+        Bus::new(Arc::clone(&self.rules), self.bus_world(parts))
+    }
+
+    pub(super) fn bus_world(&self, parts: &Parts) -> bus::World {
+        bus::World {
+            clock: Arc::clone(&parts.clock) as _,
+            store: Arc::clone(&parts.store),
+            observer: Arc::clone(&parts.telemetry) as _,
+        }
+    }
+
+    pub(super) fn courier(&self, parts: &Parts) -> courier::World {
+        courier::World {
+            clock: Arc::clone(&parts.clock) as _,
+            random: Arc::clone(&parts.random) as _,
+            store: Arc::clone(&parts.store),
+            secrets: super::secrets(),
+            observer: Arc::clone(&parts.telemetry) as _,
+        }
+    }
+
+    pub(super) fn gateway_world(&self, parts: &Parts) -> gateway::World {
+        gateway::World {
+            clock: Arc::clone(&parts.clock) as _,
+            random: Arc::clone(&parts.random) as _,
+            store: Arc::clone(&parts.store),
+            observer: Arc::clone(&parts.telemetry) as _,
+        }
+    }
+
+    pub(super) fn token_router(&self, parts: &Parts) -> axum::Router {
+        let world = oauth::World {
+            clock: Arc::clone(&parts.clock) as _,
+            random: Arc::clone(&parts.random) as _,
+            observer: Arc::clone(&parts.telemetry) as _,
+        };
+        oauth::router(Arc::clone(&self.tokens), world)
+    }
+}
+
+async fn build(
+    parts: &Parts,
+    definitions: &Definitions,
+    (digester, vault): (&Arc<Digester>, &Vault),
+    before: Option<&Snapshot>,
+) -> anyhow::Result<Built> {
+    let store = &*parts.store;
+    let now = parts.clock.now();
+    let signing_keys: Vec<SigningKeyRecord> =
+        oauth::ensure_signing_key(store, vault, &*parts.random, now).await?;
+    let keys = store.key_credentials().await.context("the API keys cannot be read")?;
+    let secrets = store.secret_credentials().await.context("the secrets cannot be read")?;
+    let lanes = lane_numbers(store, definitions).await?;
+    let source = gateway::Source {
+        definitions,
+        keys,
+        signing_keys: &signing_keys,
+        digester: Arc::clone(digester),
+    };
+    let gateway = Snapshot::build(source, before)?;
+    let tokens = oauth::State::build(oauth::Source {
+        definitions,
+        secrets,
+        signing_keys: &signing_keys,
+        digester: Arc::clone(digester),
+        vault,
+    })?;
+    Ok(Built {
+        gateway,
+        tokens,
+        rules: Rules::build(definitions, &lanes),
+        plan: Plan::new(definitions, |key| lanes.get(key).copied()),
+        schedules: Schedules::new(definitions, &lanes),
+    })
+}
+
+async fn lane_numbers(store: &dyn Store, definitions: &Definitions) -> anyhow::Result<LaneNumbers> {
+    let keys = lane_keys(definitions);
+    let numbers = store.lanes(keys.clone()).await.context("the lanes cannot be numbered")?;
+    Ok(keys.into_iter().zip(numbers).collect::<BTreeMap<_, _>>())
+}

@@ -1,0 +1,60 @@
+//! Retention: what has been delivered and is older than its bus keeps it is dropped, in small
+//! pieces.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use model::{Clock as _, Definitions, SYSTEM_BUS};
+
+use super::Parts;
+
+/// How often is looked.
+const EVERY: Duration = Duration::from_secs(60);
+/// Events dropped in one write, so that publishers hardly wait for it.
+const PIECE: usize = 500;
+/// Pieces of one look: what is more waits for the next.
+const PIECES_MAX: usize = 200;
+/// How long the program's own events are kept: a day.
+const SYSTEM_KEEP_MS: i64 = 86_400_000;
+
+/// Drops what need not be kept, until stopped.
+pub(super) async fn run(parts: Parts, definitions: Arc<ArcSwap<Definitions>>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            () = parts.stop.cancelled() => return,
+        }
+        let mut buses: Vec<(String, i64)> = definitions
+            .load()
+            .buses
+            .values()
+            .map(|bus| (bus.name.to_string(), bus.keep_ms))
+            .collect();
+        buses.push((SYSTEM_BUS.to_owned(), SYSTEM_KEEP_MS));
+        for (bus, keep_ms) in buses {
+            drop_old(&parts, bus, keep_ms).await;
+        }
+    }
+}
+
+async fn drop_old(parts: &Parts, bus: String, keep_ms: i64) {
+    let before = parts.clock.now().plus_ms(-keep_ms);
+    let mut dropped = 0;
+    for _ in 0..PIECES_MAX {
+        match parts.store.drop_before(bus.clone(), before, PIECE).await {
+            Ok(0) => break,
+            Ok(count) => dropped += count,
+            Err(error) => {
+                tracing::error!(%error, bus, "old events could not be dropped");
+                break;
+            }
+        }
+        if parts.stop.is_cancelled() {
+            break;
+        }
+    }
+    if dropped > 0 {
+        tracing::info!(bus, dropped, before = %before, "dropped delivered events past their time");
+    }
+}

@@ -1,0 +1,83 @@
+//! What is told while the program runs: one line per request, token, event and attempt on standard
+//! output, and the metrics. No line holds a token, a secret or a body.
+
+pub mod lines;
+mod metrics;
+mod show;
+
+use std::sync::Arc;
+
+use bus::Published;
+use courier::AttemptRecord;
+use gateway::Record;
+use model::{Clock, EntryError, Name};
+use oauth::TokenRecord;
+
+pub use lines::{Form, Lines};
+pub use metrics::Metrics;
+
+/// Tells log and metrics of everything that happens.
+pub struct Telemetry {
+    lines: Lines,
+    metrics: Metrics,
+    clock: Arc<dyn Clock>,
+}
+
+impl Telemetry {
+    /// Over a log and metrics.
+    pub fn new(lines: Lines, clock: Arc<dyn Clock>) -> Self {
+        Self { lines, metrics: Metrics::new(), clock }
+    }
+
+    /// The metrics in Prometheus' text form.
+    pub fn metrics_text(&self) -> String {
+        self.metrics.text(self.lines.dropped())
+    }
+
+    /// Writes what waits and ends the writer.
+    pub fn close(&self) {
+        self.lines.close();
+    }
+}
+
+impl gateway::Observer for Telemetry {
+    fn record(&self, record: Record) {
+        self.metrics.request(&record);
+        self.lines.write(|form| show::request(&record, form));
+    }
+}
+
+impl oauth::Observer for Telemetry {
+    fn record(&self, record: TokenRecord) {
+        self.metrics.token(&record);
+        self.lines.write(|form| show::token(&record, form));
+    }
+}
+
+impl bus::Observer for Telemetry {
+    fn published(&self, event: Published) {
+        self.metrics.event(&event.bus, "accepted");
+        self.lines.write(|form| show::event(&event, form));
+    }
+
+    fn refused(&self, bus: &str, error: &EntryError) {
+        // An unknown bus is a name a caller chose, and no label.
+        let bus = if matches!(error, EntryError::UnknownBus(_)) { "unknown" } else { bus };
+        self.metrics.event(bus, "refused");
+        let now = self.clock.now();
+        self.lines.write(|form| show::event_refused(now, bus, error, form));
+    }
+}
+
+impl courier::Observer for Telemetry {
+    fn attempted(&self, record: AttemptRecord) {
+        self.metrics.attempt(&record);
+        self.lines.write(|form| show::attempt(&record, form));
+    }
+
+    fn breaker(&self, destination: &Name, open: bool) {
+        self.metrics.breaker(destination, open);
+        let now = self.clock.now();
+        self.lines.write(|form| show::breaker(now, destination, open, form));
+    }
+}

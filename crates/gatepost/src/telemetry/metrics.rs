@@ -1,0 +1,156 @@
+//! The metrics: Prometheus names and base units, and no label a partner can choose.
+
+use std::sync::atomic::AtomicU64;
+
+use courier::AttemptRecord;
+use gateway::Record;
+use model::Name;
+use oauth::TokenRecord;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Bounds of latency histograms, in seconds: from a cached answer to a whole timeout.
+const SECONDS: [f64; 12] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
+/// Bounds of the time from publishing to delivery, in seconds: up to a day of retries.
+const AGES: [f64; 12] =
+    [0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 300.0, 3_600.0, 21_600.0, 86_400.0];
+
+type Labels<const N: usize> = [(&'static str, String); N];
+type Counters<const N: usize> = Family<Labels<N>, Counter>;
+type Histograms<const N: usize> = Family<Labels<N>, Histogram, fn() -> Histogram>;
+
+/// All metrics of the program.
+pub struct Metrics {
+    registry: Registry,
+    requests: Counters<5>,
+    request_seconds: Histograms<2>,
+    tokens: Counters<1>,
+    events: Counters<2>,
+    attempts: Counters<3>,
+    delivery_seconds: Histograms<1>,
+    breakers: Family<Labels<1>, Gauge>,
+    lines_dropped: Gauge<u64, AtomicU64>,
+}
+
+fn seconds() -> Histogram {
+    Histogram::new(SECONDS)
+}
+
+fn ages() -> Histogram {
+    Histogram::new(AGES)
+}
+
+/// Microseconds as seconds.
+#[expect(clippy::cast_precision_loss, reason = "a duration in microseconds is far below 2^53")]
+fn from_us(us: u64) -> f64 {
+    us as f64 / 1e6
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Metrics that are all nought.
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("gatepost"),
+            requests: Family::default(),
+            request_seconds: Family::new_with_constructor(seconds),
+            tokens: Family::default(),
+            events: Family::default(),
+            attempts: Family::default(),
+            delivery_seconds: Family::new_with_constructor(ages),
+            breakers: Family::default(),
+            lines_dropped: Gauge::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        let help = "Requests at the gateway, by API, route, partner, status class and refusal";
+        registry.register("requests", help, self.requests.clone());
+        let help = "From a request's head to its answer's last byte";
+        let unit = Unit::Seconds;
+        let histogram = self.request_seconds.clone();
+        registry.register_with_unit("request_duration", help, unit, histogram);
+        let help = "Token requests, by the standard's error code or `issued`";
+        registry.register("tokens", help, self.tokens.clone());
+        let help = "Events handed in, by bus and whether they were accepted";
+        registry.register("events", help, self.events.clone());
+        let help = "Attempts to deliver, by destination, outcome and status class";
+        registry.register("attempts", help, self.attempts.clone());
+        let help = "From an event's acceptance to its delivery";
+        let histogram = self.delivery_seconds.clone();
+        registry.register_with_unit("delivery_latency", help, Unit::Seconds, histogram);
+        let help = "Whether a destination's breaker holds attempts back";
+        registry.register("breaker_open", help, self.breakers.clone());
+        let help = "Log lines left out because the writer could not keep up";
+        registry.register("log_lines_dropped", help, self.lines_dropped.clone());
+    }
+
+    pub(super) fn request(&self, record: &Record) {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let class = format!("{}xx", record.status / 100);
+        let refusal = record.refusal.as_ref().map_or("", |(code, _)| *code).to_owned();
+        let labels = [
+            ("api", text(&record.api)),
+            ("route", text(&record.route)),
+            ("partner", text(&record.partner)),
+            ("status", class),
+            ("refusal", refusal),
+        ];
+        self.requests.get_or_create(&labels).inc();
+        let labels = [("api", text(&record.api)), ("route", text(&record.route))];
+        self.request_seconds.get_or_create(&labels).observe(from_us(record.took_us));
+    }
+
+    pub(super) fn token(&self, record: &TokenRecord) {
+        let outcome = record.refusal.unwrap_or("issued").to_owned();
+        self.tokens.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
+    pub(super) fn event(&self, bus: &str, outcome: &str) {
+        let labels = [("bus", bus.to_owned()), ("outcome", outcome.to_owned())];
+        self.events.get_or_create(&labels).inc();
+    }
+
+    pub(super) fn attempt(&self, record: &AttemptRecord) {
+        let destination = || record.destination.to_string();
+        let class = record.status.map_or("none".to_owned(), |status| format!("{}xx", status / 100));
+        let labels = [
+            ("destination", destination()),
+            ("outcome", record.outcome.as_str().to_owned()),
+            ("status", class),
+        ];
+        self.attempts.get_or_create(&labels).inc();
+        if record.outcome == model::Outcome::Delivered {
+            let us = u64::try_from(record.age_ms).unwrap_or(0).saturating_mul(1000);
+            let labels = [("destination", destination())];
+            self.delivery_seconds.get_or_create(&labels).observe(from_us(us));
+        }
+    }
+
+    pub(super) fn breaker(&self, destination: &Name, open: bool) {
+        let labels = [("destination", destination.to_string())];
+        self.breakers.get_or_create(&labels).set(i64::from(open));
+    }
+
+    pub(super) fn text(&self, lines_dropped: u64) -> String {
+        self.lines_dropped.set(lines_dropped);
+        let mut text = String::new();
+        match encode(&mut text, &self.registry) {
+            Ok(()) => text,
+            Err(error) => format!("# the metrics cannot be shown: {error}\n# EOF\n"),
+        }
+    }
+}

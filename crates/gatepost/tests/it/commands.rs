@@ -1,0 +1,181 @@
+//! The command line: what a person and a program see.
+
+use std::process::{Command, Output};
+
+use expect_test::expect;
+use serde_json::Value;
+
+use crate::program::{PROGRAM, Program};
+
+fn run(directory: &std::path::Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(PROGRAM);
+    command.args(arguments).current_dir(directory).env("NO_COLOR", "1").output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+const GOOD: &str = "
+apis:
+  tires:
+    upstream: http://127.0.0.1:9
+    scopes: { create.order: Create }
+    routes: { POST /orders: { scopes: [tires/create.order], api_key: required } }
+plans: { external: { rate: 10/s, burst: 2, quota: 10000/month } }
+partners:
+  cars:
+    title: Cars
+    plan: external
+    clients: { car-orders: { scopes: [tires/create.order] } }
+    api_keys: { car-orders: {} }
+";
+
+#[test]
+fn check_shows_every_mistake_at_once_with_place_and_remedy() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = "version: 1
+company: Test
+apis:
+  tires:
+    upstream: http://127.0.0.1:9
+    scopes: { create.order: Create }
+    routes:
+      PSOT /orders: { scopes: [tires/create.order] }
+      DELETE /orders/{id}: { scopes: [tires/create.orders] }
+plans:
+  external: { rate: \"10\", quotta: 5/day }
+connections:
+  cars:
+    api_key: { header: x-api-key, value: my-very-secret-value }
+";
+    std::fs::write(directory.path().join("gatepost.yaml"), file).unwrap();
+    let output = run(directory.path(), &["check"]);
+    assert_eq!(output.status.code(), Some(2));
+    let shown = text(&output.stderr);
+    for part in [
+        "PSOT",
+        "tires/create.orders",
+        "did you mean `tires/create.order`?",
+        "add a unit: `10/s`, `10/min` or `10/h`",
+        "quotta",
+        "quota",
+    ] {
+        assert!(shown.contains(part), "{part} is missing in:\n{shown}");
+    }
+    assert!(!shown.contains("my-very-secret-value"), "{shown}");
+    let output = run(directory.path(), &["check", "--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(!text(&output.stdout).contains("my-very-secret-value"));
+    let lines: Vec<_> = report["diagnostics"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|d| d["line"].as_u64().unwrap())
+        .collect();
+    for line in [8, 9, 11, 14] {
+        assert!(lines.contains(&line), "no diagnostic at line {line}: {report:#}");
+    }
+    let output = run(directory.path(), &["serve"]);
+    assert_eq!(output.status.code(), Some(2), "a bad file is not served");
+}
+
+#[test]
+fn wrong_usage_is_two_and_help_is_nought() {
+    let directory = tempfile::tempdir().unwrap();
+    assert_eq!(run(directory.path(), &["frobnicate"]).status.code(), Some(2));
+    assert_eq!(run(directory.path(), &["--help"]).status.code(), Some(0));
+    assert_eq!(run(directory.path(), &["explain", "quota-exceeded"]).status.code(), Some(0));
+    let output = run(directory.path(), &["explain", "quota-exceeed"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("did you mean `quota-exceeded`?"));
+    let schema: Value = serde_json::from_slice(&run(directory.path(), &["schema"]).stdout).unwrap();
+    assert!(schema["properties"]["partners"].is_object(), "{schema:#}");
+}
+
+#[tokio::test]
+async fn listings_are_tables_for_people_and_lines_for_programs() {
+    let program = Program::start(GOOD).await;
+    expect![[r#"
+        NAME  TITLE  STATUS  PLAN      CLIENTS     API KEYS    ADDRESSES
+        cars  Cars   active  external  car-orders  car-orders  -"#]]
+    .assert_eq(&program.done(&["partner", "list"]));
+    let json: Value = serde_json::from_str(&program.done(&["client", "list", "--json"])).unwrap();
+    assert_eq!((&json["id"], &json["token_lifetime_s"]), (&"car-orders".into(), &3600.into()));
+    let trail = program.done(&["audit", "--json"]);
+    assert!(trail.lines().count() >= 3, "{trail}");
+    let output = program.run(&["partner", "show", "nobody"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stderr), "gatepost: There is no partner `nobody`.\n");
+}
+
+#[tokio::test]
+async fn the_admin_door_wants_its_token() {
+    let program = Program::start(GOOD).await;
+    for (path, header) in [("partners", None), ("partners", Some("Bearer x")), ("nowhere", None)] {
+        let mut request = crate::program::http().get(format!("{}/admin/v1/{path}", program.admin));
+        if let Some(value) = header {
+            request = request.header("authorization", value);
+        }
+        assert_eq!(request.send().await.unwrap().status(), 401, "{path}");
+    }
+    let open = |path: &str| crate::program::http().get(format!("{}/{path}", program.admin)).send();
+    assert_eq!(open("livez").await.unwrap().status(), 200);
+    assert_eq!(open("readyz?verbose").await.unwrap().status(), 200);
+    program.call("GET", "/nowhere", &[], "").await;
+    let metrics = open("metrics").await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("gatepost_requests_total{"), "{metrics}");
+    assert!(metrics.ends_with("# EOF\n"));
+}
+
+#[tokio::test]
+async fn a_letter_opens_only_for_whom_it_is_sealed() {
+    let program = Program::start(GOOD).await;
+    let key = program.done(&["handover", "key", "--dir", "ours"]);
+    assert_eq!(program.done(&["handover", "key", "--dir", "ours"]), key);
+    program.done(&["partner", "handover", "cars", "--seal-to", &key, "--out", "letter.json"]);
+    let letter = program.read("letter.json");
+    assert!(!letter.contains("gps_") && !letter.contains("gpk_"), "{letter}");
+    program.done(&["handover", "key", "--dir", "stranger"]);
+    let output =
+        program.run(&["handover", "accept", "letter.json", "--as", "tires", "--dir", "stranger"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("sealed for another key"), "{}", text(&output.stderr));
+    let told =
+        program.done(&["handover", "accept", "letter.json", "--as", "tires", "--dir", "ours"]);
+    assert!(told.contains("plan 10/s burst 2, 10000/month"), "{told}");
+    assert!(!told.contains("gps_") && !told.contains("gpk_"), "{told}");
+    let secret = program.read("ours/tires.client-secret");
+    program.token("car-orders", &secret, "tires/create.order").await;
+    assert!(program.read("ours/tires.api-key").starts_with("gpk_"));
+    let output = program.run(&["partner", "handover", "cars", "--seal-to", "nonsense"]);
+    assert!(text(&output.stderr).contains("gatepost handover key"), "{}", text(&output.stderr));
+}
+
+#[tokio::test]
+async fn a_data_directory_belongs_to_one_process() {
+    let program = Program::start(GOOD).await;
+    let output = program.run(&["serve"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("is in use by another gatepost"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn patterns_are_tried_on_the_command_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+    write("event", r#"{"source":"complete-order","detail":{"n":300.0}}"#);
+    for (pattern, code) in [
+        (r#"{"detail":{"n":[300]}}"#, 0),
+        (r#"{"detail":{"n":[301]}}"#, 1),
+        (r#"{"detail":{"n":300}}"#, 2),
+    ] {
+        write("pattern", pattern);
+        let arguments = ["events", "test-pattern", "--pattern", "pattern", "--event", "event"];
+        assert_eq!(run(directory.path(), &arguments).status.code(), Some(code), "{pattern}");
+    }
+}

@@ -1,0 +1,16 @@
+//! Whole-program journeys: real processes, real sockets, real files.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "tests end where something is not as it should be, and print what was"
+)]
+
+mod commands;
+mod deliveries;
+mod program;
+mod proxy;
+mod refusals;
+mod tokens;
+mod trade;

@@ -1,0 +1,210 @@
+//! One real `gatepost serve` in a directory of its own.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use testkit::until;
+
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_gatepost");
+
+/// A running program; killed when dropped.
+pub(crate) struct Program {
+    pub(crate) directory: tempfile::TempDir,
+    pub(crate) public: String,
+    pub(crate) internal: String,
+    pub(crate) admin: String,
+    child: Child,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+impl Program {
+    /// Starts on free ports; `definitions` is what follows the server settings in the file.
+    pub(crate) async fn start(definitions: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let ports: Vec<u16> = {
+            let held: Vec<_> =
+                (0..3).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
+            held.iter().map(|socket| socket.local_addr().unwrap().port()).collect()
+        };
+        let address = |port: u16| format!("127.0.0.1:{port}");
+        let head = format!(
+            "version: 1\ncompany: Test\npublic_url: http://{0}\nlisten: {{ public: \"{0}\", internal: \"{1}\", admin: \"{2}\" }}\n",
+            address(ports[0]),
+            address(ports[1]),
+            address(ports[2])
+        );
+        std::fs::write(directory.path().join("gatepost.yaml"), head + definitions).unwrap();
+        let child = spawn(directory.path());
+        let url = |port| format!("http://{}", address(port));
+        let mut program = Self {
+            public: url(ports[0]),
+            internal: url(ports[1]),
+            admin: url(ports[2]),
+            directory,
+            child,
+        };
+        program.wait_ready().await;
+        program
+    }
+
+    async fn wait_ready(&mut self) {
+        let url = format!("{}/readyz", self.admin);
+        until("the program is ready", async || {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("it ended with {status}: {}", self.read("stderr"));
+            }
+            let answer = http().get(&url).send().await.ok()?;
+            answer.status().is_success().then_some(())
+        })
+        .await;
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    /// The definitions' part of the file, replaced; takes effect at a reload.
+    pub(crate) fn rewrite(&self, change: impl FnOnce(String) -> String) {
+        let path = self.path("gatepost.yaml");
+        std::fs::write(&path, change(std::fs::read_to_string(&path).unwrap())).unwrap();
+    }
+
+    /// Runs another command of the program in the same directory.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments).current_dir(self.directory.path()).output().unwrap()
+    }
+
+    /// Runs a command that must succeed; gives what it printed.
+    pub(crate) fn done(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        text(&output.stdout).trim_end().to_owned()
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
+    }
+
+    /// Kills it as a power cut would, and starts it again.
+    pub(crate) async fn kill_and_restart(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.child = spawn(self.directory.path());
+        self.wait_ready().await;
+    }
+
+    /// Stops it orderly; gives the exit status.
+    pub(crate) fn stop(&mut self) -> std::process::ExitStatus {
+        self.signal("-TERM");
+        self.child.wait().unwrap()
+    }
+
+    /// The log's lines of a kind.
+    pub(crate) fn lines(&self, kind: &str) -> Vec<Value> {
+        let log = self.read("stdout");
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter(|line| line["kind"] == kind).collect()
+    }
+
+    /// A token for a client with a freshly minted secret.
+    pub(crate) async fn token(&self, client: &str, secret: &str, scope: &str) -> String {
+        let answer = http()
+            .post(format!("{}/oauth2/token", self.public))
+            .basic_auth(client, Some(secret))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(format!("grant_type=client_credentials&scope={}", scope.replace('/', "%2F")))
+            .send()
+            .await
+            .unwrap();
+        let body: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        body["access_token"].as_str().unwrap_or_else(|| panic!("{body}")).to_owned()
+    }
+
+    /// A request at the public door.
+    pub(crate) async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let method = method.parse().unwrap();
+        let mut request = http().request(method, format!("{}{path}", self.public));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.body(body.to_owned()).send().await.unwrap();
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        Answer { status, headers, body: answer.text().await.unwrap() }
+    }
+
+    /// Publishes entries at the internal door.
+    pub(crate) async fn publish(&self, bus: &str, body: &Value) -> (u16, Value) {
+        let answer = http()
+            .post(format!("{}/events/{bus}", self.internal))
+            .header("content-type", "application/json")
+            .body(body.to_string())
+            .send()
+            .await
+            .unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default())
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+        if std::thread::panicking() {
+            eprintln!("{}\n{}", self.read("stderr"), self.read("stdout"));
+        }
+    }
+}
+
+fn spawn(directory: &Path) -> Child {
+    let file = |name: &str| {
+        let mut options = std::fs::OpenOptions::new();
+        options.create(true).append(true).open(directory.join(name)).unwrap()
+    };
+    Command::new(PROGRAM)
+        .args(["serve", "--log", "json"])
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .stdout(file("stdout"))
+        .stderr(file("stderr"))
+        .spawn()
+        .unwrap()
+}
+
+pub(crate) fn http() -> reqwest::Client {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(std::time::Duration::from_secs(30))
+        .build()
+        .unwrap()
+}

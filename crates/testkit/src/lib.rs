@@ -1,0 +1,32 @@
+//! For tests: a receiver that answers as told and remembers what it got, and waiting for a
+//! condition with a bound.
+
+mod receiver;
+
+pub use receiver::{Got, Receiver, Reply};
+
+use std::time::Duration;
+
+/// How long a condition may take to come true.
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// Waits until `condition` gives something; panics with `what` when it takes too long.
+pub async fn until<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
+    let wait = async {
+        loop {
+            if let Some(value) = condition().await {
+                return value;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(LONGEST, wait).await.unwrap_or_else(|_| {
+        #[expect(
+            clippy::panic,
+            reason = "a test's condition that does not come true ends the test"
+        )]
+        {
+            panic!("waited in vain: {what}")
+        }
+    })
+}
