@@ -11,6 +11,7 @@ mod destinations;
 mod handover;
 mod health;
 mod keys;
+mod live;
 mod partners;
 mod problem;
 mod token;
@@ -25,8 +26,9 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 use credential::{Digest, Digester};
-use model::{Clock, Definitions, Random};
+use model::{Clock, Definitions, Random, Revision};
 use store::Store;
+use tokio::sync::watch;
 
 pub use handover::{Bundle, BundleApi, BundleClient, BundleKey, Letter};
 
@@ -48,6 +50,8 @@ pub struct World {
     pub definitions: Arc<ArcSwap<Definitions>>,
     /// The digest of the admin token.
     pub token: Digest,
+    /// Up to which revision of the store the doors have caught up.
+    pub live: watch::Receiver<Revision>,
     /// Health and metrics.
     pub status: Arc<dyn Status>,
 }
@@ -81,6 +85,7 @@ pub fn router(world: World) -> Router {
         .route("/audit", get(trail::list))
         .fallback(problem::no_such_endpoint)
         .method_not_allowed_fallback(problem::other_method)
+        .layer(from_fn_with_state(world.clone(), live::wait))
         .layer(from_fn_with_state(world.clone(), token::demand))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
     Router::new()

@@ -20,7 +20,6 @@ mod status;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use admin::Status as _;
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use courier::Courier;
@@ -29,6 +28,7 @@ use model::Clock as _;
 use store::Store;
 use store_sqlite::SqliteStore;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -91,6 +91,7 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
         digester: live.digester(),
         definitions: live.definitions(),
         token: live.digester().digest(admin_token.expose()),
+        live: live.caught_up(),
         status: Arc::clone(&parts.status) as _,
     };
 
@@ -111,7 +112,8 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     parts.status.ready();
     tracing::info!(public = %server.public, internal = %server.internal, admin = %server.admin, "serving");
 
-    wait(&parts, &live, &options).await?;
+    // Held to the end: dropping it ends the watch for a second signal.
+    let _second = wait(&parts, &live, &options).await?;
 
     // Unready, then no new connections, then what is under way ends, then the courier keeps what
     // it knows; the store closes last.
@@ -184,7 +186,11 @@ fn cannot_listen(name: &str, address: std::net::SocketAddr) -> String {
 }
 
 /// Waits for the signal to stop; reads the file again at SIGHUP.
-async fn wait(parts: &Parts, live: &Arc<Live>, options: &Options) -> anyhow::Result<()> {
+async fn wait(
+    parts: &Parts,
+    live: &Arc<Live>,
+    options: &Options,
+) -> anyhow::Result<JoinSet<()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -195,16 +201,16 @@ async fn wait(parts: &Parts, live: &Arc<Live>, options: &Options) -> anyhow::Res
             _ = hangup.recv() => reload(parts, live, options).await,
         }
     }
-    debug_assert!(parts.status.unready().is_empty() || parts.stop.is_cancelled());
     // From here on a second signal ends the program at once.
-    parts.tracker.spawn(async move {
+    let mut second = JoinSet::new();
+    second.spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
         at_once();
     });
-    Ok(())
+    Ok(second)
 }
 
 #[expect(clippy::exit, reason = "the operator asked twice")]

@@ -125,6 +125,20 @@ async fn exchange(pool: &Pool<Body>, mut request: Request<Body>) -> Result<Respo
     }
 }
 
+/// What is known to be too large about a request before its body is read.
+pub(crate) fn too_large<B>(request: &Request<B>, found: &Found) -> Option<Denial> {
+    let headers = request.headers();
+    let head: usize =
+        headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if head > HEAD_BYTES_MAX {
+        return Some(Denial::HeadTooLarge);
+    }
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let length = length.and_then(|text| text.parse::<u64>().ok());
+    let bytes_max = found.api.api.body_bytes_max;
+    length.filter(|length| *length > bytes_max).map(|_| Denial::BodyTooLarge { bytes_max })
+}
+
 /// The request as the company's service gets it.
 fn outgoing<B>(
     request: Request<B>,
@@ -134,16 +148,6 @@ fn outgoing<B>(
 ) -> Result<Request<B>, Denial> {
     let api = &found.api.api;
     let (mut parts, body) = request.into_parts();
-    let head: usize =
-        parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    if head > HEAD_BYTES_MAX {
-        return Err(Denial::HeadTooLarge);
-    }
-    let length = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    let length = length.and_then(|text| text.parse::<u64>().ok());
-    if length.is_some_and(|length| length > api.body_bytes_max) {
-        return Err(Denial::BodyTooLarge { bytes_max: api.body_bytes_max });
-    }
     let host = parts.headers.get(HOST).cloned();
     strip(&mut parts.headers);
     parts.headers.remove(EXPECT);

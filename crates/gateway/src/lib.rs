@@ -91,12 +91,18 @@ impl Gateway {
             checks::admit(snapshot, &found, checks::Asked::new(&request, recorder.address()), now);
         let admission = admission.map_err(|denial| found.refusal(denial))?;
         recorder.admitted(&admission);
-        let admission = checks::plan::debit(admission, &*self.world.store, now)
+        let fault = forward::too_large(&request, &found);
+        let admission = checks::plan::debit(admission, fault, &*self.world.store, now)
             .await
             .map_err(|denial| found.refusal(denial))?;
         let answered =
             forward::send(&self.upstreams, &admission, &found, (request, recorder)).await;
-        let mut response = answered.map_err(|denial| found.refusal(denial))?;
+        let mut response = answered.map_err(|denial| {
+            if matches!(denial, Denial::BodyTooLarge { .. }) {
+                admission.refund();
+            }
+            found.refusal(denial)
+        })?;
         admission.add_limits(response.headers_mut());
         Ok(response)
     }

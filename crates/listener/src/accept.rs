@@ -95,6 +95,8 @@ pub async fn serve<H: Handler>(door: Door, handler: H) {
         Some(())
     })
     .await;
+    // Whoever connects from here on is refused at once and goes elsewhere.
+    drop(door.listener);
     drain(&tracker, door.limits.drain).await;
 }
 

@@ -41,6 +41,8 @@ pub async fn serve_on_cores<H: Handler>(
         core.sockets.try_send((stream, peer, open)).ok()
     })
     .await;
+    // Whoever connects from here on is refused at once and goes elsewhere.
+    drop(door.listener);
     let threads: Vec<_> = cores.into_iter().map(|core| core.thread).collect();
     let joined = tokio::task::spawn_blocking(move || {
         threads.into_iter().all(|thread| thread.join().is_ok())

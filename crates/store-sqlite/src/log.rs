@@ -386,7 +386,7 @@ fn pinned(connection: &Connection) -> rusqlite::Result<BTreeSet<u64>> {
     // point back and are all looked at.
     let mut unread = connection.prepare_cached(
         "SELECT chunk, seqs FROM delivery WHERE lane = ?1 AND chunk >= ?2
-           AND (redrive OR chunk <= (SELECT min(chunk) FROM delivery
+           AND (redrive OR chunk = ?2 OR chunk = (SELECT min(chunk) FROM delivery
              WHERE lane = ?1 AND chunk > ?2)) ORDER BY chunk",
     )?;
     let mut rows = lanes.query([])?;

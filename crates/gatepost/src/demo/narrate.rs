@@ -199,7 +199,12 @@ impl Narrator {
             format!("everything is below {root}"),
         ];
         if self.json {
-            say(&json!({ "to_try": lines }).to_string());
+            let values = json!({
+                "root": root,
+                "cars": format!("http://{}", cars.ports.public),
+                "tires": format!("http://{}", tires.ports.public),
+            });
+            say(&json!({ "to_try_values": values, "to_try": lines }).to_string());
         } else {
             lines.iter().for_each(|line| say(line));
         }

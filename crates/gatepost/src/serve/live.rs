@@ -9,7 +9,7 @@ use bus::{Bus, LaneNumbers, Rules, Schedules, lane_keys};
 use courier::Plan;
 use credential::{Digester, Master, Vault};
 use gateway::Snapshot;
-use model::{Clock as _, Definitions, SigningKeyRecord};
+use model::{Clock as _, Definitions, Revision, SigningKeyRecord};
 use store::Store;
 use tokio::sync::{Mutex, watch};
 
@@ -25,6 +25,8 @@ pub(super) struct Live {
     schedules: watch::Sender<Arc<Schedules>>,
     digester: Arc<Digester>,
     vault: Vault,
+    /// The revision of the store that is in force everywhere.
+    caught_up: watch::Sender<Revision>,
     /// One rebuilding at a time: a later one sees everything an earlier one saw.
     rebuilding: Mutex<()>,
 }
@@ -45,8 +47,10 @@ impl Live {
         definitions: Definitions,
     ) -> anyhow::Result<Self> {
         let (digester, vault) = (Arc::new(master.digester()), master.vault());
+        let revision = *parts.store.revisions().borrow();
         let built = build(parts, &definitions, (&digester, &vault), None).await?;
         Ok(Self {
+            caught_up: watch::Sender::new(revision),
             definitions: Arc::new(ArcSwap::from_pointee(definitions)),
             gateway: Arc::new(ArcSwap::from_pointee(built.gateway)),
             tokens: Arc::new(ArcSwap::from_pointee(built.tokens)),
@@ -77,10 +81,13 @@ impl Live {
                 changed = revisions.changed() => if changed.is_err() { return },
                 () = parts.stop.cancelled() => return,
             }
-            revisions.mark_unchanged();
+            let revision = *revisions.borrow_and_update();
             let _one = self.rebuilding.lock().await;
-            if let Err(error) = self.swap(&parts, self.definitions.load_full()).await {
-                tracing::error!("a change of credentials was not taken over: {error:#}");
+            match self.swap(&parts, self.definitions.load_full()).await {
+                Ok(()) => drop(self.caught_up.send_replace(revision)),
+                Err(error) => {
+                    tracing::error!("a change of credentials was not taken over: {error:#}");
+                }
             }
         }
     }
@@ -123,6 +130,10 @@ impl Live {
 
     pub(super) fn gateway(&self) -> Arc<ArcSwap<Snapshot>> {
         Arc::clone(&self.gateway)
+    }
+
+    pub(super) fn caught_up(&self) -> watch::Receiver<Revision> {
+        self.caught_up.subscribe()
     }
 
     pub(super) fn plans(&self) -> watch::Receiver<Arc<Plan>> {

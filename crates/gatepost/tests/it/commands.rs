@@ -179,3 +179,25 @@ fn patterns_are_tried_on_the_command_line() {
         assert_eq!(run(directory.path(), &arguments).status.code(), Some(code), "{pattern}");
     }
 }
+
+/// `UPDATE=1 cargo test` writes them anew.
+#[test]
+fn the_committed_documents_are_what_the_program_prints() {
+    let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    for (company, client) in [("tires", "OrdersDomainClient"), ("cars", "TireOrdersDomainClient")] {
+        let directory = examples.join(company);
+        for (file, arguments) in [
+            ("service.openapi.json", vec!["example", "openapi", company]),
+            ("openapi.json", vec!["openapi"]),
+            ("postman.json", vec!["postman", "--client", client]),
+        ] {
+            let output = run(&directory, &arguments);
+            assert!(output.status.success(), "{}", text(&output.stderr));
+            if std::env::var_os("UPDATE").is_some() {
+                std::fs::write(directory.join(file), &output.stdout).unwrap();
+            }
+            let committed = std::fs::read_to_string(directory.join(file)).unwrap();
+            assert!(committed == text(&output.stdout), "{company}/{file} is out of date: UPDATE=1");
+        }
+    }
+}

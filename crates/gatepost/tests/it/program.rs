@@ -123,6 +123,31 @@ impl Program {
         self.child.wait().unwrap()
     }
 
+    /// Waits for the end that a signal has begun; gives the exit status.
+    pub(crate) fn ended(&mut self) -> std::process::ExitStatus {
+        self.child.wait().unwrap()
+    }
+
+    /// A request whose path no client library tidies.
+    pub(crate) fn call_raw(&self, method: &str, path: &str) -> Answer {
+        use std::io::{Read as _, Write as _};
+        let address = self.public.trim_start_matches("http://");
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let mut lines = head.lines();
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let header = |line: &str| {
+            let (name, value) = line.split_once(": ").unwrap();
+            (name.parse::<reqwest::header::HeaderName>().unwrap(), value.parse().unwrap())
+        };
+        Answer { status, headers: lines.map(header).collect(), body: body.to_owned() }
+    }
+
     /// The log's lines of a kind.
     pub(crate) fn lines(&self, kind: &str) -> Vec<Value> {
         let log = self.read("stdout");

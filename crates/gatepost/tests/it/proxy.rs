@@ -246,5 +246,5 @@ async fn a_reload_and_a_stop_lose_no_request_under_way() {
     stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nlate").await.unwrap();
     assert_eq!(asked.await.unwrap().unwrap().text().await.unwrap(), "late");
     drop(stream);
-    assert!(program.stop().success());
+    assert!(program.ended().success());
 }

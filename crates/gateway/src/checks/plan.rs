@@ -37,6 +37,12 @@ impl Admission {
         &self.admitted.passed
     }
 
+    /// Gives back what the request was debited: it was refused after all, for its body.
+    pub(crate) fn refund(&self) {
+        let Some(key) = self.key() else { return };
+        key.meter.refund(key.plan.as_deref());
+    }
+
     /// Adds the `RateLimit` fields.
     pub(crate) fn add_limits(&self, headers: &mut HeaderMap) {
         if let Some(limits) = &self.limits {
@@ -103,6 +109,24 @@ impl Meter {
         store.give_back(self.name.clone(), held.window, held.left).await
     }
 
+    fn refund(&self, plan: Option<&UsagePlan>) {
+        if let Some(limit) = plan.and_then(|plan| plan.rate) {
+            self.bucket.give_back(limit);
+        }
+        if let Some(held) = self.quota.lock().as_mut()
+            && plan.is_some_and(|plan| plan.quota.is_some())
+        {
+            held.left += 1;
+        }
+    }
+
+    /// Whether it is known that the period's quota is spent.
+    fn is_spent(&self, now: Timestamp) -> bool {
+        self.quota.lock().as_ref().is_some_and(|held| {
+            now.ms() < held.window.end_ms && held.left == 0 && held.beyond == 0
+        })
+    }
+
     fn look(&self, quota: Quota, now: Timestamp) -> Look {
         let mut held = self.quota.lock();
         match &mut *held {
@@ -147,14 +171,16 @@ impl Meter {
 }
 
 /// Debits the plan of the request's key: rate first, then quota, so that a refused request costs no
-/// quota.
+/// quota. `fault` is what is known to be wrong with the request's size: it comes after the plan in
+/// the order of checks, and before a durable debit.
 pub(crate) async fn debit(
     mut admitted: Admitted,
+    fault: Option<Denial>,
     store: &dyn Store,
     now: Now,
 ) -> Result<Admission, Denial> {
     let Some(entry) = admitted.key.clone() else {
-        return Ok(Admission { admitted, limits: None });
+        return fault.map_or(Ok(Admission { admitted, limits: None }), Err);
     };
     let Some(plan) = entry.plan.clone() else {
         return Err(Denial::KeyWithoutPlan { id: entry.id.clone() });
@@ -162,6 +188,14 @@ pub(crate) async fn debit(
     let taken = take(&entry, &plan, now)?;
     if taken.is_some() {
         admitted.passed.push("rate");
+    }
+    if let Some(fault) = fault
+        && !(plan.quota.is_some() && entry.meter.is_spent(now.at))
+    {
+        if let Some(limit) = plan.rate {
+            entry.meter.bucket.give_back(limit);
+        }
+        return Err(fault);
     }
     let Some(quota) = plan.quota else {
         let limits = limits(&plan, taken, None, now.at);

@@ -472,7 +472,7 @@ static RETRY: Object = Object {
 };
 
 static DELAYS: ListOf = ListOf {
-    item: Kind::Duration { min_ms: SECOND, max_ms: DAY },
+    item: Kind::Duration { min_ms: 10, max_ms: DAY },
     min: 1,
     max: 185,
     example: "5s",
