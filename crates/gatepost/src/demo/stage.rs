@@ -27,8 +27,10 @@ const HOPS_MAX: usize = 65_536;
 const READY_WITHIN: Duration = Duration::from_secs(30);
 /// How long a process may take to stop before it is made to.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
-/// How far busy ports are stepped over.
-const PORTS_TRIED: u16 = 500;
+/// How many blocks of ports are tried when some are busy.
+const BLOCKS_TRIED: u16 = 200;
+/// From one block to the next.
+const BLOCK: u16 = 200;
 
 /// What a stage is made of.
 #[derive(Debug, Clone)]
@@ -78,6 +80,7 @@ pub struct Stage {
     hops: mpsc::Receiver<Hop>,
     told: mpsc::Sender<Hop>,
     tracker: TaskTracker,
+    _ports: TcpListener,
 }
 
 /// One step of the hand-over, as it was typed and answered.
@@ -95,11 +98,11 @@ impl Stage {
     /// Starts both companies and waits until they are ready.
     pub async fn open(settings: Settings) -> anyhow::Result<Self> {
         let (told, hops) = mpsc::channel(HOPS_MAX);
-        let mut taken = Vec::new();
-        let cars = Company::new("cars", &settings.root, ports(7300, &mut taken)?)?;
-        let tires = Company::new("tires", &settings.root, ports(7400, &mut taken)?)?;
+        let Block { cars, tires, taken } = Block::find()?;
+        let cars = Company::new("cars", &settings.root, cars)?;
+        let tires = Company::new("tires", &settings.root, tires)?;
         let tracker = TaskTracker::new();
-        let mut stage = Self { cars, tires, settings, hops, told, tracker };
+        let mut stage = Self { cars, tires, settings, hops, told, tracker, _ports: taken };
         stage.start_tires().await?;
         stage.start_cars().await?;
         Ok(stage)
@@ -371,24 +374,42 @@ async fn terminate(id: u32) {
     drop(Command::new("kill").args(["-TERM", &id.to_string()]).output().await);
 }
 
-/// Free ports: the first three neighbours and the service's, stepping over busy ones.
-fn ports(first: u16, taken: &mut Vec<u16>) -> anyhow::Result<Ports> {
-    let mut next = |from: u16| -> anyhow::Result<SocketAddr> {
-        for port in from..from.saturating_add(PORTS_TRIED) {
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            if !taken.contains(&port) && TcpListener::bind(address).is_ok() {
-                taken.push(port);
-                return Ok(address);
-            }
+/// Free ports for both companies, blocks with a busy port stepped over.
+struct Block {
+    cars: Ports,
+    tires: Ports,
+    /// Held as long as the stage stands: while a company is down in an outage, another stage must
+    /// not move into its ports.
+    taken: TcpListener,
+}
+
+impl Block {
+    fn find() -> anyhow::Result<Self> {
+        let free = |number| {
+            let first = 7300_u16.checked_add(BLOCK.checked_mul(number)?)?;
+            let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, first + 9)).ok()?;
+            let (cars, tires) = (Ports::from(first), Ports::from(first + 100));
+            (cars.are_free() && tires.are_free()).then_some(Self { cars, tires, taken })
+        };
+        (0..BLOCKS_TRIED).find_map(free).context("there are no free ports from 7300 on")
+    }
+}
+
+impl Ports {
+    fn from(first: u16) -> Self {
+        let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Self {
+            public: address(first),
+            internal: address(first + 1),
+            admin: address(first + 2),
+            service: address(first + 10),
         }
-        bail!("there is no free port from {from} on")
-    };
-    Ok(Ports {
-        public: next(first)?,
-        internal: next(first + 1)?,
-        admin: next(first + 2)?,
-        service: next(first + 10)?,
-    })
+    }
+
+    fn are_free(&self) -> bool {
+        let all = [self.public, self.internal, self.admin, self.service];
+        all.iter().all(|address| TcpListener::bind(address).is_ok())
+    }
 }
 
 /// One call to one of our own addresses; gives status and JSON.
