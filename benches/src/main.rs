@@ -7,7 +7,9 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::disallowed_methods,
+    clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
     reason = "a measuring program: it reads the clock, prints, and ends where something is wrong"
 )]
 
@@ -29,11 +31,8 @@ const CONNECTIONS: usize = 64;
 const EVENTS: u64 = 20_000;
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(measure());
 }
 
@@ -82,7 +81,7 @@ async fn run(name: &str, program: &Program, address: &str, request: Vec<u8>) {
     load.run(Duration::from_millis(500)).await;
     let before = program.cpu();
     let Outcome { requests, seconds, mut latencies_us } = load.run(RUN).await;
-    let cpu_us = (program.cpu() - before).as_micros() as f64 / requests as f64;
+    let cpu_us = program.cpu().checked_sub(before).unwrap().as_micros() as f64 / requests as f64;
     latencies_us.sort_unstable();
     let at = |share: f64| latencies_us[((latencies_us.len() - 1) as f64 * share) as usize];
     println!(
@@ -96,8 +95,7 @@ async fn run(name: &str, program: &Program, address: &str, request: Vec<u8>) {
 /// From publishing to a receiver's answer, events waiting in the log.
 async fn deliver(program: &Program, receiver: &Receiver, event: &str) {
     let entries = format!(r#"{{"entries":[{}]}}"#, vec![event; 100].join(","));
-    let request =
-        request("POST", "/events/loud", "content-type: application/json\r\n", &entries);
+    let request = request("POST", "/events/loud", "content-type: application/json\r\n", &entries);
     let before = program.cpu();
     let began = Instant::now();
     let address = program.internal.clone();
@@ -105,11 +103,11 @@ async fn deliver(program: &Program, receiver: &Receiver, event: &str) {
         load::once(&address, &request).await;
     }
     let published = began.elapsed();
-    while receiver.count() < EVENTS && began.elapsed() < Duration::from_secs(120) {
+    while receiver.count() < EVENTS && began.elapsed() < Duration::from_mins(2) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let (count, seconds) = (receiver.count(), began.elapsed().as_secs_f64());
-    let cpu_us = (program.cpu() - before).as_micros() as f64 / count as f64;
+    let cpu_us = program.cpu().checked_sub(before).unwrap().as_micros() as f64 / count as f64;
     println!(
         "| events delivered end to end over HTTP, {count} of them | {:.0}/s, {cpu_us:.0} µs CPU \
          each (publishing took {:.1} s) |",
@@ -120,8 +118,10 @@ async fn deliver(program: &Program, receiver: &Receiver, event: &str) {
 
 fn request(method: &str, path: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
-    format!("{method} {path} HTTP/1.1\r\nhost: bench\r\n{headers}content-length: {length}\r\n\r\n{body}")
-        .into_bytes()
+    format!(
+        "{method} {path} HTTP/1.1\r\nhost: bench\r\n{headers}content-length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
 }
 
 /// What a durable write costs here at the least.

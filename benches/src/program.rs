@@ -81,7 +81,8 @@ destinations:
         let body = format!("grant_type=client_credentials&client_id=bench&client_secret={secret}");
         let headers = "content-type: application/x-www-form-urlencoded\r\n";
         let request = crate::request("POST", "/oauth2/token", headers, &body);
-        let answer: Value = serde_json::from_str(&load::once(&self.public, &request).await).unwrap();
+        let answer: Value =
+            serde_json::from_str(&load::once(&self.public, &request).await).unwrap();
         answer["access_token"].as_str().unwrap().to_owned()
     }
 

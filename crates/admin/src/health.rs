@@ -10,15 +10,16 @@ use crate::World;
 /// Ready means: everything is open and the program is not draining. `?verbose` lists the parts.
 pub(crate) async fn ready(State(world): State<World>, RawQuery(query): RawQuery) -> Response {
     let unready = world.status.unready();
-    let status = match unready.is_empty() {
-        true => StatusCode::OK,
-        false => StatusCode::SERVICE_UNAVAILABLE,
-    };
+    let status = if unready.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let verbose = query.is_some_and(|query| query.split('&').any(|part| part == "verbose"));
     let body = match (unready.is_empty(), verbose) {
         (true, _) => "ready\n".to_owned(),
         (false, false) => "not ready\n".to_owned(),
-        (false, true) => unready.iter().map(|(part, why)| format!("{part}: {why}\n")).collect(),
+        (false, true) => {
+            let lines: Vec<_> =
+                unready.iter().map(|(part, why)| format!("{part}: {why}")).collect();
+            lines.join("\n") + "\n"
+        }
     };
     (status, body).into_response()
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 /// A listing: `{"items": […]}`.
 pub(crate) fn items(items: Vec<Value>) -> Value {
-    json!({ "items": items })
+    json!({ "items": Value::Array(items) })
 }
 
 pub(crate) fn status(status: Status) -> &'static str {

@@ -79,7 +79,7 @@ impl Bus {
     }
 
     /// Takes entries for a bus. Each has its own result, in order; those that are taken are on disk
-    /// when this answers (EventBridge, PutEvents).
+    /// when this answers (EventBridge, `PutEvents`).
     pub async fn put(
         &self,
         bus: &str,
@@ -109,10 +109,8 @@ impl Bus {
             .collect();
         drop(rules);
         let lanes: Vec<usize> = taken.iter().map(|entry| entry.lanes.len()).collect();
-        let ids = match taken.is_empty() {
-            true => Vec::new(),
-            false => self.world.store.append(now, taken).await?,
-        };
+        let ids =
+            if taken.is_empty() { Vec::new() } else { self.world.store.append(now, taken).await? };
         Ok(self.told(bus, drafts, ids.into_iter().zip(lanes)))
     }
 
@@ -142,7 +140,7 @@ impl Bus {
     }
 }
 
-/// The size of an entry as EventBridge counts it (PutEvents, "Calculating PutEvents event entry
+/// The size of an entry as EventBridge counts it (`PutEvents`, "Calculating `PutEvents` event entry
 /// size").
 fn size(fields: &EventFields) -> usize {
     let time = if fields.time.is_some() { 14 } else { 0 };

@@ -224,7 +224,8 @@ fn token_request(
 ) -> Result<Request<Full<Bytes>>, String> {
     let mut body = "grant_type=client_credentials".to_owned();
     if let Some(scope) = &client.scope {
-        body.push_str(&format!("&scope={}", form_encode(scope)));
+        body.push_str("&scope=");
+        body.push_str(&form_encode(scope));
     }
     let (id, secret) = (form_encode(&client.client_id), form_encode(secret.expose()));
     let url: Uri = client.token_url.parse().map_err(|_| "the address is no URL".to_owned())?;
@@ -242,13 +243,19 @@ fn token_request(
             value.set_sensitive(true);
             request = request.header(AUTHORIZATION, value);
         }
-        ClientAuth::Body => body.push_str(&format!("&client_id={id}&client_secret={secret}")),
+        ClientAuth::Body => {
+            for part in ["&client_id=", &id, "&client_secret=", &secret] {
+                body.push_str(part);
+            }
+        }
     }
     request.body(Full::from(body)).map_err(|error| error.to_string())
 }
 
 /// Form-urlencoding (RFC 6749 appendix B).
 fn form_encode(text: &str) -> String {
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
@@ -256,7 +263,11 @@ fn form_encode(text: &str) -> String {
                 encoded.push(char::from(byte));
             }
             b' ' => encoded.push('+'),
-            other => encoded.push_str(&format!("%{other:02X}")),
+            other => {
+                encoded.push('%');
+                encoded.push(DIGITS[usize::from(other >> 4)]);
+                encoded.push(DIGITS[usize::from(other & 15)]);
+            }
         }
     }
     encoded

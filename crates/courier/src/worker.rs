@@ -218,7 +218,7 @@ impl Run {
         self.write();
         tokio::select! {
             Some(ended) = self.under_way.next(), if !self.under_way.is_empty() => self.ended(ended),
-            written = written(&mut self.writing) => self.written(written).await,
+            written = written(&mut self.writing) => self.written(written),
             () = bell.notified() => self.lanes.iter_mut().for_each(Lane::wake),
             () = tokio::time::sleep(wait) => self.lanes.iter_mut().for_each(Lane::wake),
             () = stop.cancelled() => {}
@@ -416,7 +416,7 @@ impl Run {
         .boxed()
     }
 
-    async fn written(&mut self, (batch, written): Written) {
+    fn written(&mut self, (batch, written): Written) {
         self.writing = None;
         if let Err(error) = written {
             let name = &self.plan.destination.name;
@@ -440,7 +440,7 @@ impl Run {
         for _ in 0..3 {
             if self.writing.is_some() {
                 let done = written(&mut self.writing).await;
-                self.written(done).await;
+                self.written(done);
             }
             self.cursors_saved_at = Timestamp::default();
             self.write();
@@ -450,7 +450,7 @@ impl Run {
         }
         if self.writing.is_some() {
             let done = written(&mut self.writing).await;
-            self.written(done).await;
+            self.written(done);
         }
     }
 }

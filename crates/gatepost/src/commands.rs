@@ -134,7 +134,7 @@ pub fn run() -> ExitCode {
 fn perform(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(arguments) => serve::run(arguments),
-        Command::Check(arguments) => check::run(&arguments),
+        Command::Check(arguments) => Ok(check::run(&arguments)),
         Command::Demo(arguments) => block_on(demo::run(arguments)),
         Command::Partner(command) => done(partners::run(command)),
         Command::Client(command) => done(clients::run(command)),
@@ -158,7 +158,9 @@ fn perform(command: Command) -> anyhow::Result<ExitCode> {
 
 fn explain_command(what: Option<&str>) -> ExitCode {
     let Some(what) = what else {
-        explain::known().iter().for_each(|known| say(known));
+        for known in explain::known() {
+            say(&known);
+        }
         return ExitCode::SUCCESS;
     };
     if let Some(text) = explain::explain(what) {

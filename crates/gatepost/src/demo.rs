@@ -44,7 +44,7 @@ pub struct Arguments {
 /// How long the car company stays down in an outage.
 const OUTAGE: Duration = Duration::from_secs(4);
 /// How long everything may take at the most, besides a second per order.
-const LONGEST: Duration = Duration::from_secs(120);
+const LONGEST: Duration = Duration::from_mins(2);
 
 /// Plays the demo; succeeds only if every order is completed in both companies' books.
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -162,7 +162,7 @@ async fn outage(
 async fn watch_for(narrator: &Narrator, stage: &mut Stage, tally: &mut Tally, time: Duration) {
     let show = async {
         while let Some(hop) = stage.next_hop().await {
-            show(narrator, tally, hop);
+            show(narrator, tally, &hop);
         }
     };
     drop(tokio::time::timeout(time, show).await);
@@ -170,13 +170,13 @@ async fn watch_for(narrator: &Narrator, stage: &mut Stage, tally: &mut Tally, ti
 
 fn drain(narrator: &Narrator, stage: &mut Stage, tally: &mut Tally) {
     while let Some(hop) = stage.hop_now() {
-        show(narrator, tally, hop);
+        show(narrator, tally, &hop);
     }
 }
 
-fn show(narrator: &Narrator, tally: &mut Tally, hop: Hop) {
-    let number = tally.count(&hop);
-    narrator.hop(number, tally.began(), &hop);
+fn show(narrator: &Narrator, tally: &mut Tally, hop: &Hop) {
+    let number = tally.count(hop);
+    narrator.hop(number, tally.began(), hop);
 }
 
 fn summary(

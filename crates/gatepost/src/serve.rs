@@ -24,7 +24,7 @@ use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use courier::Courier;
 use listener::{Door, Limits, RouterHandler, bind, serve, serve_on_cores};
-use model::Clock as _;
+use model::{Clock as _, Secret};
 use store::Store;
 use store_sqlite::SqliteStore;
 use tokio::signal::unix::{SignalKind, signal};
@@ -63,6 +63,35 @@ struct Parts {
     stop: CancellationToken,
 }
 
+impl Parts {
+    fn bus_world(&self) -> bus::World {
+        bus::World {
+            clock: Arc::clone(&self.clock) as _,
+            store: Arc::clone(&self.store),
+            observer: Arc::clone(&self.telemetry) as _,
+        }
+    }
+
+    fn courier_world(&self) -> courier::World {
+        courier::World {
+            clock: Arc::clone(&self.clock) as _,
+            random: Arc::clone(&self.random) as _,
+            store: Arc::clone(&self.store),
+            secrets: Arc::new(SystemSecrets),
+            observer: Arc::clone(&self.telemetry) as _,
+        }
+    }
+
+    fn gateway_world(&self) -> gateway::World {
+        gateway::World {
+            clock: Arc::clone(&self.clock) as _,
+            random: Arc::clone(&self.random) as _,
+            store: Arc::clone(&self.store),
+            observer: Arc::clone(&self.telemetry) as _,
+        }
+    }
+}
+
 /// Serves until told to stop: by SIGTERM or SIGINT, orderly; by a second one, at once.
 pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     let clock = Arc::new(SystemClock::new());
@@ -84,26 +113,17 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     apply::documents(&*parts.store, &loaded.documents, parts.clock.now()).await?;
     let server = loaded.server.clone();
     let live = Live::open(&parts, &master, loaded.definitions).await?;
-    let admin = admin::World {
-        clock: Arc::clone(&parts.clock) as _,
-        random: Arc::clone(&parts.random) as _,
-        store: Arc::clone(&parts.store),
-        digester: live.digester(),
-        definitions: live.definitions(),
-        token: live.digester().digest(admin_token.expose()),
-        live: live.caught_up(),
-        status: Arc::clone(&parts.status) as _,
-    };
+    let admin = admin_world(&parts, &live, &admin_token);
 
     // The admin door opens first: whoever waits for readiness sees why it is not there yet.
     open(&parts, server.admin, admin::router(admin), "admin")?;
     let internal = intake::router(live.bus(&parts));
     open(&parts, server.internal, internal, "internal")?;
     let public = open_public(&parts, server.public, &live)?;
-    let courier = Courier::new(live.courier(&parts));
+    let courier = Courier::new(parts.courier_world());
     let no_more_deliveries = CancellationToken::new();
     let courier = tokio_task(&parts, courier.run(live.plans(), no_more_deliveries.clone()));
-    let firing = bus::Schedules::run(live.schedules(), live.bus_world(&parts), parts.stop.clone());
+    let firing = bus::Schedules::run(live.schedules(), parts.bus_world(), parts.stop.clone());
     let firing = tokio_task(&parts, firing);
     let keeping = retention::run(parts.clone(), live.definitions());
     let keeping = tokio_task(&parts, keeping);
@@ -131,6 +151,19 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     tokio::task::spawn_blocking(move || sqlite.close()).await.context("closing the store")?;
     tracing::info!("stopped");
     Ok(())
+}
+
+fn admin_world(parts: &Parts, live: &Live, token: &Secret) -> admin::World {
+    admin::World {
+        clock: Arc::clone(&parts.clock) as _,
+        random: Arc::clone(&parts.random) as _,
+        store: Arc::clone(&parts.store),
+        digester: live.digester(),
+        definitions: live.definitions(),
+        token: live.digester().digest(token.expose()),
+        live: live.caught_up(),
+        status: Arc::clone(&parts.status) as _,
+    }
 }
 
 type Task = tokio::task::JoinHandle<()>;
@@ -165,7 +198,7 @@ fn open_public(parts: &Parts, address: std::net::SocketAddr, live: &Live) -> any
     }
     let door = Door { listener, limits: Limits::default(), stop: parts.stop.clone() };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let world = live.gateway_world(parts);
+    let world = parts.gateway_world();
     let tokens = RouterHandler(live.token_router(parts));
     let snapshot: Arc<ArcSwap<gateway::Snapshot>> = live.gateway();
     let make = move |_core| {
@@ -186,11 +219,7 @@ fn cannot_listen(name: &str, address: std::net::SocketAddr) -> String {
 }
 
 /// Waits for the signal to stop; reads the file again at SIGHUP.
-async fn wait(
-    parts: &Parts,
-    live: &Arc<Live>,
-    options: &Options,
-) -> anyhow::Result<JoinSet<()>> {
+async fn wait(parts: &Parts, live: &Arc<Live>, options: &Options) -> anyhow::Result<JoinSet<()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -236,9 +265,4 @@ async fn reload(parts: &Parts, live: &Arc<Live>, options: &Options) {
         Ok(()) => tracing::info!("the configuration was read again"),
         Err(error) => tracing::error!("the configuration was not taken over: {error:#}"),
     }
-}
-
-/// The secrets of connections.
-fn secrets() -> Arc<dyn model::SecretReader> {
-    Arc::new(SystemSecrets)
 }

@@ -139,7 +139,7 @@ impl Denial {
     }
 
     /// The answer, in the style of the API it was asked of.
-    pub(crate) fn into_response(&self, facts: &Facts<'_>) -> Response<Body> {
+    pub(crate) fn response(&self, facts: &Facts<'_>) -> Response<Body> {
         let style = facts.api.map_or(ErrorStyle::Problem, |api| api.api.errors);
         let mut response = match style {
             ErrorStyle::Problem => self.problem(facts),
@@ -421,6 +421,7 @@ impl Denial {
     }
 
     /// What Amazon API Gateway (REST) answers in its place.
+    #[expect(clippy::too_many_lines, reason = "a table: one row per refusal")]
     fn aws(&self, request_id: &str) -> Response<Body> {
         use StatusCode as S;
         let forbidden = (S::FORBIDDEN, "Forbidden", "ForbiddenException");

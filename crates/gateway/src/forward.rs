@@ -233,7 +233,7 @@ fn identify(
         ("forwarded", Some(forwarded(address))),
     ];
     for (name, value) in facts {
-        if let Some(Ok(value)) = value.map(|value| HeaderValue::try_from(value)) {
+        if let Some(Ok(value)) = value.map(HeaderValue::try_from) {
             headers.insert(HeaderName::from_static(name), value);
         }
     }

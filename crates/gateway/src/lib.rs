@@ -72,7 +72,7 @@ impl Gateway {
         match self.answer(&snapshot, request, &recorder).await {
             Ok(response) => recorder.answered(response),
             Err(refusal) => {
-                let response = refusal.denial.into_response(&refusal.facts(&recorder));
+                let response = refusal.denial.response(&refusal.facts(&recorder));
                 recorder.refused(&refusal, response)
             }
         }

@@ -67,8 +67,8 @@ pub(crate) enum Missed {
 /// The routes of one API as a tree of path segments: finding one costs the length of the path.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
-    literals: HashMap<String, Tree>,
-    parameter: Option<Box<Tree>>,
+    literals: HashMap<String, Self>,
+    parameter: Option<Box<Self>>,
     /// Routes that end here, and those that end here with everything below.
     here: Vec<(Option<model::Method>, usize)>,
     rest: Vec<(Option<model::Method>, usize)>,

@@ -4,7 +4,7 @@ use crate::{EventId, Name, Timestamp};
 
 /// The most entries one publishing request may carry.
 pub const ENTRIES_MAX: usize = 100;
-/// The most bytes the entries of one request may have together (EventBridge, PutEvents: 1 MB).
+/// The most bytes the entries of one request may have together (EventBridge, `PutEvents`: 1 MB).
 pub const ENTRIES_BYTES_MAX: usize = 1024 * 1024;
 /// The bus of the program's own events and of schedules.
 pub const SYSTEM_BUS: &str = "system";
@@ -75,7 +75,7 @@ pub struct EventDraft {
 }
 
 impl EventDraft {
-    /// Checks the fields (EventBridge, PutEvents) and makes the detail compact.
+    /// Checks the fields (EventBridge, `PutEvents`) and makes the detail compact.
     pub fn new(bus: Name, mut fields: EventFields) -> Result<Self, EntryError> {
         for (name, value) in [
             ("Source", &fields.source),

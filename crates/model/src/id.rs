@@ -70,14 +70,17 @@ fn fresh(prefix: &'static str, now: Timestamp, random: &dyn Random) -> String {
     let [a, b, rest @ ..] = bytes;
     let high = u64::from(u16::from_be_bytes([a, b]) & 0xfff);
     let low = u64::from_be_bytes(rest) & MASK_62;
-    struct Fresh(&'static str, u64, u64, u64);
-    impl fmt::Display for Fresh {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str(self.0)?;
-            write_uuid(f, self.1, self.2, self.3)
-        }
-    }
     Fresh(prefix, u64::try_from(now.ms()).unwrap_or(0), high, low).to_string()
+}
+
+/// Prefix, time and the two random parts of a fresh id.
+struct Fresh(&'static str, u64, u64, u64);
+
+impl fmt::Display for Fresh {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)?;
+        write_uuid(f, self.1, self.2, self.3)
+    }
 }
 
 fn write_uuid(f: &mut fmt::Formatter<'_>, ms: u64, high: u64, low: u64) -> fmt::Result {

@@ -1,4 +1,4 @@
-//! The public keys (RFC 7517): cacheable, with an ETag.
+//! The public keys (RFC 7517): cacheable, with an `ETag`.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};

@@ -41,7 +41,7 @@ pub(crate) struct ClientEntry {
     pub(crate) secrets: Vec<SecretCredential>,
 }
 
-/// A published document and its ETag.
+/// A published document and its `ETag`.
 pub(crate) struct Document {
     pub(crate) body: String,
     pub(crate) etag: String,

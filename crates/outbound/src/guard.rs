@@ -56,10 +56,9 @@ fn unwrapped(address: IpAddr) -> IpAddr {
     let tail = Ipv4Addr::new(o[12], o[13], o[14], o[15]);
     let s = v6.segments();
     let inner = match s {
-        [0, 0, 0, 0, 0, 0xffff, ..] => tail,
+        [0, 0, 0, 0, 0, 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => tail,
         // `::` and `::1` are judged as what they are; the rest of `::/96` leads to IPv4.
         [0, 0, 0, 0, 0, 0, ..] if v6 != Ipv6Addr::UNSPECIFIED && v6 != Ipv6Addr::LOCALHOST => tail,
-        [0x64, 0xff9b, 0, 0, 0, 0, ..] => tail,
         [0x2002, ..] => Ipv4Addr::new(o[2], o[3], o[4], o[5]),
         // RFC 4380 §4: the client's address, every bit inverted.
         [0x2001, 0, ..] => Ipv4Addr::new(!o[12], !o[13], !o[14], !o[15]),
@@ -79,7 +78,7 @@ fn is_public_v4(v4: Ipv4Addr) -> bool {
     let [a, b, c, _] = v4.octets();
     !matches!(
         (a, b, c),
-        (0 | 10 | 127, _, _)
+        (0 | 10 | 127 | 224..=255, _, _)
             | (100, 64..=127, _)
             | (169, 254, _)
             | (172, 16..=31, _)
@@ -88,7 +87,6 @@ fn is_public_v4(v4: Ipv4Addr) -> bool {
             | (198, 18 | 19, _)
             | (198, 51, 100)
             | (203, 0, 113)
-            | (224..=255, _, _)
     )
 }
 

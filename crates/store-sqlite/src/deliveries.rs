@@ -365,7 +365,7 @@ fn redrive(
         lanes.entry(letter.id.lane).or_default().push(letter.id.event.seq);
     }
     for (lane, seqs) in &lanes {
-        insert_chunk(connection, *lane, number, now, Chunk { redrive: true, seqs })?;
+        insert_chunk(connection, *lane, number, now, &Chunk { redrive: true, seqs })?;
     }
     // The number is spent, though no event has it.
     execute(

@@ -79,7 +79,10 @@ impl Keys for SqliteStore {
             .map_err(error)?;
             note(connection, &audit).map_err(error)
         });
-        Box::pin(async move { Ok(revised.await?.1) })
+        Box::pin(async move {
+            let _: () = revised.await?.1;
+            Ok(())
+        })
     }
 
     fn revoke_key_credential(
@@ -138,7 +141,10 @@ impl Keys for SqliteStore {
             .map_err(error)?;
             note(connection, &audit).map_err(error)
         });
-        Box::pin(async move { Ok(revised.await?.1) })
+        Box::pin(async move {
+            let _: () = revised.await?.1;
+            Ok(())
+        })
     }
 
     fn revoke_secret_credential(
@@ -190,6 +196,9 @@ impl Keys for SqliteStore {
             .map_err(error)?;
             note(connection, &audit).map_err(error)
         });
-        Box::pin(async move { Ok(revised.await?.1) })
+        Box::pin(async move {
+            let _: () = revised.await?.1;
+            Ok(())
+        })
     }
 }

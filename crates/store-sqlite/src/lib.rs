@@ -80,6 +80,7 @@ impl SqliteStore {
 }
 
 /// An error of the library as the port knows it.
+#[expect(clippy::needless_pass_by_value, reason = "stands in `map_err`, which hands it over")]
 fn error(error: rusqlite::Error) -> StoreError {
     match error {
         rusqlite::Error::FromSqlConversionFailure(..)

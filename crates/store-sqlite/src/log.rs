@@ -55,43 +55,7 @@ impl Appender {
     ) -> Result<Vec<Vec<EventId>>, StoreError> {
         let count = appends.iter().map(|append| append.entries.len() as u64).sum();
         let first = self.next.fetch_add(count, Ordering::Relaxed);
-        self.write(connection, appends, first).map_err(error)
-    }
-
-    fn write(
-        &self,
-        connection: &Connection,
-        appends: &[Append],
-        first: u64,
-    ) -> rusqlite::Result<Vec<Vec<EventId>>> {
-        let mut seq = first;
-        let mut lanes: BTreeMap<LaneId, Vec<u64>> = BTreeMap::new();
-        let mut all = Vec::with_capacity(appends.len());
-        let mut since = Timestamp::default();
-        let mut insert = connection.prepare_cached(
-            "INSERT INTO event(seq, ts, bus, source, detail_type, time, resources, traceparent, detail)
-             VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )?;
-        for append in appends {
-            let mut ids = Vec::with_capacity(append.entries.len());
-            since = since.max(append.accepted_at);
-            for entry in &append.entries {
-                insert_event(&mut insert, seq, append.accepted_at, &entry.draft)?;
-                for lane in &entry.lanes {
-                    lanes.entry(*lane).or_default().push(seq);
-                }
-                ids.push(EventId { accepted_at: append.accepted_at, seq });
-                seq += 1;
-            }
-            if let Some(also) = append.also.lock().take() {
-                also(connection)?;
-            }
-            all.push(ids);
-        }
-        for (lane, seqs) in &lanes {
-            insert_chunk(connection, *lane, first, since, Chunk { redrive: false, seqs })?;
-        }
-        Ok(all)
+        write(connection, appends, first).map_err(error)
     }
 
     pub(crate) fn answer(&self, appends: Vec<Append>, ids: Vec<Vec<EventId>>) {
@@ -109,6 +73,41 @@ impl Appender {
     }
 }
 
+fn write(
+    connection: &Connection,
+    appends: &[Append],
+    first: u64,
+) -> rusqlite::Result<Vec<Vec<EventId>>> {
+    let mut seq = first;
+    let mut lanes: BTreeMap<LaneId, Vec<u64>> = BTreeMap::new();
+    let mut all = Vec::with_capacity(appends.len());
+    let mut since = Timestamp::default();
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO event(seq, ts, bus, source, detail_type, time, resources, traceparent, detail)
+         VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )?;
+    for append in appends {
+        let mut ids = Vec::with_capacity(append.entries.len());
+        since = since.max(append.accepted_at);
+        for entry in &append.entries {
+            insert_event(&mut insert, seq, append.accepted_at, &entry.draft)?;
+            for lane in &entry.lanes {
+                lanes.entry(*lane).or_default().push(seq);
+            }
+            ids.push(EventId { accepted_at: append.accepted_at, seq });
+            seq += 1;
+        }
+        if let Some(also) = append.also.lock().take() {
+            also(connection)?;
+        }
+        all.push(ids);
+    }
+    for (lane, seqs) in &lanes {
+        insert_chunk(connection, *lane, first, since, &Chunk { redrive: false, seqs })?;
+    }
+    Ok(all)
+}
+
 /// The places one chunk of a lane lists.
 pub(crate) struct Chunk<'a> {
     pub(crate) redrive: bool,
@@ -120,7 +119,7 @@ pub(crate) fn insert_chunk(
     lane: LaneId,
     number: u64,
     ts: Timestamp,
-    chunk: Chunk<'_>,
+    chunk: &Chunk<'_>,
 ) -> rusqlite::Result<()> {
     execute(
         connection,
@@ -171,12 +170,17 @@ pub(crate) fn pack(seqs: &[u64]) -> Vec<u8> {
         let mut rest = seq - before;
         before = *seq;
         while rest >= 0x80 {
-            bytes.push((rest & 0x7f) as u8 | 0x80);
+            bytes.push(low_bits(rest) | 0x80);
             rest >>= 7;
         }
-        bytes.push(rest as u8);
+        bytes.push(low_bits(rest));
     }
     bytes
+}
+
+/// The lowest seven bits.
+fn low_bits(number: u64) -> u8 {
+    u8::try_from(number & 0x7f).unwrap_or(0)
 }
 
 /// The way back of [`pack`]; bytes that end in the middle of a number lose that number.

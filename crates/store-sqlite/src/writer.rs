@@ -18,9 +18,11 @@ const BATCH_MAX: usize = 1024;
 /// What is called after the commit, with how it went.
 type AfterCommit = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
+/// Any writes; run inside the shared transaction.
+type Work = Box<dyn FnOnce(&Connection) -> AfterCommit + Send>;
+
 pub(crate) enum Op {
-    /// Any writes; run inside the shared transaction.
-    Work(Box<dyn FnOnce(&Connection) -> AfterCommit + Send>),
+    Work(Work),
     /// Events for the log; all of a commit are appended together.
     Append(Append),
     /// Finish what waits, then end.
@@ -132,7 +134,7 @@ fn run(connection: &Connection, mut waiting: mpsc::Receiver<Op>, appender: Optio
 
 fn commit(
     connection: &Connection,
-    works: Vec<Box<dyn FnOnce(&Connection) -> AfterCommit + Send>>,
+    works: Vec<Work>,
     appends: Vec<Append>,
     appender: Option<&Appender>,
 ) {

@@ -16,16 +16,16 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+pub(super) fn run(arguments: &Arguments) -> ExitCode {
     match crate::config::load(&arguments.config.config, &crate::files::environment) {
         Ok(loaded) => {
             let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
             if arguments.json {
                 say(&json!({ "valid": true, "warnings": warnings }).to_string());
             } else {
-                warnings
-                    .iter()
-                    .for_each(|warning| output::complain(&format!("warning: {warning}")));
+                for warning in &warnings {
+                    output::complain(&format!("warning: {warning}"));
+                }
                 let d = &loaded.definitions;
                 say(&format!(
                     "{} is good: {} APIs, {} partners, {} rules, {} destinations",
@@ -36,7 +36,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                     d.destinations.len()
                 ));
             }
-            Ok(ExitCode::SUCCESS)
+            ExitCode::SUCCESS
         }
         Err(report) => {
             if arguments.json {
@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             } else {
                 output::complain(&report.render(output::colour(), output::width()));
             }
-            Ok(ExitCode::from(2))
+            ExitCode::from(2)
         }
     }
 }

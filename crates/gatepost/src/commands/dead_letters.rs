@@ -97,7 +97,9 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::List { filter, limit, operator } => {
             let mut path = format!("dead-letters?limit={limit}");
             for (name, value) in filter.members() {
-                path.push_str(&format!("&{name}={}", segment(&output::cell(&value))));
+                for part in ["&", &name, "=", &segment(&output::cell(&value))] {
+                    path.push_str(part);
+                }
             }
             let letters = operator.operator()?.get(&path).await?;
             let columns = [

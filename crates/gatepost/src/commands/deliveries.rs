@@ -31,7 +31,9 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     let mut path = format!("deliveries?limit={limit}&failed={failed}");
     for (name, value) in [("event", event), ("lane", lane)] {
         if let Some(value) = value {
-            path.push_str(&format!("&{name}={}", segment(&value)));
+            for part in ["&", name, "=", &segment(&value)] {
+                path.push_str(part);
+            }
         }
     }
     let attempts = operator.operator()?.get(&path).await?;

@@ -41,7 +41,7 @@ pub(super) fn postman(arguments: &Arguments) -> anyhow::Result<()> {
 
 fn document(loaded: &Loaded, name: Option<&str>) -> anyhow::Result<Value> {
     let apis = &loaded.definitions.apis;
-    let known = || apis.keys().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+    let known = || apis.keys().map(model::Name::as_str).collect::<Vec<_>>().join(", ");
     let api = match name {
         Some(name) => apis.get(name),
         None if apis.len() == 1 => apis.values().next(),

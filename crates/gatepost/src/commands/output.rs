@@ -74,7 +74,9 @@ pub(super) fn list(listing: &Value, json: bool, columns: &[(&str, &str)]) {
     let none = Vec::new();
     let items = listing["items"].as_array().unwrap_or(&none);
     if json {
-        items.iter().for_each(|item| say(&item.to_string()));
+        for item in items {
+            say(&item.to_string());
+        }
         return;
     }
     if items.is_empty() {

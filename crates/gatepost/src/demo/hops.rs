@@ -81,12 +81,11 @@ impl Hop {
 }
 
 fn request_note(line: &Value) -> String {
-    match line["refusal"].as_str() {
-        Some(code) => format!("{code}: {}", line["reason"].as_str().unwrap_or_default()),
-        None => {
-            let passed = line["passed"].as_array().into_iter().flatten();
-            passed.filter_map(Value::as_str).collect::<Vec<_>>().join("·")
-        }
+    if let Some(code) = line["refusal"].as_str() {
+        format!("{code}: {}", line["reason"].as_str().unwrap_or_default())
+    } else {
+        let passed = line["passed"].as_array().into_iter().flatten();
+        passed.filter_map(Value::as_str).collect::<Vec<_>>().join("·")
     }
 }
 

@@ -206,7 +206,9 @@ impl Narrator {
             });
             say(&json!({ "to_try_values": values, "to_try": lines }).to_string());
         } else {
-            lines.iter().for_each(|line| say(line));
+            for line in &lines {
+                say(line);
+            }
         }
     }
 

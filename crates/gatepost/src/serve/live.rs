@@ -145,34 +145,7 @@ impl Live {
     }
 
     pub(super) fn bus(&self, parts: &Parts) -> Bus {
-        Bus::new(Arc::clone(&self.rules), self.bus_world(parts))
-    }
-
-    pub(super) fn bus_world(&self, parts: &Parts) -> bus::World {
-        bus::World {
-            clock: Arc::clone(&parts.clock) as _,
-            store: Arc::clone(&parts.store),
-            observer: Arc::clone(&parts.telemetry) as _,
-        }
-    }
-
-    pub(super) fn courier(&self, parts: &Parts) -> courier::World {
-        courier::World {
-            clock: Arc::clone(&parts.clock) as _,
-            random: Arc::clone(&parts.random) as _,
-            store: Arc::clone(&parts.store),
-            secrets: super::secrets(),
-            observer: Arc::clone(&parts.telemetry) as _,
-        }
-    }
-
-    pub(super) fn gateway_world(&self, parts: &Parts) -> gateway::World {
-        gateway::World {
-            clock: Arc::clone(&parts.clock) as _,
-            random: Arc::clone(&parts.random) as _,
-            store: Arc::clone(&parts.store),
-            observer: Arc::clone(&parts.telemetry) as _,
-        }
+        Bus::new(Arc::clone(&self.rules), parts.bus_world())
     }
 
     pub(super) fn token_router(&self, parts: &Parts) -> axum::Router {

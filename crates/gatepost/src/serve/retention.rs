@@ -10,7 +10,7 @@ use model::{Clock as _, Definitions, SYSTEM_BUS};
 use super::Parts;
 
 /// How often is looked.
-const EVERY: Duration = Duration::from_secs(60);
+const EVERY: Duration = Duration::from_mins(1);
 /// Events dropped in one write, so that publishers hardly wait for it.
 const PIECE: usize = 500;
 /// Pieces of one look: what is more waits for the next.

@@ -96,9 +96,9 @@ fn wrong_usage_is_two_and_help_is_nought() {
 #[tokio::test]
 async fn listings_are_tables_for_people_and_lines_for_programs() {
     let program = Program::start(GOOD).await;
-    expect![[r#"
+    expect![[r"
         NAME  TITLE  STATUS  PLAN      CLIENTS     API KEYS    ADDRESSES
-        cars  Cars   active  external  car-orders  car-orders  -"#]]
+        cars  Cars   active  external  car-orders  car-orders  -"]]
     .assert_eq(&program.done(&["partner", "list"]));
     let json: Value = serde_json::from_str(&program.done(&["client", "list", "--json"])).unwrap();
     assert_eq!((&json["id"], &json["token_lifetime_s"]), (&"car-orders".into(), &3600.into()));

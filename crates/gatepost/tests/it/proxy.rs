@@ -5,6 +5,7 @@ use std::net::TcpStream;
 
 use serde_json::json;
 use testkit::{Receiver, Reply, until};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::program::Program;
 
@@ -181,7 +182,6 @@ async fn an_upstream_connection_closed_while_idle_costs_no_request() {
     let program = Program::start(&definitions(&url)).await;
     // Each connection answers one request as if it could stay, then closes.
     let service = tokio::spawn(async move {
-        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         while let Ok((mut stream, _)) = upstream.accept().await {
             let mut buffer = [0; 4096];
             if stream.read(&mut buffer).await.is_ok_and(|count| count > 0) {
@@ -223,18 +223,16 @@ async fn a_reload_and_a_stop_lose_no_request_under_way() {
     program.signal("-HUP");
     let address = format!("{}/prod/new", program.public);
     let asked = tokio::spawn(crate::program::http().get(address).send());
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     // The request may still go to the old service if the reload has not happened: ask until it
     // arrives at the slow one.
     let accepted = tokio::time::timeout(std::time::Duration::from_secs(2), slow.accept()).await;
-    let (asked, mut stream) = match accepted {
-        Ok(accepted) => (asked, accepted.unwrap().0),
-        Err(_) => {
-            assert_eq!(asked.await.unwrap().unwrap().status(), 200);
-            let address = format!("{}/prod/new", program.public);
-            let asked = tokio::spawn(crate::program::http().get(address).send());
-            (asked, slow.accept().await.unwrap().0)
-        }
+    let (asked, mut stream) = if let Ok(accepted) = accepted {
+        (asked, accepted.unwrap().0)
+    } else {
+        assert_eq!(asked.await.unwrap().unwrap().status(), 200);
+        let address = format!("{}/prod/new", program.public);
+        let asked = tokio::spawn(crate::program::http().get(address).send());
+        (asked, slow.accept().await.unwrap().0)
     };
     let mut buffer = [0; 4096];
     assert!(stream.read(&mut buffer).await.unwrap() > 0);

@@ -119,8 +119,10 @@ impl Door {
     }
 }
 
+type Change = fn(&mut AccessToken);
+
 /// A token signed with the installation's own key, with changed claims.
-async fn signed(program: &Program, change: impl FnOnce(&mut AccessToken)) -> String {
+fn signed(program: &Program, change: impl FnOnce(&mut AccessToken)) -> String {
     let key: [u8; 32] = std::fs::read(program.path("data/key")).unwrap().try_into().unwrap();
     let vault = Master::new(key).vault();
     let store = rusqlite::Connection::open(program.path("data/core.db")).unwrap();
@@ -192,18 +194,18 @@ async fn tokens_that_are_missing_bad_or_too_little() {
     // RFC 6750 §3.1: no error code where nothing was offered.
     assert_eq!(answer.header("www-authenticate"), r#"Bearer realm="Test tires""#);
 
-    let expired = signed(&door.program, |claims| claims.exp = claims.iat - 60).await;
+    let expired = signed(&door.program, |claims| claims.exp = claims.iat - 60);
     let answer = door.order(Some(&expired), key).await;
     door.refused(&answer, 401, "token-expired", "expired at 20").await;
     assert!(answer.header("www-authenticate").contains(r#"error="invalid_token""#));
 
-    let rows: [(fn(&mut AccessToken), &str); 3] = [
+    let rows: [(Change, &str); 3] = [
         (|claims| claims.aud = "wheels".into(), "another API"),
         (|claims| claims.iss = "http://else.example".into(), "somebody else"),
         (|claims| claims.iat += 3600, "not valid yet"),
     ];
     for (change, reason) in rows {
-        let token = signed(&door.program, change).await;
+        let token = signed(&door.program, change);
         let answer = door.order(Some(&token), key).await;
         door.refused(&answer, 401, "token-invalid", reason).await;
     }
@@ -214,7 +216,7 @@ async fn tokens_that_are_missing_bad_or_too_little() {
     let answer = door.order(Some(&broken), key).await;
     door.refused(&answer, 401, "token-invalid", "signature does not fit").await;
 
-    let gone = signed(&door.program, |claims| claims.client_id = "nobody".into()).await;
+    let gone = signed(&door.program, |claims| claims.client_id = "nobody".into());
     let answer = door.order(Some(&gone), key).await;
     door.refused(&answer, 401, "token-revoked", "removed").await;
 
@@ -279,12 +281,12 @@ async fn api_keys_that_are_missing_unknown_revoked_planless_or_somebody_elses() 
 #[tokio::test]
 async fn suspended_partners_and_foreign_addresses() {
     let door = door().await;
-    let token = signed(&door.program, |claims| claims.client_id = "asleep".into()).await;
+    let token = signed(&door.program, |claims| claims.client_id = "asleep".into());
     let key = door.program.done(&["key", "value", "asleep"]);
     let answer = door.order(Some(&token), Some(&key)).await;
     door.refused(&answer, 403, "partner-suspended", "suspended").await;
 
-    let token = signed(&door.program, |claims| claims.client_id = "elsewhere".into()).await;
+    let token = signed(&door.program, |claims| claims.client_id = "elsewhere".into());
     let key = door.program.done(&["key", "value", "elsewhere"]);
     let answer = door.order(Some(&token), Some(&key)).await;
     let line = door.refused(&answer, 403, "address-refused", "agreed addresses").await;

@@ -1,5 +1,7 @@
 //! The token service over HTTP, row by row (RFC 6749, RFC 8414, RFC 9068).
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -145,7 +147,8 @@ async fn an_independent_judge_verifies_our_token() {
 async fn rfc6749_5_2_refusals() {
     let service = service().await;
     let own = basic("car-orders", &service.secret);
-    let own = Some(own.as_str());
+    let basic = own.as_str();
+    let own = Some(basic);
     let bad = (400, "invalid_request");
     service.refused(own, "", bad).await;
     service.refused(own, "grant_type=", bad).await;
@@ -162,12 +165,12 @@ async fn rfc6749_5_2_refusals() {
     let large = format!("{GRANT}&x={}", "y".repeat(20_000));
     service.refused(own, &large, (413, "invalid_request")).await;
 
-    let json = [("content-type", "application/json"), ("authorization", own.unwrap())];
+    let json = [("content-type", "application/json"), ("authorization", basic)];
     let answer = service.program.call("POST", "/oauth2/token", &json, "{}").await;
     assert_eq!((answer.status, &answer.json()["error"]), (400, &"invalid_request".into()));
     // RFC 6749 §3.2: POST only; the query never counts.
     let path = format!("/oauth2/token?{GRANT}");
-    let answer = service.program.call("GET", &path, &[("authorization", own.unwrap())], "").await;
+    let answer = service.program.call("GET", &path, &[("authorization", basic)], "").await;
     assert_eq!((answer.status, answer.header("allow")), (405, "POST"));
 }
 
@@ -271,7 +274,6 @@ async fn keys_and_secrets_survive_a_restart_and_lie_hashed_or_sealed() {
     }
     let random = service.secret.rsplit('_').next().unwrap();
     assert!(!String::from_utf8_lossy(&bytes).contains(&random[..20]), "a secret lies in clear");
-    use std::os::unix::fs::PermissionsExt as _;
     for file in ["data/key", "data/admin-token"] {
         let mode = std::fs::metadata(service.program.path(file)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");

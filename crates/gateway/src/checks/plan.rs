@@ -122,9 +122,10 @@ impl Meter {
 
     /// Whether it is known that the period's quota is spent.
     fn is_spent(&self, now: Timestamp) -> bool {
-        self.quota.lock().as_ref().is_some_and(|held| {
-            now.ms() < held.window.end_ms && held.left == 0 && held.beyond == 0
-        })
+        self.quota
+            .lock()
+            .as_ref()
+            .is_some_and(|held| now.ms() < held.window.end_ms && held.left == 0 && held.beyond == 0)
     }
 
     fn look(&self, quota: Quota, now: Timestamp) -> Look {

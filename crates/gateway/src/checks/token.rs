@@ -44,7 +44,7 @@ pub(crate) fn check(
 }
 
 /// The one token of a request (RFC 6750 §2.1). In the query it is refused (§2.3, RFC 9700 §4.3.2).
-fn bearer<'a>(asked: Asked<'a>, bare_allowed: bool) -> Result<&'a str, Denial> {
+fn bearer(asked: Asked<'_>, bare_allowed: bool) -> Result<&str, Denial> {
     if asked.query.split('&').any(|pair| pair.split('=').next() == Some("access_token")) {
         return Err(Denial::TokenInQuery);
     }

@@ -1,4 +1,5 @@
 //! What a verifier accepts and refuses, as tables.
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
 use jwt::{AccessToken, Demand, Fault, Jwks, Keys, SigningKey, sign, verify};
 

@@ -183,7 +183,7 @@ proptest! {
     fn no_text_makes_the_parser_panic(text in any::<String>()) {
         let read = |text: &str| Schedule::parse(text).map(|schedule| schedule.to_string());
         if let Ok(normal) = read(&text) {
-            prop_assert_eq!(read(&normal), Ok(normal.clone()));
+            prop_assert_eq!(read(&normal), Ok(normal));
         }
     }
 

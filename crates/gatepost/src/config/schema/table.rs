@@ -471,12 +471,8 @@ static RETRY: Object = Object {
     ],
 };
 
-static DELAYS: ListOf = ListOf {
-    item: Kind::Duration { min_ms: 10, max_ms: DAY },
-    min: 1,
-    max: 185,
-    example: "5s",
-};
+static DELAYS: ListOf =
+    ListOf { item: Kind::Duration { min_ms: 10, max_ms: DAY }, min: 1, max: 185, example: "5s" };
 
 static CONNECTION: Object = Object {
     name: "a connection",
