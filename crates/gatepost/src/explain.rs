@@ -1,7 +1,7 @@
 //! `gatepost explain`: what a problem's code or a configuration key means, offline.
 
 /// Codes of problems, with what they mean and what to do.
-const PROBLEMS: [(&str, &str); 35] = [
+const PROBLEMS: &[(&str, &str)] = &[
     (
         "no-route",
         "No API has the path that was asked for. Upper and lower case and a trailing slash matter. Status 404.",
@@ -86,6 +86,10 @@ const PROBLEMS: [(&str, &str); 35] = [
     (
         "store-unavailable",
         "The store could not count or keep what was asked; nothing was taken. Look at the disk. Status 503.",
+    ),
+    (
+        "caller-gone",
+        "Only in the access log, with status 499: the caller closed the connection before there was an answer. Whether the company's service carried the request out is not known.",
     ),
     (
         "internal-error",

@@ -1,5 +1,5 @@
-//! What is told of each request: who, what, why, how long. Told once, when the answer's last byte
-//! is on its way or the caller has gone.
+//! What is told of each request: who, what, why, how long. Told once: when the answer's last byte
+//! is on its way, or when the caller has gone.
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -59,13 +59,16 @@ pub struct Record {
     pub bytes_out: u64,
 }
 
+/// What the log says of a caller that went away before its answer; nobody is sent it.
+const CALLER_GONE: u16 = 499;
+
 /// Is told of every request. Must not block.
 pub trait Observer: Send + Sync {
     /// A request has been answered.
     fn record(&self, record: Record);
 }
 
-/// Gathers a request's record while it is answered.
+/// Gathers a request's record while it is answered; tells it when dropped.
 pub(crate) struct Recorder {
     record: Mutex<Record>,
     request_id: String,
@@ -73,6 +76,7 @@ pub(crate) struct Recorder {
     trace: TraceParent,
     began_ns: u64,
     bytes_in: Arc<AtomicU64>,
+    bytes_out: u64,
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
 }
@@ -113,6 +117,7 @@ impl Recorder {
             trace,
             began_ns: world.clock.ticks_ns(),
             bytes_in: Arc::default(),
+            bytes_out: 0,
             clock: Arc::clone(&world.clock),
             observer: Arc::clone(&world.observer),
         }
@@ -183,35 +188,30 @@ impl Recorder {
         if let Ok(id) = HeaderValue::from_str(&self.request_id) {
             response.headers_mut().insert("x-request-id", id);
         }
-        response.map(|inner| {
-            let told = Told { recorder: Some(self), bytes_out: 0 };
-            Body::new(Counted { inner, told })
-        })
+        response.map(|inner| Body::new(Counted { inner, recorder: self }))
     }
 }
 
-/// Tells the record when it is dropped: at the body's end, or when the caller has gone.
-struct Told {
-    recorder: Option<Recorder>,
-    bytes_out: u64,
-}
-
-impl Drop for Told {
+impl Drop for Recorder {
     fn drop(&mut self) {
-        let Some(recorder) = self.recorder.take() else { return };
-        let took_ns = recorder.clock.ticks_ns().saturating_sub(recorder.began_ns);
-        let mut record = recorder.record.into_inner();
+        let took_ns = self.clock.ticks_ns().saturating_sub(self.began_ns);
+        let mut record = self.record.lock().clone();
+        if record.status == 0 {
+            record.status = CALLER_GONE;
+            let reason = "the caller went away before the answer".to_owned();
+            record.refusal = Some(("caller-gone", reason));
+        }
         record.took_us = took_ns / 1000;
-        record.bytes_in = recorder.bytes_in.load(Ordering::Relaxed);
+        record.bytes_in = self.bytes_in.load(Ordering::Relaxed);
         record.bytes_out = self.bytes_out;
-        recorder.observer.record(record);
+        self.observer.record(record);
     }
 }
 
 /// A body that counts what passes.
 struct Counted {
     inner: Body,
-    told: Told,
+    recorder: Recorder,
 }
 
 impl http_body::Body for Counted {
@@ -226,7 +226,7 @@ impl http_body::Body for Counted {
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()
         {
-            self.told.bytes_out += data.len() as u64;
+            self.recorder.bytes_out += data.len() as u64;
         }
         polled
     }

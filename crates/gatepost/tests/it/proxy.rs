@@ -176,6 +176,23 @@ async fn a_body_without_a_length_is_cut_at_its_bound() {
 }
 
 #[tokio::test]
+async fn a_caller_that_goes_away_is_in_the_log_too() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let program = Program::start(&definitions(&url)).await;
+    let mut stream = TcpStream::connect(program.public.trim_start_matches("http://")).unwrap();
+    stream.write_all(b"GET /prod/things/y HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let held = silent.accept().await.unwrap();
+    drop(stream);
+    let line = until("the log has it", async || {
+        program.lines("request").into_iter().find(|line| line["path"] == "/prod/things/y")
+    })
+    .await;
+    assert_eq!((&line["status"], &line["refusal"]), (&499.into(), &"caller-gone".into()));
+    drop(held);
+}
+
+#[tokio::test]
 async fn an_upstream_connection_closed_while_idle_costs_no_request() {
     let upstream = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", upstream.local_addr().unwrap());
