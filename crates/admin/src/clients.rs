@@ -37,14 +37,8 @@ pub(crate) async fn mint_secret(world: &World, client: &str) -> Result<Minted, P
         let definitions = world.definitions.load();
         definitions.clients.get(client).ok_or_else(missing)?.id.clone()
     };
+    room(world, &id).await?;
     let now = world.clock.now();
-    let secrets = world.store.secret_credentials().await?;
-    let live = secrets.iter().filter(|secret| secret.client == id && secret.is_live(now)).count();
-    if live >= LIVE_MAX {
-        return Err(Problem::Refused(format!(
-            "The client has {live} live secrets; revoke one that is no longer used first."
-        )));
-    }
     let mut random = [0; RANDOM_BYTES];
     world.random.fill(&mut random);
     let minted = mint_text(Kind::ClientSecret, &random);
@@ -61,6 +55,19 @@ pub(crate) async fn mint_secret(world: &World, client: &str) -> Result<Minted, P
     let entry = audit(now, "mint client secret", &format!("client/{client}"), &minted.id);
     world.store.add_secret_credential(credential, entry).await?;
     Ok(minted)
+}
+
+/// Whether one more secret of the client may live.
+pub(crate) async fn room(world: &World, id: &Name) -> Result<(), Problem> {
+    let now = world.clock.now();
+    let secrets = world.store.secret_credentials().await?;
+    let live = secrets.iter().filter(|secret| secret.client == *id && secret.is_live(now)).count();
+    if live >= LIVE_MAX {
+        return Err(Problem::Refused(format!(
+            "The client {id} has {live} live secrets; revoke one that is no longer used first."
+        )));
+    }
+    Ok(())
 }
 
 pub(crate) async fn revoke(

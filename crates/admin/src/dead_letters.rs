@@ -1,12 +1,13 @@
 //! Dead letters: list, look at, redrive, purge.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use model::{DeliveryId, Name, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{AttemptFilter, DeadFilter};
 
+use crate::extract::{Body, Query};
 use crate::problem::Problem;
 use crate::trail::audit;
 use crate::{World, wire};
@@ -91,11 +92,12 @@ pub(crate) async fn show(
 
 pub(crate) async fn redrive(
     State(world): State<World>,
-    Json(filter): Json<Filter>,
+    Body(filter): Body<Filter>,
 ) -> Result<Json<Value>, Problem> {
     let now = world.clock.now();
     // What dies again while this goes on is not taken a second time.
-    let filter = DeadFilter { until: Some(now), ..filter.read(MOVED_AT_ONCE)? };
+    let mut filter = filter.read(MOVED_AT_ONCE)?;
+    filter.until = Some(filter.until.map_or(now, |until| until.min(now)));
     let mut moved = 0;
     loop {
         let count = world.store.redrive(filter.clone(), now).await?;
@@ -110,7 +112,7 @@ pub(crate) async fn redrive(
 
 pub(crate) async fn purge(
     State(world): State<World>,
-    Json(filter): Json<Filter>,
+    Body(filter): Body<Filter>,
 ) -> Result<Json<Value>, Problem> {
     let filter = filter.read(MOVED_AT_ONCE)?;
     let mut purged = 0;

@@ -1,12 +1,13 @@
 //! Attempts: what was sent, and what was answered.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use model::{EventId, LaneKey};
 use serde::Deserialize;
 use serde_json::Value;
 use store::AttemptFilter;
 
+use crate::extract::Query;
 use crate::problem::Problem;
 use crate::{World, wire};
 

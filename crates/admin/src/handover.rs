@@ -1,7 +1,7 @@
 //! The hand-over: everything a partner needs to call us, in one sealed letter.
 //!
-//! The partner gives us the public half of its hand-over key; we mint what it has not yet, and seal
-//! it so that only the partner can read it. Nothing secret is shown, logged, or sent in clear.
+//! The partner gives us the public half of its hand-over key; we mint a secret for each of its
+//! clients and a value for each of its keys, and seal them so that only the partner can read them. Nothing secret is shown, logged, or sent in clear.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::World;
-use crate::clients::mint_secret;
-use crate::keys::mint_value;
+use crate::clients::{self, mint_secret};
+use crate::extract::Body;
+use crate::keys::{self, mint_value};
 use crate::problem::Problem;
 
 /// What begins a hand-over key's text.
@@ -109,7 +110,7 @@ impl Drop for Bundle {
 pub(crate) async fn make(
     State(world): State<World>,
     Path(name): Path<String>,
-    Json(ask): Json<Ask>,
+    Body(ask): Body<Ask>,
 ) -> Result<(StatusCode, Json<Letter>), Problem> {
     let reader = read_key(&ask.seal_to)?;
     let definitions = world.definitions.load_full();
@@ -148,6 +149,7 @@ async fn bundle(
     definitions: &Definitions,
     partner: &Partner,
 ) -> Result<Bundle, Problem> {
+    room(world, definitions, partner).await?;
     let mut clients = Vec::new();
     for client in definitions.clients.values().filter(|c| c.partner == partner.name) {
         let minted = mint_secret(world, &client.id).await?;
@@ -177,6 +179,18 @@ async fn bundle(
         clients,
         api_keys,
     })
+}
+
+/// Whether everything the letter needs can be minted: otherwise nothing is, for a value minted into
+/// a letter that is never written would be live and nobody's.
+async fn room(world: &World, definitions: &Definitions, partner: &Partner) -> Result<(), Problem> {
+    for client in definitions.clients.values().filter(|c| c.partner == partner.name) {
+        clients::room(world, &client.id).await?;
+    }
+    for key in definitions.api_keys.values().filter(|k| k.partner == partner.name) {
+        keys::room(world, &key.name).await?;
+    }
+    Ok(())
 }
 
 fn plan_in_words(definitions: &Definitions, plan: &Name) -> Option<String> {

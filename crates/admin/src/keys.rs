@@ -44,14 +44,8 @@ pub(crate) async fn mint(
 pub(crate) async fn mint_value(world: &World, name: &str) -> Result<Minted, Problem> {
     let missing = || Problem::Missing { kind: "API key", name: name.to_owned() };
     let key = world.definitions.load().api_keys.get(name).cloned().ok_or_else(missing)?;
+    room(world, &key.name).await?;
     let now = world.clock.now();
-    let values = world.store.key_credentials().await?;
-    let live = values.iter().filter(|value| value.key == key.name && value.is_live(now)).count();
-    if live >= LIVE_MAX {
-        return Err(Problem::Refused(format!(
-            "The key has {live} live values; revoke one that is no longer used first."
-        )));
-    }
     let mut random = [0; RANDOM_BYTES];
     world.random.fill(&mut random);
     let minted = mint_text(Kind::ApiKey, &random);
@@ -69,6 +63,19 @@ pub(crate) async fn mint_value(world: &World, name: &str) -> Result<Minted, Prob
     let entry = audit(now, "mint API key", &format!("key/{name}"), &minted.id);
     world.store.add_key_credential(credential, entry).await?;
     Ok(minted)
+}
+
+/// Whether one more value of the key may live.
+pub(crate) async fn room(world: &World, name: &Name) -> Result<(), Problem> {
+    let now = world.clock.now();
+    let values = world.store.key_credentials().await?;
+    let live = values.iter().filter(|value| value.key == *name && value.is_live(now)).count();
+    if live >= LIVE_MAX {
+        return Err(Problem::Refused(format!(
+            "The key {name} has {live} live values; revoke one that is no longer used first."
+        )));
+    }
+    Ok(())
 }
 
 pub(crate) async fn revoke(

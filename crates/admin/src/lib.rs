@@ -8,6 +8,7 @@ mod clients;
 mod dead_letters;
 mod deliveries;
 mod destinations;
+mod extract;
 mod handover;
 mod health;
 mod keys;

@@ -1,16 +1,18 @@
 //! The audit trail: who did what to which noun.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use model::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::AuditEntry;
 
+use crate::extract::Query;
 use crate::problem::Problem;
 use crate::{World, wire};
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Page {
     limit: Option<usize>,
 }

@@ -25,7 +25,10 @@ pub(crate) fn settlement(
     let tries = delivery.tries + 1;
     let then = match &result.what {
         What::Delivered => Then::Done,
-        What::Refused { code } => dead(lane, delivery, code.clone(), message(result), None),
+        What::Refused { code } => {
+            let why = Why { code: code.clone(), message: message(result), exhausted: None };
+            dead(lane, delivery, why, moment.ended)
+        }
         What::Retry { wish_ms } => {
             let failure = Failure {
                 attempts: tries,
@@ -41,7 +44,9 @@ pub(crate) fn settlement(
                 Next::GiveUp(exhausted) => {
                     let code =
                         result.status.map_or("NO_ANSWER".to_owned(), |s| format!("HTTP_{s}"));
-                    dead(lane, delivery, code, message(result), Some(exhausted))
+                    let message = message(result);
+                    let why = Why { code, message, exhausted: Some(exhausted) };
+                    dead(lane, delivery, why, moment.ended)
                 }
             }
         }
@@ -59,14 +64,24 @@ pub(crate) fn settlement(
 }
 
 /// A delivery that became too old before it could be tried.
-pub(crate) fn too_old(lane: &LanePlan, delivery: &Delivery) -> Settlement {
-    let message = "the event became too old before it could be tried again".to_owned();
-    let exhausted = Some(Exhausted::MaximumEventAgeInSeconds);
-    let mut then = dead(lane, delivery, "TOO_OLD".to_owned(), message, exhausted);
+pub(crate) fn too_old(lane: &LanePlan, delivery: &Delivery, now: Timestamp) -> Settlement {
+    let why = Why {
+        code: "TOO_OLD".to_owned(),
+        message: "the event became too old before it could be tried again".to_owned(),
+        exhausted: Some(Exhausted::MaximumEventAgeInSeconds),
+    };
+    let mut then = dead(lane, delivery, why, now);
     if let Then::Dead { attempts, .. } = &mut then {
         *attempts = delivery.attempts;
     }
     Settlement { lane: lane.id, event: delivery.event.id, attempt: None, then }
+}
+
+/// Why a delivery is given up.
+struct Why {
+    code: String,
+    message: String,
+    exhausted: Option<Exhausted>,
 }
 
 fn outcome(then: &Then) -> Outcome {
@@ -85,15 +100,9 @@ fn message(result: &Result) -> String {
     }
 }
 
-fn dead(
-    lane: &LanePlan,
-    delivery: &Delivery,
-    code: String,
-    message: String,
-    exhausted: Option<Exhausted>,
-) -> Then {
+fn dead(lane: &LanePlan, delivery: &Delivery, why: Why, at: Timestamp) -> Then {
     let queue: Name = lane.dead_letters.clone();
-    let exhausted = exhausted.map(|exhausted| exhausted.as_str().to_owned());
-    let reason = DeadReason { code, message, exhausted };
-    Then::Dead { queue, reason, attempts: delivery.attempts + 1 }
+    let exhausted = why.exhausted.map(|exhausted| exhausted.as_str().to_owned());
+    let reason = DeadReason { code: why.code, message: why.message, exhausted };
+    Then::Dead { queue, reason, attempts: delivery.attempts + 1, at }
 }

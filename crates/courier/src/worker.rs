@@ -331,7 +331,7 @@ impl Run {
     }
 
     fn bury(&mut self, lane: usize, delivery: Delivery) {
-        let settlement = too_old(&self.lanes[lane].plan, &delivery);
+        let settlement = too_old(&self.lanes[lane].plan, &delivery, self.world.clock.now());
         tracing::warn!(
             lane = %self.lanes[lane].plan.key,
             event.id = %delivery.event.id,

@@ -80,7 +80,7 @@ enum Command {
     /// Print the OpenAPI 3.1 document of an API as partners see it
     Openapi(exports::Arguments),
     /// Print a Postman collection (v2.1) of an API
-    Postman(exports::Arguments),
+    Postman(exports::PostmanArguments),
     /// The example companies' own services, linked in for the demo
     #[command(subcommand, hide = true)]
     Example(example::Command),

@@ -56,7 +56,7 @@ pub struct Loaded {
 /// Settings of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
-    /// Gateway, token service and partner portal.
+    /// Gateway and token service.
     pub public: SocketAddr,
     /// For the company's own services.
     pub internal: SocketAddr,

@@ -114,6 +114,18 @@ const PROBLEMS: &[(&str, &str)] = &[
         "The admin request cannot be done as things are; the detail says why. Status 409.",
     ),
     (
+        "NO_ANSWER",
+        "Dead letter: the receiver could not be reached, or did not answer in time, until the retries ran out. Redrive when it is back.",
+    ),
+    (
+        "TOO_OLD",
+        "Dead letter: the event became older than the target's `retry.for` before it could be tried again. Redrive gives it its full time anew.",
+    ),
+    (
+        "HTTP_4xx",
+        "Dead letter: `HTTP_` and the status the receiver answered: one that is not tried again (4xx other than 401, 407, 409 and 429; 3xx), or the last one when the retries ran out. `dead-letters show` has its answer.",
+    ),
+    (
         "INVALID_JSON",
         "Dead letter: what the rule's target makes of the event is not valid JSON. Mend the target's template, then redrive.",
     ),
@@ -130,6 +142,9 @@ const PROBLEMS: &[(&str, &str)] = &[
 /// What a code or a configuration key means; `urn:gatepost:problem:` may stand before a code.
 pub fn explain(what: &str) -> Option<String> {
     let code = what.strip_prefix("urn:gatepost:problem:").unwrap_or(what);
+    // Every status a receiver may answer is explained by one text.
+    let status = code.strip_prefix("HTTP_").filter(|status| status.parse::<u16>().is_ok());
+    let code = status.map_or(code, |_| "HTTP_4xx");
     let problem = PROBLEMS.iter().find(|(known, _)| *known == code);
     problem.map(|(_, text)| (*text).to_owned()).or_else(|| crate::config::explain(what))
 }

@@ -51,6 +51,7 @@ impl<'a> Asked<'a> {
 }
 
 /// Who was let in, and by what; the quota is not yet debited.
+#[derive(Default)]
 pub(crate) struct Admitted {
     pub(crate) token: Option<Arc<AccessToken>>,
     pub(crate) key: Option<Arc<KeyEntry>>,
@@ -59,26 +60,46 @@ pub(crate) struct Admitted {
     pub(crate) passed: Vec<&'static str>,
 }
 
+/// A refusal by the checks, with what was known of the caller by then, for the log.
+pub(crate) struct Refused {
+    pub(crate) denial: Denial,
+    pub(crate) known: Admitted,
+}
+
 /// Runs the checks of a route in API Gateway's order.
 pub(crate) fn admit(
     snapshot: &Snapshot,
     found: &Found,
     asked: Asked<'_>,
     now: Now,
-) -> Result<Admitted, Denial> {
+) -> Result<Admitted, Refused> {
+    let mut known = Admitted::default();
+    match check(snapshot, found, (asked, now), &mut known) {
+        Ok(()) => Ok(known),
+        Err(denial) => Err(Refused { denial, known }),
+    }
+}
+
+fn check(
+    snapshot: &Snapshot,
+    found: &Found,
+    (asked, now): (Asked<'_>, Now),
+    known: &mut Admitted,
+) -> Result<(), Denial> {
     let (api, route) = (&found.api.api, found.route());
-    let mut passed = Vec::with_capacity(8);
+    let passed = &mut known.passed;
     passed.push("route");
     if !api.allow_ips.is_empty() {
         address::check(&api.allow_ips, asked.address)?;
         passed.push("address");
     }
     let mut partner: Option<Arc<PartnerEntry>> = None;
-    let mut token = None;
     if route.token == TokenRule::Required {
         let (claims, of_client) = token::check(snapshot, api, asked, now)?;
         passed.push("token");
-        address_of(&of_client, asked, &mut passed)?;
+        known.partner = Some(of_client.name.clone());
+        known.token = Some(Arc::clone(&claims));
+        address_of(&of_client, asked, passed)?;
         if !route.scopes.is_empty() {
             // API Gateway: one of the route's scopes suffices.
             if !route.scopes.iter().any(|scope| claims.has_scope(scope)) {
@@ -87,21 +108,20 @@ pub(crate) fn admit(
             passed.push("scope");
         }
         partner = Some(of_client);
-        token = Some(claims);
     }
-    let mut key = None;
     if route.api_key == KeyRule::Required {
         let entry = key::check(snapshot, asked.headers, now.at)?;
+        known.key = Some(Arc::clone(&entry));
+        known.partner.get_or_insert_with(|| entry.partner.name.clone());
         match &partner {
             Some(of_client) if of_client.name != entry.partner.name => {
                 return Err(Denial::KeyOfOther);
             }
             Some(_) => {}
-            None => address_of(&entry.partner, asked, &mut passed)?,
+            None => address_of(&entry.partner, asked, passed)?,
         }
         passed.push("key");
         partner = Some(Arc::clone(&entry.partner));
-        key = Some(entry);
     }
     if let Some(partner) = &partner {
         if partner.status == Status::Suspended {
@@ -109,8 +129,7 @@ pub(crate) fn admit(
         }
         passed.push("partner");
     }
-    let partner = partner.map(|partner| partner.name.clone());
-    Ok(Admitted { token, key, partner, passed })
+    Ok(())
 }
 
 /// A partner's own list is looked at as soon as it is known who asks.

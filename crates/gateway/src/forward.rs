@@ -259,6 +259,8 @@ fn incoming(response: Response<Incoming>, lent: Lent<Body>) -> Response<Body> {
         parts.headers.remove(name);
     }
     parts.headers.append(VIA, HeaderValue::from_static(VIA_NAME));
+    // The version is of each connection, not of the message (RFC 9110 §2.5).
+    parts.version = http::Version::HTTP_11;
     parts.extensions = http::Extensions::new();
     let mut returning = Returning { inner: body, lent: Some(lent) };
     if returning.inner.is_end_stream() {

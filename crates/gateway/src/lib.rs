@@ -89,7 +89,10 @@ impl Gateway {
         let now = checks::Now::of(&*self.world.clock);
         let admission =
             checks::admit(snapshot, &found, checks::Asked::new(&request, recorder.address()), now);
-        let admission = admission.map_err(|denial| found.refusal(denial))?;
+        let admission = admission.map_err(|refused| {
+            recorder.admitted(&refused.known);
+            found.refusal(refused.denial)
+        })?;
         recorder.admitted(&admission);
         let fault = forward::too_large(&request, &found);
         let admission = checks::plan::debit(admission, fault, &*self.world.store, now)

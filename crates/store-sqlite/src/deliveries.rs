@@ -205,14 +205,12 @@ fn settle(connection: &Connection, settlement: &Settlement) -> rusqlite::Result<
                 params![lane, seq, due.ms(), tries, since.ms(), number],
             )?;
         }
-        Then::Dead { queue, reason, attempts } => {
+        Then::Dead { queue, reason, attempts, at } => {
             execute(
                 connection,
                 "DELETE FROM retry WHERE lane = ? AND seq = ?",
                 params![lane, seq],
             )?;
-            let at = settlement.attempt.as_ref().map_or(Timestamp::default(), |a| a.at);
-            let at = at.max(settlement.event.accepted_at);
             execute(
                 connection,
                 "INSERT OR REPLACE INTO dead(lane, seq, queue, at, attempts, code, message, exhausted)

@@ -262,9 +262,18 @@ impl EventLog for SqliteStore {
         *self.waker.write() = Some(waker);
     }
 
-    fn drop_before(&self, bus: String, before: Timestamp, limit: usize) -> Answer<'_, usize> {
-        self.log
-            .write(move |connection| drop_before(connection, &bus, before, limit).map_err(error))
+    fn drop_before(
+        &self,
+        bus: String,
+        before: Timestamp,
+        in_use: Vec<LaneId>,
+        limit: usize,
+    ) -> Answer<'_, usize> {
+        self.log.write(move |connection| {
+            let pinned = pinned(connection, &in_use).map_err(error)?;
+            let floor = pinned.first().copied().unwrap_or(u64::MAX);
+            drop_before(connection, (&bus, before, floor), limit).map_err(error)
+        })
     }
 
     fn last_fired(&self, schedule: String) -> Answer<'_, Option<Timestamp>> {
@@ -341,12 +350,9 @@ pub(crate) fn attempts_made(
 
 fn drop_before(
     connection: &Connection,
-    bus: &str,
-    before: Timestamp,
+    (bus, before, floor): (&str, Timestamp, u64),
     limit: usize,
 ) -> rusqlite::Result<usize> {
-    let pinned = pinned(connection)?;
-    let floor = pinned.first().copied().unwrap_or(u64::MAX);
     let seqs: Vec<i64> = connection
         .prepare_cached(
             "SELECT seq FROM event WHERE seq < ? AND ts < ? AND bus = ?
@@ -380,12 +386,9 @@ fn drop_before(
 }
 
 /// The places that lanes still need: the first unread one of each, redriven ones, and retries.
-fn pinned(connection: &Connection) -> rusqlite::Result<BTreeSet<u64>> {
+fn pinned(connection: &Connection, in_use: &[LaneId]) -> rusqlite::Result<BTreeSet<u64>> {
     let mut pinned = BTreeSet::new();
-    let mut lanes = connection.prepare_cached(
-        "SELECT lane.id, coalesce(cursor.chunk, 0), coalesce(cursor.idx, 0)
-         FROM lane LEFT JOIN cursor ON cursor.lane = lane.id",
-    )?;
+    let mut cursor = connection.prepare_cached("SELECT chunk, idx FROM cursor WHERE lane = ?")?;
     // Plain chunks ascend, so the first unread place of a lane is its lowest; redriven chunks
     // point back and are all looked at.
     let mut unread = connection.prepare_cached(
@@ -393,19 +396,19 @@ fn pinned(connection: &Connection) -> rusqlite::Result<BTreeSet<u64>> {
            AND (redrive OR chunk = ?2 OR chunk = (SELECT min(chunk) FROM delivery
              WHERE lane = ?1 AND chunk > ?2)) ORDER BY chunk",
     )?;
-    let mut rows = lanes.query([])?;
-    while let Some(row) = rows.next()? {
-        let (lane, cursor, index): (i64, i64, usize) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let mut chunks = unread.query([lane, cursor])?;
+    let mut retries = connection.prepare_cached("SELECT min(seq) FROM retry WHERE lane = ?")?;
+    for lane in in_use {
+        let at = cursor.query_row([lane], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let (at, index): (i64, usize) = at.unwrap_or((0, 0));
+        let mut chunks = unread.query(params![lane, at])?;
         while let Some(chunk) = chunks.next()? {
-            let skip = if chunk.get::<_, i64>(0)? == cursor { index } else { 0 };
+            let skip = if chunk.get::<_, i64>(0)? == at { index } else { 0 };
             let seqs = unpack(chunk.get_ref(1)?.as_blob()?);
             pinned.extend(seqs.into_iter().skip(skip).min());
         }
+        let retry: Option<i64> = retries.query_row([lane], |row| row.get(0))?;
+        pinned.extend(retry.map(unsigned));
     }
-    let retries: Option<i64> =
-        connection.query_row("SELECT min(seq) FROM retry", [], |row| row.get(0))?;
-    pinned.extend(retries.map(unsigned));
     Ok(pinned)
 }
 

@@ -81,7 +81,7 @@ fn dead(lane: LaneId, event: EventId, queue: &str) -> Settlement {
         message: "not there".to_owned(),
         exhausted: None,
     };
-    let then = Then::Dead { queue: name(queue), reason, attempts: 1 };
+    let then = Then::Dead { queue: name(queue), reason, attempts: 1, at: at(1) };
     Settlement { lane, event, attempt: Some(attempt(1, Outcome::Dead)), then }
 }
 
@@ -319,11 +319,14 @@ pub async fn retention_keeps_what_is_still_needed<B: Bench>(bench: &B) {
     let ids = store.append(at(0), entries).await.expect("appended");
     let places = numbers(&*store, lane, Position::default()).await;
     let bus = || "orders".to_owned();
-    assert_eq!(store.drop_before(bus(), at(1), 100).await, Ok(0));
+    assert_eq!(store.drop_before(bus(), at(1), vec![lane], 100).await, Ok(0));
     let settlements = vec![done(lane, ids[0]), dead(lane, ids[1], "dlq"), done(lane, ids[2])];
     store.settle(settlements, vec![(lane, places[3].0)]).await.expect("settled");
-    assert_eq!(store.drop_before(bus(), at(0), 100).await, Ok(0));
-    assert_eq!(store.drop_before(bus(), at(1), 100).await, Ok(2));
+    assert_eq!(store.drop_before(bus(), at(0), vec![lane], 100).await, Ok(0));
+    assert_eq!(store.drop_before(bus(), at(1), vec![lane], 100).await, Ok(2));
     let left: Vec<_> = numbers(&*store, lane, Position::default()).await;
     assert_eq!(left.iter().map(|(_, id)| *id).collect::<Vec<_>>(), [ids[1], ids[3], ids[4]]);
+    // A lane that is no longer in use keeps nothing; a dead letter keeps its event all the same.
+    assert_eq!(store.drop_before(bus(), at(1), vec![], 100).await, Ok(2));
+    assert!(store.event(ids[1]).await.expect("an event").is_some());
 }

@@ -43,6 +43,8 @@ pub enum Then {
         reason: DeadReason,
         /// Attempts made in all.
         attempts: u32,
+        /// When it was given up.
+        at: Timestamp,
     },
 }
 

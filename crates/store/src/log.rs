@@ -68,9 +68,16 @@ pub trait EventLog: Send + Sync {
     /// Who is to be told of new entries.
     fn wake_with(&self, waker: Arc<dyn LaneWaker>);
 
-    /// Drops up to `limit` events of the bus accepted before `before` that no lane still needs and
-    /// no dead letter points at. Gives how many were dropped.
-    fn drop_before(&self, bus: String, before: Timestamp, limit: usize) -> Answer<'_, usize>;
+    /// Drops up to `limit` events of the bus accepted before `before` that none of the lanes in use
+    /// still needs and no dead letter points at. Gives how many were dropped. What waits in a lane
+    /// that is no longer in use keeps nothing.
+    fn drop_before(
+        &self,
+        bus: String,
+        before: Timestamp,
+        in_use: Vec<LaneId>,
+        limit: usize,
+    ) -> Answer<'_, usize>;
 
     /// When a schedule fired last.
     fn last_fired(&self, schedule: String) -> Answer<'_, Option<Timestamp>>;

@@ -28,12 +28,12 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
                 }
                 let d = &loaded.definitions;
                 say(&format!(
-                    "{} is good: {} APIs, {} partners, {} rules, {} destinations",
+                    "{} is good: {}, {}, {}, {}",
                     arguments.config.config.display(),
-                    d.apis.len(),
-                    d.partners.len(),
-                    d.rules.len(),
-                    d.destinations.len()
+                    counted(d.apis.len(), "API"),
+                    counted(d.partners.len(), "partner"),
+                    counted(d.rules.len(), "rule"),
+                    counted(d.destinations.len(), "destination")
                 ));
             }
             ExitCode::SUCCESS
@@ -47,4 +47,8 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

@@ -12,11 +12,17 @@ use crate::export;
 pub(super) struct Arguments {
     /// The API; may be left out where there is only one
     api: Option<String>,
-    /// The client the collection is for, by its id (Postman only)
-    #[arg(long)]
-    client: Option<String>,
     #[command(flatten)]
     config: ConfigArgument,
+}
+
+#[derive(Args)]
+pub(super) struct PostmanArguments {
+    #[command(flatten)]
+    which: Arguments,
+    /// The client the collection is for, by its id
+    #[arg(long)]
+    client: Option<String>,
 }
 
 pub(super) fn openapi(arguments: &Arguments) -> anyhow::Result<()> {
@@ -25,9 +31,9 @@ pub(super) fn openapi(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(super) fn postman(arguments: &Arguments) -> anyhow::Result<()> {
-    let loaded = arguments.config.load()?;
-    let document = document(&loaded, arguments.api.as_deref())?;
+pub(super) fn postman(arguments: &PostmanArguments) -> anyhow::Result<()> {
+    let loaded = arguments.which.config.load()?;
+    let document = document(&loaded, arguments.which.api.as_deref())?;
     let client = match &arguments.client {
         None => None,
         Some(id) => {

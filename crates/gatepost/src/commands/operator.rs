@@ -54,13 +54,20 @@ impl OperatorArguments {
         };
         let server = match (&self.server, &loaded) {
             (Some(server), _) => server.clone(),
-            (None, Some(loaded)) => format!("http://{}", loaded.server.admin),
+            (None, Some(loaded)) => {
+                // The same variables that move `serve` move those who look for it.
+                let admin = files::environment("GATEPOST_ADMIN");
+                format!("http://{}", admin.unwrap_or_else(|| loaded.server.admin.to_string()))
+            }
             (None, None) => bail!("name the admin door with --server"),
         };
         let token = match (&self.token_file, &loaded) {
             (Some(path), _) => files::read_secret_file(path)
                 .with_context(|| format!("{} cannot be read", path.display()))?,
-            (None, Some(loaded)) => files::read_admin_token(&loaded.server.data)?,
+            (None, Some(loaded)) => {
+                let data = files::environment("GATEPOST_DATA").map(PathBuf::from);
+                files::read_admin_token(&data.unwrap_or_else(|| loaded.server.data.clone()))?
+            }
             (None, None) => bail!("name the token's file with --token-file"),
         };
         Ok(Operator { pool: pool(&server)?, token })

@@ -9,7 +9,7 @@ use super::source::{Source, Span};
 use super::yaml::TEXT_BYTES_MAX;
 
 /// What the names of configuration files end with.
-const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
+const ENDINGS: [&str; 2] = ["yaml", "yml"];
 /// The most files of a directory: one per partner of a large company, ten times over.
 const FILES_MAX: usize = 10_000;
 
@@ -24,7 +24,7 @@ pub(crate) fn read(path: &Path, problems: &mut Problems) -> Vec<Source> {
             format!("the directory has more than {FILES_MAX} files")
         }
         Ok(files) if files.is_empty() => {
-            "the directory has no file that ends with `.yaml`, `.yml` or `.json`".to_owned()
+            "the directory has no file that ends with `.yaml` or `.yml`".to_owned()
         }
         Ok(files) => {
             let files = files.iter().enumerate();
@@ -64,7 +64,7 @@ fn open(path: &Path, index: usize, problems: &mut Problems) -> Source {
         Err(error) => {
             let message = format!("the file cannot be read: {error}");
             let help = match error.kind() {
-                io::ErrorKind::NotFound => "look at the path; `gatepost init` writes a first file",
+                io::ErrorKind::NotFound => "look at the path; the README has a first file to copy",
                 io::ErrorKind::InvalidData => "save the file as UTF-8",
                 _ => "look at the file and its permissions",
             };

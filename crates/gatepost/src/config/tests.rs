@@ -373,7 +373,7 @@ fn an_empty_file_and_a_missing_one_say_what_to_do() {
     assert_eq!((line, column, &*message), (1, 1, "the file is empty"));
     let report = load(Path::new("/nowhere/gatepost.yaml"), &|_: &str| None).unwrap_err();
     assert!(report.to_string().contains("the file cannot be read"));
-    assert!(report.render(false, 80).contains("gatepost init"));
+    assert!(report.render(false, 80).contains("the README has a first file"));
 }
 
 #[test]
@@ -408,7 +408,9 @@ fn a_directory_is_one_configuration() {
     let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
     write("a.yaml", "version: 1\ncompany: A\nplans:\n  one: {rate: 1/s}\n");
     write("b.yml", "version: 1\nplans:\n  two: {rate: 2/s}\n");
-    write("c.json", "{\"partners\": {\"p\": {\"plan\": \"two\", \"api_keys\": {\"k\": {}}}}}");
+    // JSON beside it is somebody else's: an OpenAPI document, say.
+    write("d.json", "[1, 2]");
+    write("c.yaml", "{\"partners\": {\"p\": {\"plan\": \"two\", \"api_keys\": {\"k\": {}}}}}");
     write("notes.txt", "not: [configuration");
     let loaded = load(directory.path(), &|_: &str| None).unwrap();
     assert_eq!(loaded.definitions.plans.len(), 2);

@@ -25,24 +25,28 @@ pub(super) async fn run(parts: Parts, definitions: Arc<ArcSwap<Definitions>>) {
             () = tokio::time::sleep(EVERY) => {}
             () = parts.stop.cancelled() => return,
         }
-        let mut buses: Vec<(String, i64)> = definitions
-            .load()
-            .buses
-            .values()
-            .map(|bus| (bus.name.to_string(), bus.keep_ms))
-            .collect();
+        let present = definitions.load_full();
+        let in_use = match parts.store.lanes(bus::lane_keys(&present)).await {
+            Ok(lanes) => lanes,
+            Err(error) => {
+                tracing::error!(%error, "the lanes in use are not known; nothing is dropped");
+                continue;
+            }
+        };
+        let mut buses: Vec<(String, i64)> =
+            present.buses.values().map(|bus| (bus.name.to_string(), bus.keep_ms)).collect();
         buses.push((SYSTEM_BUS.to_owned(), SYSTEM_KEEP_MS));
         for (bus, keep_ms) in buses {
-            drop_old(&parts, bus, keep_ms).await;
+            drop_old(&parts, bus, keep_ms, &in_use).await;
         }
     }
 }
 
-async fn drop_old(parts: &Parts, bus: String, keep_ms: i64) {
+async fn drop_old(parts: &Parts, bus: String, keep_ms: i64, in_use: &[store::LaneId]) {
     let before = parts.clock.now().plus_ms(-keep_ms);
     let mut dropped = 0;
     for _ in 0..PIECES_MAX {
-        match parts.store.drop_before(bus.clone(), before, PIECE).await {
+        match parts.store.drop_before(bus.clone(), before, in_use.to_vec(), PIECE).await {
             Ok(0) => break,
             Ok(count) => dropped += count,
             Err(error) => {

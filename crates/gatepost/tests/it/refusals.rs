@@ -242,6 +242,8 @@ async fn the_other_scope_is_not_enough() {
     assert!(challenge.contains(r#"scope="tires/cancel.order""#), "{challenge}");
     // Refused before anything was known of the partner's rights, yet the log says who it was.
     assert_eq!(line["route"], "/orders/{id}");
+    assert_eq!((&line["partner"], &line["client"]), (&"cars".into(), &"car-orders".into()));
+    assert_eq!(line["passed"], serde_json::json!(["route", "token"]));
 }
 
 #[tokio::test]

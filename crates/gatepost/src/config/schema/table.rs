@@ -64,7 +64,7 @@ static LISTEN: Object = Object {
         Field::new(
             "public",
             Kind::Form(&SOCKET),
-            "The gateway, the token service and the partner portal.",
+            "The gateway and the token service.",
             "0.0.0.0:7400",
         )
         .default_is("127.0.0.1:7400"),
@@ -108,8 +108,8 @@ static API: Object = Object {
         Field::new(
             "openapi",
             Kind::Form(&FILE),
-            "An OpenAPI document of it, relative to the file: for docs and portal.",
-            "./tires.openapi.yaml",
+            "The service's own OpenAPI document in JSON, relative to the file: for `gatepost openapi` and `postman`.",
+            "./service.openapi.json",
         ),
         Field::new(
             "scopes",
@@ -313,7 +313,7 @@ static BUS: Object = Object {
     name: "a bus",
     guarded: false,
     fields: &[
-        Field::new("archive", Kind::Object(&ARCHIVE), "What is kept for replays.", "{ keep: 1d }"),
+        Field::new("archive", Kind::Object(&ARCHIVE), "How long events are kept.", "{ keep: 1d }"),
         Field::new("rules", Kind::Map(&RULES), "What is sent where, by the rule's name.", "{}"),
     ],
 };
@@ -326,7 +326,7 @@ static ARCHIVE: Object = Object {
     fields: &[Field::new(
         "keep",
         Kind::Duration { min_ms: 0, max_ms: 366 * DAY },
-        "How long events are kept after they were delivered.",
+        "How long events are kept, from their acceptance; what is not delivered yet is kept longer.",
         "1d",
     )
     .default_is("7d")],
