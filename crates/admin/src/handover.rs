@@ -113,13 +113,17 @@ pub(crate) async fn make(
     Body(ask): Body<Ask>,
 ) -> Result<(StatusCode, Json<Letter>), Problem> {
     let reader = read_key(&ask.seal_to)?;
+    let mut ephemeral = Zeroizing::new([0; KEY_BYTES]);
+    world.random.fill(&mut *ephemeral);
+    // A key nothing can be sealed to is refused before anything is minted.
+    seal_to(&reader, &ephemeral, b"")
+        .map_err(|error| Problem::Malformed(format!("`seal_to`: {error}")))?;
     let definitions = world.definitions.load_full();
     let partner = definitions.partners.get(name.as_str());
     let partner = partner.ok_or(Problem::Missing { kind: "partner", name })?;
     let bundle = bundle(&world, &definitions, partner).await?;
     let plain = serde_json::to_vec(&bundle).map(Zeroizing::new);
     let plain = plain.map_err(|error| Problem::Refused(error.to_string()))?;
-    let mut ephemeral = Zeroizing::new([0; KEY_BYTES]);
     world.random.fill(&mut *ephemeral);
     let sealed = seal_to(&reader, &ephemeral, &plain)
         .map_err(|error| Problem::Malformed(format!("`seal_to`: {error}")))?;

@@ -95,48 +95,44 @@ impl Bus {
         let rules = self.rules.load();
         let now = self.world.clock.now();
         let known = rules.bus(bus);
-        let drafts: Vec<Result<EventDraft, EntryError>> = entries
+        let checked: Vec<Result<store::Entry, EntryError>> = entries
             .into_iter()
             .map(|entry| {
                 let bus = known.clone().ok_or_else(|| EntryError::UnknownBus(bus.to_owned()))?;
-                EventDraft::new(bus, entry?)
+                let draft = EventDraft::new(bus, entry?)?;
+                Ok(store::Entry { lanes: rules.lanes(&draft, now)?, draft })
             })
             .collect();
-        let taken: Vec<store::Entry> = drafts
-            .iter()
-            .flatten()
-            .map(|draft| store::Entry { lanes: rules.lanes(draft, now), draft: draft.clone() })
-            .collect();
+        let taken: Vec<store::Entry> = checked.iter().flatten().cloned().collect();
         drop(rules);
-        let lanes: Vec<usize> = taken.iter().map(|entry| entry.lanes.len()).collect();
         let ids =
             if taken.is_empty() { Vec::new() } else { self.world.store.append(now, taken).await? };
-        Ok(self.told(bus, drafts, ids.into_iter().zip(lanes)))
+        Ok(self.told(bus, checked, ids.into_iter()))
     }
 
     fn told(
         &self,
         bus: &str,
-        drafts: Vec<Result<EventDraft, EntryError>>,
-        mut ids: impl Iterator<Item = (EventId, usize)>,
+        checked: Vec<Result<store::Entry, EntryError>>,
+        mut ids: impl Iterator<Item = EventId>,
     ) -> Vec<Result<EventId, EntryError>> {
         let observer = &self.world.observer;
-        let tell = |draft: Result<EventDraft, EntryError>| {
-            let draft = draft.inspect_err(|error| observer.refused(bus, error))?;
-            let (id, lanes) = ids.next().expect("the store gives an id for every entry it took");
-            let fields = draft.fields();
+        let tell = |entry: Result<store::Entry, EntryError>| {
+            let entry = entry.inspect_err(|error| observer.refused(bus, error))?;
+            let id = ids.next().expect("the store gives an id for every entry it took");
+            let fields = entry.draft.fields();
             observer.published(Published {
                 at: id.accepted_at,
                 id,
                 bus: bus.to_owned(),
                 source: fields.source.clone(),
                 detail_type: fields.detail_type.clone(),
-                lanes,
+                lanes: entry.lanes.len(),
                 traceparent: fields.traceparent.clone(),
             });
             Ok(id)
         };
-        drafts.into_iter().map(tell).collect()
+        checked.into_iter().map(tell).collect()
     }
 }
 

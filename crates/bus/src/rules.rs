@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use model::{Definitions, EventDraft, LaneKey, Name, Timestamp};
+use model::{Definitions, EntryError, EventDraft, LaneKey, Name, Timestamp};
 use pattern::{Event, Matcher};
 use store::LaneId;
 
@@ -50,9 +50,18 @@ impl Rules {
 
     /// The lanes an event goes to. Patterns see the envelope; its `id` is empty, for the event's
     /// place in the log, which the id carries, is decided only when it is appended.
-    pub(crate) fn lanes(&self, draft: &EventDraft, now: Timestamp) -> Vec<LaneId> {
-        let Some(matcher) = self.buses.get(draft.bus()) else { return Vec::new() };
-        let Ok(event) = Event::parse(&draft.envelope(None, now)) else { return Vec::new() };
-        matcher.matches(&event).into_iter().flatten().copied().collect()
+    ///
+    /// An event the matcher cannot read (nested too deep, say) is refused: accepted, it would go
+    /// nowhere.
+    pub(crate) fn lanes(
+        &self,
+        draft: &EventDraft,
+        now: Timestamp,
+    ) -> Result<Vec<LaneId>, EntryError> {
+        let event = Event::parse(&draft.envelope(None, now));
+        let event = event.map_err(|_| EntryError::MalformedDetail)?;
+        let matcher = self.buses.get(draft.bus());
+        let matched = matcher.map(|matcher| matcher.matches(&event)).unwrap_or_default();
+        Ok(matched.into_iter().flatten().copied().collect())
     }
 }

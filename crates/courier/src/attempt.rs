@@ -6,10 +6,11 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Request, Uri};
 use http_body_util::Full;
-use model::{Destination, Event, Method, RESPONSE_BYTES_KEPT, Timestamp};
+use model::{DeliveryId, Destination, Event, Method, RESPONSE_BYTES_KEPT, Timestamp};
 use outbound::{Answer, Bounds, DialError, Pool, SendError, send_whole};
 use retry::{Advertised, Verdict, Wish, advertised, retry_after, verdict};
 use serde_json::Value;
+use store::LaneId;
 use transform::{Context, value_text};
 
 use crate::credentials::Credentials;
@@ -179,7 +180,7 @@ fn render(
     let mut request = Request::new(Full::from(body));
     *request.method_mut() = method.map_err(|error| unsendable(error.to_string()))?;
     *request.uri_mut() = target;
-    headers(request.headers_mut(), route, event).map_err(unsendable)?;
+    headers(request.headers_mut(), route, (lane.id, event)).map_err(unsendable)?;
     Ok(request)
 }
 
@@ -205,7 +206,7 @@ fn target(
 fn headers(
     headers: &mut HeaderMap,
     route: &Route<'_>,
-    event: &Event,
+    (lane, event): (LaneId, &Event),
 ) -> std::result::Result<(), String> {
     let text = |value: &str| HeaderValue::from_str(value).map_err(|error| error.to_string());
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
@@ -215,8 +216,10 @@ fn headers(
     }
     headers.insert(HOST, text(&route.pool.origin().authority())?);
     headers.insert(USER_AGENT, HeaderValue::from_static(USER_AGENT_VALUE));
-    // One key for all attempts of a delivery, so that a receiver can tell a repetition.
-    headers.insert("idempotency-key", text(&event.id.to_string())?);
+    // One key for all attempts of a delivery, so that a receiver can tell a repetition; not the
+    // event's id, for two targets may call the same receiver about one event.
+    let delivery = DeliveryId { lane, event: event.id };
+    headers.insert("idempotency-key", text(&delivery.to_string())?);
     if let Some(traceparent) = &event.fields.traceparent {
         headers.insert("traceparent", text(traceparent)?);
     }

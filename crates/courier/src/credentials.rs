@@ -93,6 +93,11 @@ impl Credentials {
         Self { connection, secrets, clock, token, fetching, pool }
     }
 
+    /// The connection they are of.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Adds the connection's headers; they win over those that are there, and authentication is
     /// added last (EventBridge, connections).
     pub(crate) async fn add_to(&self, headers: &mut HeaderMap) -> Result<(), CredentialsError> {
@@ -283,8 +288,8 @@ fn refusal(status: u16, body: &[u8]) -> String {
 fn read_token(body: &[u8], now: Timestamp) -> Result<Token, String> {
     let mut document: serde_json::Value =
         serde_json::from_slice(body).map_err(|_| "the answer is not JSON".to_owned())?;
-    let value = match document["access_token"].take() {
-        serde_json::Value::String(value) if !value.is_empty() => Secret::new(value),
+    let value = match document.get_mut("access_token").map(serde_json::Value::take) {
+        Some(serde_json::Value::String(value)) if !value.is_empty() => Secret::new(value),
         _ => return Err("the answer has no access_token".to_owned()),
     };
     let kind = document["token_type"].as_str().unwrap_or("Bearer");
@@ -325,7 +330,9 @@ mod tests {
         assert_eq!(of(r#"{"access_token":"t"}"#), Ok((240, 300)));
         assert!(of(r#"{"access_token":""}"#).is_err());
         assert!(of(r#"{"access_token":"t","token_type":"mac"}"#).is_err());
-        assert!(of("<html>").is_err());
+        for other in ["<html>", "[]", "5", "\"x\"", "null", "{}"] {
+            assert!(of(other).is_err(), "{other}");
+        }
     }
 
     #[test]

@@ -93,8 +93,11 @@ impl Lane {
             }
         }
         if self.retries.is_empty() && self.more_retries {
-            let due = self.store.due(self.plan.id, None, RETRIES_HELD + self.busy.len()).await?;
-            self.more_retries = due.len() > RETRIES_HELD;
+            // Room for those under way, which are still in the store, and one to see whether there
+            // are more.
+            let limit = RETRIES_HELD + self.busy.len() + 1;
+            let due = self.store.due(self.plan.id, None, limit).await?;
+            self.more_retries = due.len() == limit;
             for delivery in due {
                 if !self.busy.contains(&delivery.event.id.seq) {
                     self.retries.insert((delivery.due, delivery.event.id.seq), delivery);
@@ -120,6 +123,26 @@ impl Lane {
         let LaneEntry { position, event, since, attempts_before } = entry;
         let position = Some(position);
         Some(Delivery { event, position, since, tries: 0, attempts: attempts_before })
+    }
+
+    /// A delivery that has become too old to be tried: it costs no permit and waits for no breaker.
+    pub(crate) fn take_expired(&mut self, now: Timestamp) -> Option<Delivery> {
+        let expired = |since: Timestamp| retry::too_old(&self.plan.retry, since.ms(), now.ms());
+        let retry = self
+            .retries
+            .first_key_value()
+            .is_some_and(|((due, _), delivery)| *due <= now && expired(delivery.since));
+        let new = self.ahead.front().is_some_and(|entry| expired(entry.since));
+        if retry || (new && self.next_due().is_none_or(|due| due > now)) {
+            return self.take(now);
+        }
+        None
+    }
+
+    /// The cursor as it will be when these places are settled too.
+    pub(crate) fn cursor_after(&self, settling: &BTreeSet<Position>) -> Position {
+        let first = self.unsettled.iter().find(|place| !settling.contains(place));
+        self.cursor.max(first.copied().unwrap_or(self.next))
     }
 
     /// Whether there is something to try now.

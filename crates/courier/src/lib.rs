@@ -19,7 +19,8 @@ mod worker;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use model::{Clock, Name, Random, SecretReader};
+use model::{Clock, IpNet, Name, Random, SecretReader};
+use outbound::Guard;
 use parking_lot::Mutex;
 use store::{LaneId, LaneWaker, Store};
 use tokio::sync::{Notify, watch};
@@ -29,6 +30,7 @@ use tokio_util::task::TaskTracker;
 pub use plan::{DestinationPlan, LanePlan, Plan};
 pub use worker::{AttemptRecord, Observer};
 
+use credentials::Credentials;
 use worker::Worker;
 
 /// What the courier needs of its surroundings.
@@ -70,6 +72,8 @@ pub struct Courier {
     world: World,
     bell: Arc<Bell>,
     running: BTreeMap<Name, Running>,
+    /// Connections in use: destinations that share one, and its permitted ranges, share its token.
+    credentials: Vec<(Vec<IpNet>, Arc<Credentials>)>,
     tracker: TaskTracker,
 }
 
@@ -78,7 +82,8 @@ impl Courier {
     pub fn new(world: World) -> Self {
         let bell = Arc::new(Bell::default());
         world.store.wake_with(Arc::clone(&bell) as Arc<dyn LaneWaker>);
-        Self { world, bell, running: BTreeMap::new(), tracker: TaskTracker::new() }
+        let (running, credentials) = (BTreeMap::new(), Vec::new());
+        Self { world, bell, running, credentials, tracker: TaskTracker::new() }
     }
 
     /// Runs a worker for every destination of the plan, until stopped; then lets attempts under
@@ -93,6 +98,7 @@ impl Courier {
             }
         }
         self.follow(&Plan::default()).await;
+        self.credentials.clear();
         self.tracker.close();
         self.tracker.wait().await;
     }
@@ -129,7 +135,8 @@ impl Courier {
         }
     }
 
-    fn begin(&self, plan: &Arc<DestinationPlan>) -> Running {
+    fn begin(&mut self, plan: &Arc<DestinationPlan>) -> Running {
+        let credentials = self.credentials(plan);
         let bell = Arc::new(Notify::new());
         let mut bells = self.bell.0.lock();
         for lane in &plan.lanes {
@@ -138,8 +145,29 @@ impl Courier {
         drop(bells);
         let stop = CancellationToken::new();
         let (plan, world) = (Arc::clone(plan), self.world.clone());
-        let worker = Worker::new(Arc::clone(&plan), world, bell, self.tracker.clone());
+        let given = (bell, self.tracker.clone());
+        let worker = Worker::new(Arc::clone(&plan), credentials, world, given);
         let done = self.tracker.spawn(worker.run(stop.clone()));
         Running { plan, stop, done }
+    }
+
+    /// The credentials of a plan's connection: those in use, or new ones.
+    fn credentials(&mut self, plan: &DestinationPlan) -> Option<Arc<Credentials>> {
+        let connection = plan.connection.as_ref()?;
+        // Nobody but this list holds those whose last worker has ended.
+        self.credentials.retain(|(_, held)| Arc::strong_count(held) > 1);
+        let allow = &plan.destination.allow_private;
+        let same = |(ranges, held): &&(Vec<IpNet>, Arc<Credentials>)| {
+            ranges == allow && held.connection() == connection
+        };
+        if let Some((_, held)) = self.credentials.iter().find(same) {
+            return Some(Arc::clone(held));
+        }
+        let reads = (Arc::clone(&self.world.secrets), Arc::clone(&self.world.clock));
+        let guard = Guard::Public { allow: allow.clone() };
+        let fresh = Credentials::new(connection.clone(), guard, reads, self.tracker.clone());
+        let fresh = Arc::new(fresh);
+        self.credentials.push((allow.clone(), Arc::clone(&fresh)));
+        Some(fresh)
     }
 }

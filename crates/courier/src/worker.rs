@@ -5,7 +5,8 @@
 //! breaker (or its probe), and a permit of the rate. Outcomes are gathered while the last ones are
 //! being written, so that a slow disk makes batches larger and not the queue longer.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,8 +82,10 @@ pub trait Observer: Send + Sync {
 }
 
 /// What a worker works with.
+#[derive(Clone)]
 pub(crate) struct Worker {
     plan: Arc<DestinationPlan>,
+    credentials: Option<Arc<Credentials>>,
     world: World,
     bell: Arc<Notify>,
     tracker: TaskTracker,
@@ -131,21 +134,35 @@ struct Run {
 struct Sender {
     plan: Arc<DestinationPlan>,
     pool: Pool<Full<Bytes>>,
-    credentials: Option<Credentials>,
+    credentials: Option<Arc<Credentials>>,
 }
 
 impl Worker {
     pub(crate) fn new(
         plan: Arc<DestinationPlan>,
+        credentials: Option<Arc<Credentials>>,
         world: World,
-        bell: Arc<Notify>,
-        tracker: TaskTracker,
+        (bell, tracker): (Arc<Notify>, TaskTracker),
     ) -> Self {
-        Self { plan, world, bell, tracker }
+        Self { plan, credentials, world, bell, tracker }
     }
 
-    /// Delivers until stopped; a store that cannot be read is asked again.
+    /// Delivers until stopped. A panic, which is a fault of ours, ends neither the destination nor
+    /// the program: the worker begins anew from what is on disk.
     pub(crate) async fn run(self, stop: CancellationToken) {
+        loop {
+            let once = AssertUnwindSafe(self.clone().once(stop.clone()));
+            if once.catch_unwind().await.is_ok() {
+                return;
+            }
+            let name = &self.plan.destination.name;
+            tracing::error!(destination = %name, "the worker ended in a panic and begins anew");
+            tokio::time::sleep(STORE_PAUSE).await;
+        }
+    }
+
+    /// A store that cannot be read is asked again.
+    async fn once(self, stop: CancellationToken) {
         let Some(sender) = self.sender() else {
             let name = &self.plan.destination.name;
             tracing::error!(destination = %name, "the address is no URL; nothing is delivered");
@@ -175,11 +192,8 @@ impl Worker {
         let origin = Origin::of(&destination.url.as_str().parse().ok()?)?;
         let guard = Guard::Public { allow: destination.allow_private.clone() };
         let idle_max = usize::try_from(destination.in_flight_max).unwrap_or(1);
-        let pool = Pool::new(origin, guard.clone(), idle_max, self.tracker.clone());
-        let credentials = self.plan.connection.clone().map(|connection| {
-            let reads = (Arc::clone(&self.world.secrets), Arc::clone(&self.world.clock));
-            Credentials::new(connection, guard, reads, self.tracker.clone())
-        });
+        let pool = Pool::new(origin, guard, idle_max, self.tracker.clone());
+        let credentials = self.credentials.clone();
         Some(Arc::new(Sender { plan: Arc::clone(&self.plan), pool, credentials }))
     }
 
@@ -194,7 +208,7 @@ impl Worker {
             lanes,
             turn: 0,
             bucket: Bucket::new(),
-            limit: self.plan.destination.rate,
+            limit: with_slack(self.plan.destination.rate),
             breaker: Breaker::default(),
             paused_until: Timestamp::default(),
             under_way: FuturesUnordered::new(),
@@ -228,6 +242,7 @@ impl Run {
     /// Begins attempts while there is work, room and permission; says how long until there may be.
     fn begin(&mut self) -> Duration {
         let now = self.world.clock.now();
+        self.bury_expired(now);
         loop {
             let room = self.under_way.len() < self.plan.destination.in_flight_max as usize
                 && self.outcomes.len() < OUTCOMES_MAX;
@@ -251,14 +266,6 @@ impl Run {
             let Some((lane, delivery)) = self.choose(now) else {
                 return until(SLEEP_MAX_MS);
             };
-            if retry::too_old(&self.lanes[lane].plan.retry, delivery.since.ms(), now.ms()) {
-                // A probe not sent is one that did not help.
-                if passage == Passage::Probe {
-                    self.breaker.record(passage, false, now.ms());
-                }
-                self.bury(lane, delivery);
-                continue;
-            }
             let taken = self.bucket.take(self.limit, self.world.clock.ticks_ns());
             debug_assert!(taken.is_ok(), "nobody else takes from this bucket since it was asked");
             self.send(lane, delivery, passage, now);
@@ -285,7 +292,7 @@ impl Run {
             let route = Route {
                 destination: &sender.plan.destination,
                 pool: &sender.pool,
-                credentials: sender.credentials.as_ref(),
+                credentials: sender.credentials.as_deref(),
             };
             let left_ms = plan.retry.age_ms - began.since_ms(delivery.since);
             let result = attempt(&route, plan, &delivery.event, (began, left_ms)).await;
@@ -326,12 +333,23 @@ impl Run {
                 rate = %theirs,
                 "keeping to the rate the receiver publishes"
             );
-            self.limit = Limit::new(theirs, 1);
+            self.limit = with_slack(Limit::new(theirs, 1));
         }
     }
 
-    fn bury(&mut self, lane: usize, delivery: Delivery) {
-        let settlement = too_old(&self.lanes[lane].plan, &delivery, self.world.clock.now());
+    /// Buries what has become too old, before anything is asked for a permit: a recovered receiver
+    /// is probed with something that can still be delivered.
+    fn bury_expired(&mut self, now: Timestamp) {
+        for lane in 0..self.lanes.len() {
+            while self.outcomes.len() < OUTCOMES_MAX {
+                let Some(delivery) = self.lanes[lane].take_expired(now) else { break };
+                self.bury(lane, delivery, now);
+            }
+        }
+    }
+
+    fn bury(&mut self, lane: usize, delivery: Delivery, now: Timestamp) {
+        let settlement = too_old(&self.lanes[lane].plan, &delivery, now);
         tracing::warn!(
             lane = %self.lanes[lane].plan.key,
             event.id = %delivery.event.id,
@@ -385,18 +403,26 @@ impl Run {
         });
     }
 
-    /// Writes what waits, if nothing is being written.
+    /// Writes what waits, if nothing is being written. The cursor that the outcomes lead to goes
+    /// into the same write.
     fn write(&mut self) {
         if self.writing.is_some() {
             return;
         }
         let now = self.world.clock.now();
         let outcomes: Vec<Kept> = self.outcomes.drain(..).collect();
-        let mut cursors = Vec::new();
+        let mut settling: BTreeMap<usize, BTreeSet<Position>> = BTreeMap::new();
+        for kept in &outcomes {
+            settling.entry(kept.lane).or_default().extend(kept.position);
+        }
+        let mut cursors: Vec<(usize, Position)> = settling
+            .iter()
+            .map(|(lane, places)| (*lane, self.lanes[*lane].cursor_after(places)))
+            .collect();
         if now.since_ms(self.cursors_saved_at) >= CURSOR_EVERY_MS {
             self.cursors_saved_at = now;
-            let moved = self.lanes.iter().enumerate();
-            cursors = moved.filter_map(|(at, lane)| Some((at, lane.unsaved_cursor()?))).collect();
+            let moved = self.lanes.iter().enumerate().filter(|(at, _)| !settling.contains_key(at));
+            cursors.extend(moved.filter_map(|(at, lane)| Some((at, lane.unsaved_cursor()?))));
         }
         if !outcomes.is_empty() || !cursors.is_empty() {
             self.writing = Some(self.writing_of((outcomes, cursors), Duration::ZERO));
@@ -453,6 +479,14 @@ impl Run {
             self.written(done);
         }
     }
+}
+
+/// A timer wakes up to a few milliseconds late: so many permits more may be taken at once, or a fast
+/// rate would fall behind itself. The rate over any longer time stays what it is.
+fn with_slack(limit: Limit) -> Limit {
+    const LATE_MS: u64 = 5;
+    let late = limit.rate().permits_per_hour() * LATE_MS / 3_600_000;
+    Limit::new(limit.rate(), limit.burst().saturating_add(u32::try_from(late).unwrap_or(0)))
 }
 
 fn until(ms: i64) -> Duration {

@@ -14,6 +14,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use model::{Clock as _, Timestamp};
 use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::SystemClock;
 use books::Books;
@@ -49,14 +50,26 @@ const LONGEST: Duration = Duration::from_mins(2);
 /// Plays the demo; succeeds only if every order is completed in both companies' books.
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let narrator = Narrator::new(arguments.json, std::io::stdout().is_terminal());
-    let interrupted = tokio::signal::ctrl_c();
     tokio::select! {
         played = play(&arguments, &narrator) => played,
-        _ = interrupted => {
+        told = told_to_stop() => {
+            told?;
             narrator.say("interrupted: everything is stopped and cleared away");
             Ok(ExitCode::from(130))
         }
     }
+}
+
+/// Waits for Ctrl-C, or for whoever ends programs politely.
+async fn told_to_stop() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+    Ok(())
 }
 
 async fn play(arguments: &Arguments, narrator: &Narrator) -> anyhow::Result<ExitCode> {

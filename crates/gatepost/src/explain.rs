@@ -12,7 +12,7 @@ const PROBLEMS: &[(&str, &str)] = &[
     ),
     (
         "bad-path",
-        "The path holds `.` or `..` segments, an encoded slash, backslash or NUL, or a `%` without two hex digits. Servers differ in what they make of such paths, so they are refused before any check. Status 400.",
+        "The path can be read in two ways, and servers differ in which they choose: `.` or `..` segments, two slashes in a row, an encoded slash, backslash, `;` or NUL, encoded letters and digits, a `%` without two hex digits, or a trailing slash or `;` parameter without which it is another route. Status 400.",
     ),
     ("head-too-large", "The request's headers have more than 10,240 bytes together. Status 431."),
     (

@@ -1,9 +1,9 @@
 //! Files with secrets in them: made for their owner only, and read from where the configuration
 //! says.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -46,6 +46,10 @@ impl DataDirectory {
     /// Makes the directory where it is missing and takes it for this process.
     pub fn take(path: &Path) -> anyhow::Result<Self> {
         private_directory(path)?;
+        // A directory that was there before may have been open to others.
+        std::fs::set_permissions(path, Permissions::from_mode(0o700)).with_context(|| {
+            format!("{} cannot be closed to others; it must belong to this user", path.display())
+        })?;
         let lock = path.join("lock");
         let file =
             OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock);

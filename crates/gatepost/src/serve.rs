@@ -117,7 +117,9 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
 
     // The admin door opens first: whoever waits for readiness sees why it is not there yet.
     open(&parts, server.admin, admin::router(admin), "admin")?;
-    let internal = intake::router(live.bus(&parts));
+    let local = server.internal.ip().is_loopback();
+    let names = if local { intake::Names::Local } else { intake::Names::Any };
+    let internal = intake::router(live.bus(&parts), names);
     open(&parts, server.internal, internal, "internal")?;
     let public = open_public(&parts, server.public, &live)?;
     let courier = Courier::new(parts.courier_world());

@@ -26,6 +26,8 @@ pub(crate) enum Denial {
     },
     BadPath(BadPath),
     HeadTooLarge,
+    /// A message that servers on the way could take apart differently.
+    Malformed(&'static str),
     AddressRefused {
         address: IpAddr,
     },
@@ -100,6 +102,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) api: Option<&'a ApiEntry>,
     pub(crate) request_id: &'a str,
     pub(crate) trace_id: &'a str,
+    /// What is left of the plan, when the request was refused after it was debited.
+    pub(crate) limits: Option<&'a Limits>,
 }
 
 /// What a partner sees of a refusal.
@@ -180,22 +184,28 @@ impl Denial {
             }
         };
         let realm = facts.api.map_or("gatepost", |api| api.realm.as_str());
+        // RFC 9728 §5.1: where a client learns which authorization server to ask.
+        let metadata = facts.api.map_or_else(String::new, |api| {
+            format!(r#", resource_metadata="{}""#, api.metadata_url)
+        });
         match self {
             Self::MethodNotAllowed { allow } => insert(ALLOW, allow),
             // RFC 6750 §3.1: no error code where the request lacks any authentication.
-            Self::TokenMissing => insert(WWW_AUTHENTICATE, &format!(r#"Bearer realm="{realm}""#)),
+            Self::TokenMissing => {
+                insert(WWW_AUTHENTICATE, &format!(r#"Bearer realm="{realm}"{metadata}"#));
+            }
             Self::TokenTwice | Self::TokenInQuery => {
                 let challenge = bearer(realm, "invalid_request", &self.shown().detail);
                 insert(WWW_AUTHENTICATE, &challenge);
             }
             Self::TokenInvalid(_) | Self::TokenRevoked { .. } => {
                 let challenge = bearer(realm, "invalid_token", &self.shown().detail);
-                insert(WWW_AUTHENTICATE, &challenge);
+                insert(WWW_AUTHENTICATE, &format!("{challenge}{metadata}"));
             }
             Self::ScopeMissing { needed } => {
                 let challenge = bearer(realm, "insufficient_scope", &self.shown().detail);
                 let scopes = needed.join(" ");
-                insert(WWW_AUTHENTICATE, &format!(r#"{challenge}, scope="{scopes}""#));
+                insert(WWW_AUTHENTICATE, &format!(r#"{challenge}, scope="{scopes}"{metadata}"#));
             }
             Self::RateExceeded { wait, .. } | Self::QuotaExceeded { wait, .. } => {
                 insert(RETRY_AFTER, &seconds_up(*wait).to_string());
@@ -206,6 +216,8 @@ impl Denial {
         if let Self::RateExceeded { limits: Some(limits), .. }
         | Self::QuotaExceeded { limits: Some(limits), .. } = self
         {
+            limits.add_to(headers);
+        } else if let Some(limits) = facts.limits {
             limits.add_to(headers);
         }
     }
@@ -253,9 +265,27 @@ impl Denial {
                 S::BAD_REQUEST,
                 "bad-path",
                 "The path can be read in two ways",
-                "Send the path without encoded slashes, backslashes and NUL, and with two hex \
-                 digits after each `%`."
+                "Send letters, digits, `-`, `.`, `_` and `~` unencoded, no encoded slash, backslash, \
+                 `;` or NUL, and two hex digits after each `%`."
                     .into(),
+            ),
+            Self::BadPath(BadPath::EmptySegment) => (
+                S::BAD_REQUEST,
+                "bad-path",
+                "The path can be read in two ways",
+                "Send the path without two slashes in a row.".into(),
+            ),
+            Self::BadPath(BadPath::OtherRoute) => (
+                S::BAD_REQUEST,
+                "bad-path",
+                "The path can be read in two ways",
+                "Send the path without a trailing slash and without `;` parameters.".into(),
+            ),
+            Self::Malformed(detail) => (
+                S::BAD_REQUEST,
+                "malformed-request",
+                "The request is not HTTP as RFC 9112 has it",
+                (*detail).into(),
             ),
             Self::HeadTooLarge => (
                 S::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -432,7 +462,9 @@ impl Denial {
                 "Missing Authentication Token",
                 "MissingAuthenticationTokenException",
             ),
-            Self::BadPath(_) => (S::BAD_REQUEST, "Bad Request", "BadRequestException"),
+            Self::BadPath(_) | Self::Malformed(_) => {
+                (S::BAD_REQUEST, "Bad Request", "BadRequestException")
+            }
             Self::HeadTooLarge => (
                 S::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "Request Header Fields Too Large",

@@ -9,7 +9,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, TE, VIA};
+use http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, TE, TRANSFER_ENCODING, VIA,
+};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri};
 use http_body::{Body as _, Frame, SizeHint};
@@ -125,6 +127,25 @@ async fn exchange(pool: &Pool<Body>, mut request: Request<Body>) -> Result<Respo
     }
 }
 
+/// What is wrong with the message's form: shapes that servers on the way take apart differently
+/// (RFC 9112 §3.2, §6.3).
+pub(crate) fn malformed<B>(request: &Request<B>) -> Option<Denial> {
+    let headers = request.headers();
+    let hosts = headers.get_all(HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && request.version() == http::Version::HTTP_11) {
+        return Some(Denial::Malformed("Send exactly one Host header."));
+    }
+    if headers.contains_key(CONTENT_LENGTH) && headers.contains_key(TRANSFER_ENCODING) {
+        return Some(Denial::Malformed(
+            "Send either Content-Length or Transfer-Encoding, not both.",
+        ));
+    }
+    if headers.get_all(CONTENT_LENGTH).iter().count() > 1 {
+        return Some(Denial::Malformed("Send one Content-Length."));
+    }
+    None
+}
+
 /// What is known to be too large about a request before its body is read.
 pub(crate) fn too_large<B>(request: &Request<B>, found: &Found) -> Option<Denial> {
     let headers = request.headers();
@@ -202,8 +223,12 @@ fn strip(headers: &mut HeaderMap) {
     let claimed: Vec<HeaderName> = headers
         .keys()
         .filter(|name| {
-            let name = name.as_str();
-            name.starts_with("gatepost-") || name.starts_with("x-forwarded-") || name == "x-real-ip"
+            // Some servers hand `_` and `-` on as the same letter (CGI, WSGI).
+            let name = name.as_str().replace('_', "-");
+            let reserved = ["forwarded", "x-real-ip", "x-request-id", "traceparent", "x-api-key"];
+            name.starts_with("gatepost-")
+                || name.starts_with("x-forwarded-")
+                || reserved.contains(&name.as_str())
         })
         .cloned()
         .collect();

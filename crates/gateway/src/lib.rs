@@ -23,10 +23,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use listener::{Body, TraceParent};
-use model::{Clock, Random};
+use model::{Clock, ErrorStyle, Random};
 use store::Store;
 use tokio_util::task::TaskTracker;
 
@@ -84,6 +84,9 @@ impl Gateway {
         request: Request<Incoming>,
         recorder: &Recorder,
     ) -> Result<Response<Body>, Refusal> {
+        if let Some(denial) = forward::malformed(&request) {
+            return Err(Refusal::bare(denial));
+        }
         let found = routes::find(snapshot, &request)?;
         recorder.route(&found);
         let now = checks::Now::of(&*self.world.clock);
@@ -104,9 +107,14 @@ impl Gateway {
             if matches!(denial, Denial::BodyTooLarge { .. }) {
                 admission.refund();
             }
-            found.refusal(denial)
+            Refusal { limits: admission.limits(), ..found.refusal(denial) }
         })?;
         admission.add_limits(response.headers_mut());
+        if found.api.api.errors == ErrorStyle::Aws
+            && let Ok(id) = HeaderValue::from_str(recorder.request_id())
+        {
+            response.headers_mut().insert("x-amzn-requestid", id);
+        }
         Ok(response)
     }
 }
@@ -115,11 +123,12 @@ impl Gateway {
 pub(crate) struct Refusal {
     pub(crate) denial: Denial,
     pub(crate) api: Option<Arc<snapshot::ApiEntry>>,
+    pub(crate) limits: Option<checks::plan::Limits>,
 }
 
 impl Refusal {
     fn bare(denial: Denial) -> Self {
-        Self { denial, api: None }
+        Self { denial, api: None, limits: None }
     }
 
     fn facts<'a>(&'a self, recorder: &'a Recorder) -> denial::Facts<'a> {
@@ -127,6 +136,7 @@ impl Refusal {
             api: self.api.as_deref(),
             request_id: recorder.request_id(),
             trace_id: recorder.trace_id(),
+            limits: self.limits.as_ref(),
         }
     }
 }

@@ -33,7 +33,7 @@ impl Found {
     }
 
     pub(crate) fn refusal(&self, denial: Denial) -> Refusal {
-        Refusal { denial, api: Some(Arc::clone(&self.api)) }
+        Refusal { denial, api: Some(Arc::clone(&self.api)), limits: None }
     }
 }
 
@@ -47,9 +47,19 @@ pub(crate) fn find<B>(snapshot: &Snapshot, request: &Request<B>) -> Result<Found
     }) else {
         return Err(Refusal::bare(Denial::NoRoute));
     };
-    let refuse = |denial| Refusal { denial, api: Some(Arc::clone(&api)) };
+    let refuse = |denial| Refusal { denial, api: Some(Arc::clone(&api)), limits: None };
     path::check(whole).map_err(|bad| refuse(Denial::BadPath(bad)))?;
-    match api.tree.find(&whole[below..], request.method()) {
+    let found = api.tree.find(&whole[below..], request.method());
+    let plain = path::plain(&whole[below..]);
+    if found.is_ok() && plain != whole[below..] {
+        // Another route, or one that demands another method, would answer for the plain reading.
+        match api.tree.find(&plain, request.method()) {
+            Err(Missed::Path) => {}
+            other if other == found => {}
+            _ => return Err(refuse(Denial::BadPath(path::BadPath::OtherRoute))),
+        }
+    }
+    match found {
         Ok(route) => Ok(Found { api: Arc::clone(&api), route, below }),
         Err(Missed::Path) => Err(refuse(Denial::NoRoute)),
         Err(Missed::Method(allow)) => Err(refuse(Denial::MethodNotAllowed { allow })),
@@ -141,7 +151,9 @@ fn choose(
     other: &mut Vec<model::Method>,
 ) -> Option<usize> {
     let exact = routes.iter().find(|(m, _)| m.is_some_and(|m| m.as_str() == method.as_str()));
-    let any = || routes.iter().find(|(m, _)| m.is_none());
+    // Any method of those a route could name: not CONNECT, and none that somebody made up.
+    let known = model::Method::parse(method.as_str()).is_some();
+    let any = || routes.iter().find(|(m, _)| m.is_none() && known);
     let found = exact.or_else(any).map(|(_, route)| *route);
     if found.is_none() {
         other.extend(routes.iter().filter_map(|(m, _)| *m));

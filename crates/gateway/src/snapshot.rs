@@ -52,6 +52,8 @@ pub(crate) struct ApiEntry {
     pub(crate) api: Api,
     pub(crate) tree: Tree,
     pub(crate) realm: String,
+    /// Where the API describes itself to clients (RFC 9728).
+    pub(crate) metadata_url: String,
 }
 
 /// One value of an API key.
@@ -134,7 +136,10 @@ fn apis(definitions: &Definitions) -> Vec<Arc<ApiEntry>> {
         // The realm stands in a quoted string (RFC 9110 §5.6.4): no quotes, no controls.
         let realm = realm.chars().filter(|c| c.is_ascii_graphic() || *c == ' ');
         let realm = realm.filter(|c| !matches!(c, '"' | '\\')).collect();
-        Arc::new(ApiEntry { tree: Tree::new(&api.routes), api: api.clone(), realm })
+        let (issuer, base) = (&definitions.public_url, &api.base_path);
+        // RFC 9728 §3.1: the well-known part stands between the host and the resource's own path.
+        let metadata_url = format!("{issuer}/.well-known/oauth-protected-resource{base}");
+        Arc::new(ApiEntry { tree: Tree::new(&api.routes), api: api.clone(), realm, metadata_url })
     };
     let mut apis: Vec<_> = definitions.apis.values().map(entry).collect();
     apis.sort_by_key(|entry| std::cmp::Reverse(entry.api.base_path.len()));

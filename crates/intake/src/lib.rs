@@ -7,13 +7,17 @@
 mod problem;
 mod wire;
 
+use std::net::IpAddr;
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bus::{Bus, PutError};
+use http::uri::Authority;
 use http::{HeaderMap, StatusCode, Uri};
 
 use problem::problem;
@@ -21,8 +25,44 @@ use problem::problem;
 /// The largest request body: the entries' own bound, and room for the JSON around them.
 const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
 
+/// By which names the door may be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// `localhost` and addresses: the door listens on loopback. A web page whose name was made to
+    /// point here (DNS rebinding) names itself.
+    Local,
+    /// Any: the door listens where the company's other machines reach it.
+    Any,
+}
+
 /// The internal door's endpoints.
-pub fn router(bus: Bus) -> Router {
+pub fn router(bus: Bus, names: Names) -> Router {
+    let router = endpoints(bus);
+    match names {
+        Names::Any => router,
+        Names::Local => router.layer(from_fn(local_names_only)),
+    }
+}
+
+async fn local_names_only(request: Request, next: Next) -> Response {
+    let host = request.headers().get(http::header::HOST).and_then(|value| value.to_str().ok());
+    let authority = host.and_then(|host| host.parse::<Authority>().ok());
+    let local = authority.is_some_and(|authority| {
+        let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+        name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+    });
+    if local {
+        return next.run(request).await;
+    }
+    problem(
+        StatusCode::MISDIRECTED_REQUEST,
+        "other-host",
+        "This door is called by its address",
+        "Call this door as `localhost` or by its address; it listens on loopback only.",
+    )
+}
+
+fn endpoints(bus: Bus) -> Router {
     Router::new()
         .route("/events/{bus}", post(publish))
         .route("/livez", get(|| async { "alive\n" }))

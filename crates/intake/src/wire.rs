@@ -3,6 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use bus::Entry;
 use http::header::CONTENT_TYPE;
+use listener::TraceParent;
 use model::{EntryError, EventFields, EventId, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -82,7 +83,11 @@ fn fields(entry: WireEntry<'_>, traceparent: Option<&str>) -> Result<Entry, Stri
         detail,
         time,
         resources: entry.resources,
-        traceparent: entry.traceparent.or_else(|| traceparent.map(str::to_owned)),
+        // One that the standard calls invalid is none (W3C Trace Context §3.2).
+        traceparent: entry
+            .traceparent
+            .or_else(|| traceparent.map(str::to_owned))
+            .filter(|text| TraceParent::parse(text).is_some()),
     }))
 }
 
@@ -102,6 +107,8 @@ pub(crate) fn write(results: &[Result<EventId, EntryError>]) -> Response {
 mod tests {
     use super::*;
 
+    const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
     #[test]
     fn one_event_or_many_in_our_names_or_eventbridges() {
         for body in [
@@ -109,11 +116,11 @@ mod tests {
             r#"{"entries":[{"source":"s","detail-type":"t","detail":{"a":1},"id":"x"}]}"#,
             r#"{"entries":[{"Source":"s","DetailType":"t","Detail":"{\"a\":1}"}]}"#,
         ] {
-            let entries = read(body.as_bytes(), Some("00-aa")).unwrap();
+            let entries = read(body.as_bytes(), Some(TRACE)).unwrap();
             let fields = entries[0].as_ref().unwrap();
             assert_eq!((&*fields.source, &*fields.detail_type), ("s", "t"), "{body}");
             assert_eq!(fields.detail, r#"{"a":1}"#);
-            assert_eq!(fields.traceparent.as_deref(), Some("00-aa"));
+            assert_eq!(fields.traceparent.as_deref(), Some(TRACE));
         }
     }
 

@@ -97,8 +97,10 @@ impl EventDraft {
         if fields.source.starts_with("aws.") {
             return Err(EntryError::ReservedSource);
         }
+        // Checked whole, and kept in the publisher's own spelling: a number is not rounded by being
+        // read and written again.
         match serde_json::from_str::<serde_json::Value>(&fields.detail) {
-            Ok(detail @ serde_json::Value::Object(_)) => fields.detail = detail.to_string(),
+            Ok(serde_json::Value::Object(_)) => fields.detail = compact(&fields.detail),
             _ => return Err(EntryError::MalformedDetail),
         }
         Ok(Self { bus, fields })
@@ -136,6 +138,20 @@ impl Event {
     pub fn envelope(&self) -> String {
         envelope(&self.fields, Some(self.id), self.id.accepted_at)
     }
+}
+
+/// JSON without the white space between its parts.
+fn compact(json: &str) -> String {
+    let (mut inside, mut escaped) = (false, false);
+    json.chars()
+        .filter(|c| {
+            let keep = inside || !c.is_ascii_whitespace();
+            let quote = *c == '"' && !escaped;
+            escaped = inside && *c == '\\' && !escaped;
+            inside ^= quote;
+            keep
+        })
+        .collect()
 }
 
 // EventBridge's envelope, its members in EventBridge's order.
@@ -185,6 +201,15 @@ mod tests {
                 r#"{{"version":"0","id":"{id}","detail-type":"OrderCompleted","source":"complete-order","account":"000000000000","time":"2023-11-14T22:13:20Z","region":"local","resources":[],"detail":{{"id":"7"}}}}"#
             )
         );
+    }
+
+    #[test]
+    fn a_detail_keeps_its_own_spelling_without_white_space() {
+        let detail =
+            "{ \"a b\" : [ 1.10 , 123456789012345678901234567890 ],\n \"q\": \"x \\\" y\" }";
+        let draft = draft(EventFields { detail: detail.into(), ..fields() }).unwrap();
+        let kept = r#"{"a b":[1.10,123456789012345678901234567890],"q":"x \" y"}"#;
+        assert_eq!(draft.fields().detail, kept);
     }
 
     #[test]

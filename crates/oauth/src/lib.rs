@@ -7,6 +7,7 @@
 //! scope.rs      what is granted, and for which resource server
 //! metadata.rs   /.well-known/oauth-authorization-server (RFC 8414)
 //! jwks.rs       /.well-known/jwks.json (RFC 7517)
+//! resource.rs   /.well-known/oauth-protected-resource (RFC 9728)
 //! ring.rs       signing keys: made, sealed, read back
 //! error.rs      every refusal (RFC 6749 §5.2); the only place of statuses
 //! ```
@@ -16,6 +17,7 @@ mod error;
 mod form;
 mod jwks;
 mod metadata;
+mod resource;
 mod ring;
 mod scope;
 mod state;
@@ -67,6 +69,8 @@ pub fn router(state: Arc<ArcSwap<State>>, world: World) -> Router {
         .route("/.well-known/oauth-authorization-server", get(metadata::show))
         // The same document, for clients that know OpenID Connect's place only.
         .route("/.well-known/openid-configuration", get(metadata::show))
+        .route("/.well-known/oauth-protected-resource", get(resource::show))
+        .route("/.well-known/oauth-protected-resource/{*path}", get(resource::show))
         .fallback(error::no_such_endpoint)
         .method_not_allowed_fallback(error::other_method)
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))

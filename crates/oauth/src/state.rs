@@ -1,11 +1,11 @@
 //! Clients, their secrets and the signing key as one immutable value.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use credential::{Digester, Vault};
 use jwt::{Jwk, Jwks, SigningKey};
-use model::{Client, Definitions, Name, SecretCredential, SigningKeyRecord, Status};
+use model::{Api, Client, Definitions, Name, SecretCredential, SigningKeyRecord, Status};
 
 use crate::ring::{self, RingError};
 
@@ -28,6 +28,8 @@ pub struct State {
     pub(crate) issuer: String,
     pub(crate) realm: String,
     pub(crate) scopes: Vec<String>,
+    /// The scopes of each API, by its base path.
+    pub(crate) resources: BTreeMap<String, Vec<String>>,
     pub(crate) digester: Arc<Digester>,
     pub(crate) signing_key: SigningKey,
     pub(crate) jwks: Document,
@@ -51,14 +53,17 @@ impl State {
     /// Builds a state; needs at least one signing key (see [`crate::ensure_signing_key`]).
     pub fn build(source: Source<'_>) -> Result<Self, RingError> {
         let definitions = source.definitions;
-        let scopes = definitions
-            .apis
-            .values()
-            .flat_map(|api| api.scopes.keys().map(move |scope| format!("{}/{scope}", api.name)));
+        let of_api = |api: &Api| -> Vec<String> {
+            api.scopes.keys().map(|scope| format!("{}/{scope}", api.name)).collect()
+        };
+        let apis = definitions.apis.values();
+        let resources = apis.map(|api| (api.base_path.clone(), of_api(api))).collect();
+        let scopes = definitions.apis.values().flat_map(of_api);
         Ok(Self {
             issuer: definitions.public_url.clone(),
             realm: realm(&definitions.company),
             scopes: scopes.collect(),
+            resources,
             signing_key: ring::active(source.signing_keys, source.vault)?,
             jwks: jwks(source.signing_keys)?,
             clients: clients(definitions, source.secrets),

@@ -107,11 +107,14 @@ pub fn next(policy: &Policy, failure: &Failure) -> Next {
     let Some(delay) = delay_ms(&policy.delays, retries_made, failure.spread) else {
         return Next::GiveUp(Exhausted::MaximumRetryAttempts);
     };
-    let at = failure.now_ms.saturating_add(delay.max(failure.wish_ms.unwrap_or(0)));
-    if too_old(policy, failure.accepted_at_ms, at) {
+    let by_policy = failure.now_ms.saturating_add(delay);
+    if too_old(policy, failure.accepted_at_ms, by_policy) {
         return Next::GiveUp(Exhausted::MaximumEventAgeInSeconds);
     }
-    Next::At(at)
+    // A wish beyond the event's time is a last attempt at its end, not the end itself.
+    let end = failure.accepted_at_ms.saturating_add(policy.age_ms);
+    let wished = failure.now_ms.saturating_add(failure.wish_ms.unwrap_or(0)).min(end);
+    Next::At(by_policy.max(wished))
 }
 
 /// Whether an event accepted at `accepted_at_ms` may no longer be tried at `at_ms`.
@@ -189,6 +192,13 @@ mod tests {
             let failure = Failure { wish_ms: Some(wish), ..failure(1, 0) };
             assert_eq!(next(&policy, &failure), Next::At(at));
         }
+    }
+
+    #[test]
+    fn a_wish_beyond_the_events_time_is_one_last_attempt_at_its_end() {
+        let policy = Policy { age_ms: 60_000, ..Policy::default() };
+        let failure = Failure { wish_ms: Some(3_600_000), ..failure(1, 5_000) };
+        assert_eq!(next(&policy, &failure), Next::At(60_000));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use store::{
     Position, Settlement, Then,
 };
 
-use crate::log::{Chunk, insert_chunk, lane_key, read_event, unpack};
+use crate::log::{Chunk, insert_chunk, lane_key, read_event, spend_number, unpack};
 use crate::{SqliteStore, error, execute, signed, unreadable, unsigned};
 
 /// One listing gives so many rows at the most.
@@ -73,7 +73,7 @@ impl Deliveries for SqliteStore {
     fn dead_counts(&self) -> Answer<'_, Vec<(Name, u64)>> {
         self.log_readers.read(|connection| {
             connection
-                .prepare_cached("SELECT queue, count(*) FROM dead GROUP BY queue ORDER BY queue")?
+                .prepare_cached("SELECT queue, count(*) FROM dead WHERE NOT purged GROUP BY queue ORDER BY queue")?
                 .query_map([], |row| Ok((name(row, 0)?, unsigned(row.get(1)?))))?
                 .collect()
         })
@@ -101,8 +101,15 @@ impl Deliveries for SqliteStore {
         self.log.write(move |connection| {
             let filter = DeadFilter { limit: filter.limit.min(MOVE_MAX), ..filter };
             let letters = dead_letters(connection, &filter).map_err(error)?;
+            // Marked, not deleted: behind a cursor that has not come by, its row is what says that
+            // the delivery is settled. Retention deletes it with the event.
             for letter in &letters {
-                forget(connection, letter).map_err(error)?;
+                execute(
+                    connection,
+                    "UPDATE dead SET purged = 1 WHERE lane = ? AND seq = ?",
+                    params![letter.id.lane, signed(letter.id.event.seq)],
+                )
+                .map_err(error)?;
             }
             Ok(letters.len() as u64)
         })
@@ -282,7 +289,7 @@ fn due(
         "SELECT seq, due, tries, since, attempts FROM retry
          WHERE lane = ? AND (due, seq) > (?, ?) ORDER BY due, seq LIMIT ?",
     )?;
-    let mut rows = rows.query(params![lane, due, seq, limit.min(LIST_MAX)])?;
+    let mut rows = rows.query(params![lane, due, seq, limit])?;
     let mut deliveries = Vec::new();
     while let Some(row) = rows.next()? {
         let Some(event) = read_event(connection, unsigned(row.get(0)?))? else { continue };
@@ -304,7 +311,7 @@ fn dead_letters(connection: &Connection, filter: &DeadFilter) -> rusqlite::Resul
         "SELECT lane, seq, queue, at, attempts, code, message, exhausted,
            (SELECT ts FROM event WHERE event.seq = dead.seq)
          FROM dead
-         WHERE (lane, seq) > (?1, ?2) AND (?3 IS NULL OR queue = ?3)
+         WHERE NOT purged AND (lane, seq) > (?1, ?2) AND (?3 IS NULL OR queue = ?3)
            AND (?4 IS NULL OR (lane = ?4 AND seq = ?5)) AND at >= ?6 AND at < ?7
          ORDER BY lane, seq LIMIT ?8",
     )?;
@@ -365,13 +372,7 @@ fn redrive(
     for (lane, seqs) in &lanes {
         insert_chunk(connection, *lane, number, now, &Chunk { redrive: true, seqs })?;
     }
-    // The number is spent, though no event has it.
-    execute(
-        connection,
-        "INSERT INTO meta(name, value) VALUES('number', ?)
-         ON CONFLICT(name) DO UPDATE SET value = max(value, excluded.value)",
-        [signed(number)],
-    )?;
+    spend_number(connection, signed(number))?;
     Ok(lanes.into_iter().map(|(lane, seqs)| (lane, seqs.len() as u64)).collect())
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use model::{Event, EventDraft, EventFields, EventId, LaneKey, Timestamp};
+use model::{Event, EventDraft, EventFields, EventId, LaneKey, SYSTEM_BUS, Timestamp};
 use parking_lot::RwLock;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use store::{Answer, Entry, EventLog, LaneEntry, LaneId, LaneWaker, Position, StoreError};
@@ -136,7 +136,8 @@ fn insert_event(
     draft: &EventDraft,
 ) -> rusqlite::Result<()> {
     let fields = draft.fields();
-    let resources = (!fields.resources.is_empty()).then(|| fields.resources.join("\n"));
+    let resources = (!fields.resources.is_empty())
+        .then(|| serde_json::Value::from(fields.resources.clone()).to_string());
     insert
         .execute(params![
             signed(seq),
@@ -152,14 +153,30 @@ fn insert_event(
         .map(drop)
 }
 
-/// The first number that no event and no chunk has.
+/// The first number that no event and no chunk ever had: retention may have dropped the events that
+/// had the highest ones, and a number given twice would lie behind a lane's cursor.
 pub(crate) fn next_number(connection: &Connection) -> rusqlite::Result<u64> {
-    let of_events: Option<i64> =
-        connection.query_row("SELECT max(seq) FROM event", [], |row| row.get(0))?;
-    let of_chunks: Option<i64> = connection
-        .query_row("SELECT value FROM meta WHERE name = 'number'", [], |row| row.get(0))
-        .optional()?;
-    Ok(unsigned(of_events.max(of_chunks).unwrap_or(0)) + 1)
+    let highest: Option<i64> = connection.query_row(
+        "SELECT max(n) FROM (SELECT max(seq) AS n FROM event
+         UNION ALL SELECT value FROM meta WHERE name = 'number'
+         UNION ALL SELECT max(chunk) FROM cursor
+         UNION ALL SELECT (SELECT max(chunk) FROM delivery WHERE lane = lane.id) FROM lane
+         UNION ALL SELECT (SELECT max(seq) FROM attempt WHERE lane = lane.id) FROM lane)",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(unsigned(highest.unwrap_or(0)) + 1)
+}
+
+/// Notes that a number is spent, though no event has it any more.
+pub(crate) fn spend_number(connection: &Connection, number: i64) -> rusqlite::Result<()> {
+    execute(
+        connection,
+        "INSERT INTO meta(name, value) VALUES('number', ?)
+         ON CONFLICT(name) DO UPDATE SET value = max(value, excluded.value)",
+        [number],
+    )
+    .map(drop)
 }
 
 /// Ascending places as differences in seven-bit groups: a chunk of neighbours costs a byte each.
@@ -217,7 +234,8 @@ fn event_of(row: &Row<'_>) -> rusqlite::Result<Event> {
             detail_type: row.get(4)?,
             time: row.get::<_, Option<i64>>(5)?.map(Timestamp::from_ms),
             resources: resources
-                .map(|text| text.split('\n').map(str::to_owned).collect())
+                .map(|text| serde_json::from_str(&text).map_err(|_| unreadable("resources")))
+                .transpose()?
                 .unwrap_or_default(),
             traceparent: row.get(7)?,
             detail: row.get(8)?,
@@ -355,34 +373,50 @@ fn drop_before(
 ) -> rusqlite::Result<usize> {
     let seqs: Vec<i64> = connection
         .prepare_cached(
-            "SELECT seq FROM event WHERE seq < ? AND ts < ? AND bus = ?
-               AND NOT EXISTS (SELECT 1 FROM dead WHERE dead.seq = event.seq)
-             ORDER BY seq LIMIT ?",
+            "SELECT seq FROM event WHERE bus = ? AND ts < ? AND seq < ?
+               AND NOT EXISTS (SELECT 1 FROM dead WHERE dead.seq = event.seq AND NOT purged)
+             ORDER BY ts LIMIT ?",
         )?
-        .query_map(params![signed(floor), before.ms(), bus, limit], |row| row.get(0))?
+        .query_map(params![bus, before.ms(), signed(floor), limit], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
+    let Some(highest) = seqs.iter().max() else { return Ok(0) };
+    spend_number(connection, *highest)?;
+    let lanes = lanes_of(connection, bus)?;
     for seq in &seqs {
         execute(connection, "DELETE FROM event WHERE seq = ?", [seq])?;
-    }
-    if let Some(last) = seqs.last() {
-        let lanes: Vec<i64> = connection
-            .prepare_cached("SELECT id FROM lane")?
-            .query_map([], |row| row.get(0))?
-            .collect::<rusqlite::Result<_>>()?;
-        for lane in lanes {
-            execute(
-                connection,
-                "DELETE FROM attempt WHERE lane = ?1 AND seq <= ?2 AND seq NOT IN (SELECT seq FROM dead WHERE lane = ?1)",
-                params![lane, last],
-            )?;
-            execute(
-                connection,
-                "DELETE FROM delivery WHERE lane = ?1 AND chunk < (SELECT chunk FROM cursor WHERE lane = ?1) AND chunk <= ?2",
-                params![lane, last],
-            )?;
+        for lane in &lanes {
+            let row = [lane, seq];
+            execute(connection, "DELETE FROM attempt WHERE lane = ? AND seq = ?", row)?;
+            execute(connection, "DELETE FROM dead WHERE lane = ? AND seq = ? AND purged", row)?;
         }
     }
+    for lane in lanes {
+        execute(
+            connection,
+            "DELETE FROM delivery WHERE lane = ?1 AND chunk <= ?2
+               AND chunk < (SELECT chunk FROM cursor WHERE lane = ?1)",
+            params![lane, highest],
+        )?;
+    }
     Ok(seqs.len())
+}
+
+/// The lanes that events of a bus go to, in use or not.
+fn lanes_of(connection: &Connection, bus: &str) -> rusqlite::Result<Vec<i64>> {
+    let mut lanes = connection.prepare_cached("SELECT id, key FROM lane")?;
+    let mut rows = lanes.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let is_of_bus = match LaneKey::parse(row.get_ref(1)?.as_str()?) {
+            Some(LaneKey::Target { bus: own, .. }) => *own == *bus,
+            Some(LaneKey::Schedule(_)) => bus == SYSTEM_BUS,
+            None => false,
+        };
+        if is_of_bus {
+            found.push(row.get(0)?);
+        }
+    }
+    Ok(found)
 }
 
 /// The places that lanes still need: the first unread one of each, redriven ones, and retries.

@@ -1,5 +1,7 @@
 //! The files' tables and settings, and the check that a file is of this version.
 
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -31,6 +33,7 @@ CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT
 CREATE TABLE lane(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE event(seq INTEGER PRIMARY KEY, ts INTEGER NOT NULL, bus TEXT NOT NULL, source TEXT NOT NULL,
   detail_type TEXT NOT NULL, time INTEGER, resources TEXT, traceparent TEXT, detail TEXT NOT NULL) STRICT;
+CREATE INDEX event_by_bus ON event(bus, ts);
 CREATE TABLE delivery(lane INTEGER, chunk INTEGER, ts INTEGER NOT NULL, redrive INTEGER NOT NULL,
   n INTEGER NOT NULL, seqs BLOB NOT NULL, PRIMARY KEY(lane, chunk)) STRICT, WITHOUT ROWID;
 CREATE TABLE attempt(lane INTEGER, seq INTEGER, n INTEGER, ts INTEGER NOT NULL, took_ms INTEGER NOT NULL,
@@ -41,7 +44,8 @@ CREATE TABLE retry(lane INTEGER, seq INTEGER, due INTEGER NOT NULL, tries INTEGE
   attempts INTEGER NOT NULL, PRIMARY KEY(lane, seq)) STRICT, WITHOUT ROWID;
 CREATE INDEX retry_due ON retry(lane, due, seq);
 CREATE TABLE dead(lane INTEGER, seq INTEGER, queue TEXT NOT NULL, at INTEGER NOT NULL, attempts INTEGER NOT NULL,
-  code TEXT NOT NULL, message TEXT NOT NULL, exhausted TEXT, PRIMARY KEY(lane, seq)) STRICT, WITHOUT ROWID;
+  code TEXT NOT NULL, message TEXT NOT NULL, exhausted TEXT, purged INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY(lane, seq)) STRICT, WITHOUT ROWID;
 CREATE TABLE schedule(name TEXT PRIMARY KEY, fired_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
@@ -54,6 +58,7 @@ pub(crate) fn open_log(path: &Path) -> Result<Connection, StoreError> {
 }
 
 fn open(path: &Path, tables: &str) -> Result<Connection, StoreError> {
+    only_ours(path)?;
     let connection = Connection::open(path).map_err(|cause| named(path, &cause))?;
     prepare(&connection, tables).map_err(|cause| named(path, &cause))?;
     let version: i64 =
@@ -66,6 +71,15 @@ fn open(path: &Path, tables: &str) -> Result<Connection, StoreError> {
             path.display()
         )))
     }
+}
+
+/// Makes the file for its owner only, whatever the directory allows; SQLite gives the files beside it
+/// the same mode.
+fn only_ours(path: &Path) -> Result<(), StoreError> {
+    let mut options = OpenOptions::new();
+    let file = options.create(true).append(true).mode(0o600).open(path);
+    file.and_then(|file| file.set_permissions(Permissions::from_mode(0o600)))
+        .map_err(|cause| StoreError::Unavailable(format!("{}: {cause}", path.display())))
 }
 
 fn prepare(connection: &Connection, tables: &str) -> rusqlite::Result<()> {

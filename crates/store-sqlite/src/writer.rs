@@ -64,9 +64,9 @@ impl Writer {
         }));
         Box::pin(async move {
             self.queue.send(work).await.map_err(|_| StoreError::Closed)?;
-            answer.await.map_err(|_| {
-                StoreError::Unavailable("the disk refused to begin a write".to_owned())
-            })?
+            answer
+                .await
+                .map_err(|_| StoreError::Unavailable("the disk refused a write".to_owned()))?
         })
     }
 
@@ -155,8 +155,15 @@ fn commit(
         Some(appender) if !appends.is_empty() => appender.append(connection, &appends),
         _ => Ok(Vec::new()),
     };
-    let after: Vec<AfterCommit> = works.into_iter().map(|work| work(connection)).collect();
+    // SQLite ends the transaction itself when the disk fails: what came after would be committed one
+    // by one while its callers are told otherwise. Dropping them tells them that nothing was kept.
+    let open = || !connection.is_autocommit();
+    let after: Vec<AfterCommit> =
+        works.into_iter().take_while(|_| open()).map(|work| work(connection)).collect();
     let committed = match &appended {
+        Ok(_) if !open() => {
+            Err(StoreError::Unavailable("the disk refused a write; nothing was kept".to_owned()))
+        }
         Ok(_) => crate::execute(connection, "COMMIT", []).map(drop).map_err(error),
         Err(cause) => Err(cause.clone()),
     };

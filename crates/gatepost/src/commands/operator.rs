@@ -130,6 +130,9 @@ pub(super) async fn ask(
         format!("{} does not answer; is `gatepost serve` running?", pool.origin())
     })?;
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    if answer.headers.contains_key("gatepost-in-force") {
+        super::output::complain("This is kept but not yet in force; look at the server's log.");
+    }
     if answer.status.is_success() {
         return Ok(body);
     }

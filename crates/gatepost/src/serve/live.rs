@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
@@ -14,6 +15,9 @@ use store::Store;
 use tokio::sync::{Mutex, watch};
 
 use super::Parts;
+
+/// How long a rebuilding that failed is put off.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// Everything that requests and deliveries are judged by.
 pub(super) struct Live {
@@ -73,20 +77,27 @@ impl Live {
         self.swap(parts, Arc::new(definitions)).await
     }
 
-    /// Rebuilds at every revision of the store, until stopped.
+    /// Rebuilds at every revision of the store, until stopped; one that fails is tried again.
     pub(super) async fn follow(self: Arc<Self>, parts: Parts) {
         let mut revisions = parts.store.revisions();
+        // A change between the first building and now is one to follow.
+        revisions.mark_changed();
         loop {
             tokio::select! {
                 changed = revisions.changed() => if changed.is_err() { return },
                 () = parts.stop.cancelled() => return,
             }
             let revision = *revisions.borrow_and_update();
-            let _one = self.rebuilding.lock().await;
-            match self.swap(&parts, self.definitions.load_full()).await {
+            let rebuilt = {
+                let _one = self.rebuilding.lock().await;
+                self.swap(&parts, self.definitions.load_full()).await
+            };
+            match rebuilt {
                 Ok(()) => drop(self.caught_up.send_replace(revision)),
                 Err(error) => {
-                    tracing::error!("a change of credentials was not taken over: {error:#}");
+                    tracing::error!("a change of credentials is not in force yet: {error:#}");
+                    tokio::time::sleep(AGAIN).await;
+                    revisions.mark_changed();
                 }
             }
         }

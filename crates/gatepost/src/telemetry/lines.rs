@@ -2,13 +2,16 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
 /// Lines that may wait; more are counted and left out.
 const WAITING_MAX: usize = 16_384;
+
+/// How long the last lines may take.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// How lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +33,7 @@ impl Form {
 pub struct Lines {
     form: Form,
     queue: Mutex<Option<SyncSender<String>>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    ended: Mutex<Receiver<()>>,
     dropped: AtomicU64,
 }
 
@@ -38,12 +41,15 @@ impl Lines {
     /// Starts the writer on standard output.
     pub fn to_stdout(form: Form) -> io::Result<Self> {
         let (queue, waiting) = sync_channel(WAITING_MAX);
-        let thread =
-            std::thread::Builder::new().name("log".to_owned()).spawn(move || run(&waiting))?;
+        let (end, ended) = sync_channel::<()>(1);
+        std::thread::Builder::new().name("log".to_owned()).spawn(move || {
+            run(&waiting);
+            drop(end);
+        })?;
         Ok(Self {
             form,
             queue: Mutex::new(Some(queue)),
-            thread: Mutex::new(Some(thread)),
+            ended: Mutex::new(ended),
             dropped: AtomicU64::new(0),
         })
     }
@@ -62,13 +68,12 @@ impl Lines {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Writes what waits, then ends the writer.
+    /// Writes what waits, then ends the writer. A reader that does not read is not waited for.
     pub fn close(&self) {
         drop(self.queue.lock().take());
-        if let Some(thread) = self.thread.lock().take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the log's writer ended in a panic");
+        // The writer's end of this channel is dropped when it has written everything.
+        if self.ended.lock().recv_timeout(LAST_WORDS) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!("the last lines of the log were not read and are left out");
         }
     }
 }

@@ -117,6 +117,12 @@ impl Program {
         self.wait_ready().await;
     }
 
+    /// Starts it again after it has ended.
+    pub(crate) async fn start_again(&mut self) {
+        self.child = spawn(self.directory.path());
+        self.wait_ready().await;
+    }
+
     /// Stops it orderly; gives the exit status.
     pub(crate) fn stop(&mut self) -> std::process::ExitStatus {
         self.signal("-TERM");

@@ -48,6 +48,8 @@ async fn the_service_learns_who_calls_and_nothing_a_caller_claims() {
         ("gatepost-api-key-id", "somebody"),
         ("gatepost-scopes", "everything"),
         ("gatepost-admin", "yes"),
+        ("Gatepost_Partner", "somebody"),
+        ("x_forwarded_for", "192.0.2.1"),
         ("x-forwarded-for", "192.0.2.1"),
         ("x-forwarded-host", "evil.example"),
         ("x-real-ip", "192.0.2.1"),
@@ -78,8 +80,16 @@ async fn the_service_learns_who_calls_and_nothing_a_caller_claims() {
     let listed: serde_json::Value =
         serde_json::from_str(&program.done(&["key", "list", "--json"])).unwrap();
     assert_eq!(got.header("gatepost-api-key-id"), listed["values"][0]["id"]);
-    for name in ["authorization", "x-api-key", "gatepost-admin", "x-real-ip", "x-secret-hop", "te"]
-    {
+    for name in [
+        "gatepost_partner",
+        "x_forwarded_for",
+        "authorization",
+        "x-api-key",
+        "gatepost-admin",
+        "x-real-ip",
+        "x-secret-hop",
+        "te",
+    ] {
         assert!(!got.headers.contains_key(name), "{name}");
     }
     // The trace is continued, with a span of our own.
@@ -173,6 +183,44 @@ async fn a_body_without_a_length_is_cut_at_its_bound() {
     let mut answer = String::new();
     drop(stream.read_to_string(&mut answer));
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_second_spelling_finds_no_weaker_route() {
+    let upstream = Receiver::start(|_, _| Reply::status(204)).await;
+    let file = definitions(&upstream.url()).replace(
+        "      POST /orders: { scopes: [tires/create.order], api_key: required }\n",
+        "      POST /orders: { scopes: [tires/create.order], api_key: required }\n      ANY /{rest+}: {}\n",
+    );
+    let program = Program::start(&file).await;
+    assert_eq!(program.call_raw("POST", "/elsewhere").status, 204);
+    assert_eq!(program.call_raw("POST", "/orders").status, 401);
+    for path in ["/%6Frders", "//orders", "/orders/", "/orders;x=1", "/orders;x/", "/./orders"] {
+        assert_eq!(program.call_raw("POST", path).status, 400, "{path}");
+    }
+    assert_eq!(program.call_raw("CONNECT", "/elsewhere").status, 405);
+    assert_eq!(upstream.got().len(), 1, "a protected route was reached");
+}
+
+#[tokio::test]
+async fn messages_that_can_be_taken_apart_in_two_ways_are_refused() {
+    let upstream = Receiver::start(|_, _| Reply::status(204)).await;
+    let program = Program::start(&definitions(&upstream.url())).await;
+    for head in [
+        "POST /prod/things HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /prod/things HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabc",
+        "GET /prod/things/x HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n",
+        "GET /prod/things/x HTTP/1.1\r\n\r\n",
+        "GET /prod/things/x HTTP/1.1\r\nhost: x\r\na: b\r\n c\r\n\r\n",
+    ] {
+        let mut stream = TcpStream::connect(program.public.trim_start_matches("http://")).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400"), "{head:?}: {answer}");
+    }
+    assert!(upstream.got().is_empty());
 }
 
 #[tokio::test]

@@ -179,7 +179,15 @@ async fn paths_and_methods_that_are_not_there() {
     let answer = door.program.call("GET", "/prod/orders", &[], "").await;
     door.refused(&answer, 405, "method-not-allowed", "POST").await;
     assert_eq!(answer.header("allow"), "POST");
-    for path in ["/prod/orders/%2e%2e", "/prod/a%2fb", "/prod/%zz"] {
+    let twofold = [
+        "/prod/orders/%2e%2e",
+        "/prod/orders/..",
+        "/prod/a%2fb",
+        "/prod/%zz",
+        "/prod/%6Frders",
+        "/prod//orders",
+    ];
+    for path in twofold {
         let answer = door.program.call_raw("POST", path);
         door.refused(&answer, 400, "bad-path", "Send the path").await;
     }
@@ -192,7 +200,16 @@ async fn tokens_that_are_missing_bad_or_too_little() {
     let answer = door.order(None, key).await;
     door.refused(&answer, 401, "token-missing", "/oauth2/token").await;
     // RFC 6750 §3.1: no error code where nothing was offered.
-    assert_eq!(answer.header("www-authenticate"), r#"Bearer realm="Test tires""#);
+    let metadata = format!("{}/.well-known/oauth-protected-resource/prod", door.program.public);
+    assert_eq!(
+        answer.header("www-authenticate"),
+        format!(r#"Bearer realm="Test tires", resource_metadata="{metadata}""#)
+    );
+    // RFC 9728: there the client learns whom to ask for a token.
+    let path = "/.well-known/oauth-protected-resource/prod";
+    let document = door.program.call("GET", path, &[], "").await.json();
+    assert_eq!(document["authorization_servers"], serde_json::json!([door.program.public]));
+    assert_eq!(document["resource"], format!("{}/prod", door.program.public));
 
     let expired = signed(&door.program, |claims| claims.exp = claims.iat - 60);
     let answer = door.order(Some(&expired), key).await;

@@ -8,7 +8,7 @@ use jwt::AccessToken;
 use limit::{Bucket, Period, Quota, Taken, Window};
 use model::{Name, Timestamp, UsagePlan};
 use parking_lot::Mutex;
-use store::{Store, StoreError};
+use store::{Lease, Store, StoreError};
 
 use crate::checks::{Admitted, Now};
 use crate::denial::Denial;
@@ -37,7 +37,13 @@ impl Admission {
         &self.admitted.passed
     }
 
-    /// Gives back what the request was debited: it was refused after all, for its body.
+    /// What is left of the plan.
+    pub(crate) fn limits(&self) -> Option<Limits> {
+        self.limits.clone()
+    }
+
+    /// Gives the quota back: the request was refused after all, for a body that turned out too
+    /// large. The rate is not given back, or such bodies could be sent at any speed.
     pub(crate) fn refund(&self) {
         let Some(key) = self.key() else { return };
         key.meter.refund(key.plan.as_deref());
@@ -80,6 +86,7 @@ pub struct Meter {
 /// What is left of a lease.
 #[derive(Debug, Clone, Copy)]
 struct Held {
+    quota: Quota,
     window: Window,
     left: u64,
     beyond: u64,
@@ -105,14 +112,13 @@ impl Meter {
 
     /// Gives the rest of the lease back to the store, at an orderly end.
     pub async fn give_back(&self, store: &dyn Store) -> Result<(), StoreError> {
-        let Some(held) = self.quota.lock().take() else { return Ok(()) };
+        let Some(held) = self.quota.lock().take().filter(|held| held.left > 0) else {
+            return Ok(());
+        };
         store.give_back(self.name.clone(), held.window, held.left).await
     }
 
     fn refund(&self, plan: Option<&UsagePlan>) {
-        if let Some(limit) = plan.and_then(|plan| plan.rate) {
-            self.bucket.give_back(limit);
-        }
         if let Some(held) = self.quota.lock().as_mut()
             && plan.is_some_and(|plan| plan.quota.is_some())
         {
@@ -121,17 +127,22 @@ impl Meter {
     }
 
     /// Whether it is known that the period's quota is spent.
-    fn is_spent(&self, now: Timestamp) -> bool {
-        self.quota
-            .lock()
-            .as_ref()
-            .is_some_and(|held| now.ms() < held.window.end_ms && held.left == 0 && held.beyond == 0)
+    fn is_spent(&self, quota: Option<Quota>, now: Timestamp) -> bool {
+        self.quota.lock().as_ref().is_some_and(|held| {
+            let present = Some(held.quota) == quota && now.ms() < held.window.end_ms;
+            present && held.left == 0 && held.beyond == 0
+        })
     }
 
     fn look(&self, quota: Quota, now: Timestamp) -> Look {
         let mut held = self.quota.lock();
         match &mut *held {
-            Some(held) if now.ms() >= held.window.start_ms && now.ms() < held.window.end_ms => {
+            // A plan that was changed is counted anew at once, from what the store knows.
+            Some(held)
+                if held.quota == quota
+                    && now.ms() >= held.window.start_ms
+                    && now.ms() < held.window.end_ms =>
+            {
                 if held.left > 0 {
                     held.left -= 1;
                     Look::Debited { left: held.left + held.beyond, window: held.window }
@@ -165,8 +176,11 @@ impl Meter {
                 Look::Spent(window) => return Err(Ok(window)),
                 Look::Fetch(window) => window,
             };
+            // What is left of another quota's lease, or of the last period's, goes back first.
+            self.give_back(store).await.map_err(Err)?;
             let lease = store.lease(self.name.clone(), quota, window).await.map_err(Err)?;
-            *self.quota.lock() = Some(Held { window, left: lease.granted, beyond: lease.beyond });
+            let Lease { granted, beyond } = lease;
+            *self.quota.lock() = Some(Held { quota, window, left: granted, beyond });
         }
     }
 }
@@ -191,7 +205,7 @@ pub(crate) async fn debit(
         admitted.passed.push("rate");
     }
     if let Some(fault) = fault
-        && !(plan.quota.is_some() && entry.meter.is_spent(now.at))
+        && !entry.meter.is_spent(plan.quota, now.at)
     {
         if let Some(limit) = plan.rate {
             entry.meter.bucket.give_back(limit);

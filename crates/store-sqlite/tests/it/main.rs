@@ -37,6 +37,8 @@ conforms!(
     leases_never_exceed_the_quota,
     a_schedule_remembers_when_it_fired,
     retention_keeps_what_is_still_needed,
+    after_a_restart_numbers_go_on_though_all_is_dropped,
+    after_a_restart_a_purged_letter_stays_away,
 );
 
 #[tokio::test]

@@ -1,0 +1,27 @@
+//! What an API says of itself to clients (RFC 9728): whose tokens it takes, with which scopes.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::Uri;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use serde_json::json;
+
+use crate::Service;
+use crate::error::no_such_endpoint;
+
+const PLACE: &str = "/.well-known/oauth-protected-resource";
+
+pub(crate) async fn show(State(service): State<Service>, uri: Uri) -> Response {
+    let state = service.state.load_full();
+    let base = uri.path().strip_prefix(PLACE).unwrap_or_default();
+    let Some(scopes) = state.resources.get(base) else { return no_such_endpoint(uri).await };
+    let document = json!({
+        "resource": format!("{}{base}", state.issuer),
+        "authorization_servers": [state.issuer],
+        "jwks_uri": format!("{}/.well-known/jwks.json", state.issuer),
+        "scopes_supported": scopes,
+        "bearer_methods_supported": ["header"],
+    });
+    let fields = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "public, max-age=300")];
+    (fields, document.to_string()).into_response()
+}
