@@ -64,7 +64,8 @@ pub(crate) async fn room(world: &World, id: &Name) -> Result<(), Problem> {
     let live = secrets.iter().filter(|secret| secret.client == *id && secret.is_live(now)).count();
     if live >= LIVE_MAX {
         return Err(Problem::Refused(format!(
-            "The client {id} has {live} live secrets; revoke one that is no longer used first."
+            "The client {id} has {live} live secrets. Revoke one that is no longer used first: \
+             `gatepost client list` shows their ids, `gatepost client revoke ID` ends one."
         )));
     }
     Ok(())

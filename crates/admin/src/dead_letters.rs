@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use bus::lane_keys;
 use model::{DeliveryId, Name, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -50,6 +51,7 @@ impl Filter {
             delivery: delivery("id", &self.id)?,
             from: time("from", &self.from)?,
             until: time("until", &self.until)?,
+            lanes: None,
             after: delivery("after", &self.after)?.map(|id| (id.lane, id.event.seq)),
             limit,
         })
@@ -98,6 +100,9 @@ pub(crate) async fn redrive(
     // What dies again while this goes on is not taken a second time.
     let mut filter = filter.read(MOVED_AT_ONCE)?;
     filter.until = Some(filter.until.map_or(now, |until| until.min(now)));
+    // Put back on a lane that no rule reads, a letter would be out of sight: it stays listed.
+    let keys = lane_keys(&world.definitions.load());
+    filter.lanes = Some(world.store.lanes(keys).await?);
     let mut moved = 0;
     loop {
         let count = world.store.redrive(filter.clone(), now).await?;
@@ -107,7 +112,9 @@ pub(crate) async fn redrive(
         }
     }
     note(&world, "redrive dead letters", moved).await?;
-    Ok(Json(json!({ "redriven": moved })))
+    filter.lanes = None;
+    let stay = world.store.dead_letters(filter).await?.len();
+    Ok(Json(json!({ "redriven": moved, "without_a_rule": stay })))
 }
 
 pub(crate) async fn purge(

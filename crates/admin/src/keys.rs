@@ -72,7 +72,8 @@ pub(crate) async fn room(world: &World, name: &Name) -> Result<(), Problem> {
     let live = values.iter().filter(|value| value.key == *name && value.is_live(now)).count();
     if live >= LIVE_MAX {
         return Err(Problem::Refused(format!(
-            "The key {name} has {live} live values; revoke one that is no longer used first."
+            "The key {name} has {live} live values. Revoke one that is no longer used first: \
+             `gatepost key list` shows their ids, `gatepost key revoke ID` ends one."
         )));
     }
     Ok(())

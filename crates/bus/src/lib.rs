@@ -5,6 +5,6 @@ mod put;
 mod rules;
 mod schedules;
 
-pub use put::{Bus, Entry, Observer, Published, PutError, World};
+pub use put::{Accepted, Bus, Entry, Observer, Published, PutError, World};
 pub use rules::{LaneNumbers, Rules, lane_keys};
 pub use schedules::Schedules;

@@ -24,6 +24,15 @@ pub struct World {
 /// One entry of a publishing request.
 pub type Entry = Result<EventFields, EntryError>;
 
+/// What a publisher learns of an accepted entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// The event's id.
+    pub id: EventId,
+    /// How many targets it goes to; none means that no rule of the bus matched it.
+    pub matched: usize,
+}
+
 /// One accepted event as the log and the metrics see it.
 #[derive(Debug, Clone)]
 pub struct Published {
@@ -84,7 +93,7 @@ impl Bus {
         &self,
         bus: &str,
         entries: Vec<Entry>,
-    ) -> Result<Vec<Result<EventId, EntryError>>, PutError> {
+    ) -> Result<Vec<Result<Accepted, EntryError>>, PutError> {
         if entries.is_empty() || entries.len() > ENTRIES_MAX {
             return Err(PutError::Count(entries.len()));
         }
@@ -115,7 +124,7 @@ impl Bus {
         bus: &str,
         checked: Vec<Result<store::Entry, EntryError>>,
         mut ids: impl Iterator<Item = EventId>,
-    ) -> Vec<Result<EventId, EntryError>> {
+    ) -> Vec<Result<Accepted, EntryError>> {
         let observer = &self.world.observer;
         let tell = |entry: Result<store::Entry, EntryError>| {
             let entry = entry.inspect_err(|error| observer.refused(bus, error))?;
@@ -130,7 +139,7 @@ impl Bus {
                 lanes: entry.lanes.len(),
                 traceparent: fields.traceparent.clone(),
             });
-            Ok(id)
+            Ok(Accepted { id, matched: entry.lanes.len() })
         };
         checked.into_iter().map(tell).collect()
     }

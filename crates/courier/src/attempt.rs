@@ -7,7 +7,7 @@ use http::header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Request, Uri};
 use http_body_util::Full;
 use model::{DeliveryId, Destination, Event, Method, RESPONSE_BYTES_KEPT, Timestamp};
-use outbound::{Answer, Bounds, DialError, Pool, SendError, send_whole};
+use outbound::{Answer, Bounds, DialError, Pool, SendError, in_words, send_whole};
 use retry::{Advertised, Verdict, Wish, advertised, retry_after, verdict};
 use serde_json::Value;
 use store::LaneId;
@@ -87,7 +87,9 @@ pub(crate) async fn attempt(
             }
             judge(url, &answer, now, longest_wish_ms)
         }
-        Err(error) => refused_by_guard(&url, &error).unwrap_or_else(|| failed(url, words(&error))),
+        Err(error) => {
+            refused_by_guard(&url, &error).unwrap_or_else(|| failed(url, in_words(&error)))
+        }
     }
 }
 
@@ -139,20 +141,6 @@ fn refused_by_guard(url: &str, error: &SendError) -> Option<Result> {
         advertised: None,
         url: url.to_owned(),
     })
-}
-
-/// The error with its causes: "no connection …: Connection refused".
-fn words(error: &SendError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 fn render(

@@ -14,7 +14,7 @@ use model::{
     Auth, ClientAuth, Clock, Connection, HeaderValue as Value, OAuthClient, Secret, SecretError,
     SecretReader, SecretSource, Timestamp,
 };
-use outbound::{Bounds, Guard, Origin, Pool, SendError, send_whole};
+use outbound::{Bounds, Guard, Origin, Pool, in_words, send_whole};
 use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
@@ -212,7 +212,7 @@ impl Credentials {
         let secret = self.secrets.read(&client.client_secret)?;
         let request = token_request(client, pool.origin(), &secret).map_err(&failed)?;
         let sent = send_whole(pool, request, Bounds::within(TOKEN_TIMEOUT)).await;
-        let answer = sent.map_err(|error: SendError| failed(error.to_string()))?;
+        let answer = sent.map_err(|error| failed(in_words(&error)))?;
         if !answer.status.is_success() {
             return Err(failed(refusal(answer.status.as_u16(), &answer.body)));
         }

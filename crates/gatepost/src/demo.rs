@@ -29,7 +29,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     orders: u32,
     /// How often the tire company completes its orders (60s in the reference)
-    #[arg(long, default_value = "2s")]
+    #[arg(long, default_value = "2s", value_parser = period)]
     every: String,
     /// Take the car company down while the tire company completes, then bring it back
     #[arg(long)]
@@ -40,6 +40,15 @@ pub struct Arguments {
     /// One JSON object per hop, then a summary
     #[arg(long)]
     json: bool,
+}
+
+/// A duration that the companies' file takes too.
+fn period(text: &str) -> Result<String, String> {
+    match schedule::Schedule::parse(text) {
+        Ok(schedule::Schedule::Every(_)) => Ok(text.to_owned()),
+        Ok(_) => Err("write a duration like `2s` or `1m`".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// How long the car company stays down in an outage.

@@ -21,7 +21,7 @@ const PROBLEMS: &[(&str, &str)] = &[
     ),
     (
         "token-missing",
-        "The route needs an access token and there is none in `Authorization: Bearer …`. Status 401, without an error code in WWW-Authenticate (RFC 6750 §3.1).",
+        "The route needs an access token and there is none in `Authorization: Bearer …`. Get one: POST /oauth2/token with grant_type=client_credentials and the client's id and secret by HTTP Basic; the operator mints a secret with `gatepost client secret ID`. Status 401, without an error code in WWW-Authenticate (RFC 6750 §3.1).",
     ),
     ("token-twice", "More than one Authorization header. Status 400."),
     (
@@ -114,6 +114,36 @@ const PROBLEMS: &[(&str, &str)] = &[
         "The admin request cannot be done as things are; the detail says why. Status 409.",
     ),
     (
+        "InvalidArgument",
+        "An entry of a publishing request lacks `source`, `detail_type` or `detail`, or one of them is too long; the message names it. The other entries were taken.",
+    ),
+    (
+        "MalformedDetail",
+        "An entry's `detail` is no JSON object, or is nested too deep to be matched. The other entries were taken.",
+    ),
+    (
+        "ResourceNotFoundException",
+        "There is no bus of that name; define it under `buses`. EventBridge would take such an entry and drop it.",
+    ),
+    (
+        "NotAuthorizedForSourceException",
+        "Sources that begin with `aws.` are reserved, as EventBridge has it.",
+    ),
+    (
+        "invalid_request",
+        "Token endpoint: the request cannot be read: a parameter is missing or repeated, the body is no form, or the client authenticates in two ways at once (RFC 6749 §5.2).",
+    ),
+    (
+        "invalid_client",
+        "Token endpoint: the client did not prove who it is: unknown id, wrong secret, or a secret that was revoked; the answer does not say which. Status 401.",
+    ),
+    ("unauthorized_client", "Token endpoint: the client or its partner is suspended."),
+    ("unsupported_grant_type", "Token endpoint: only `grant_type=client_credentials` is offered."),
+    (
+        "invalid_scope",
+        "Token endpoint: the client has not been given a scope it asks for, or the scopes belong to several APIs. Leave `scope` out to get all it has of one API.",
+    ),
+    (
         "NO_ANSWER",
         "Dead letter: the receiver could not be reached, or did not answer in time, until the retries ran out. Redrive when it is back.",
     ),
@@ -146,7 +176,18 @@ pub fn explain(what: &str) -> Option<String> {
     let status = code.strip_prefix("HTTP_").filter(|status| status.parse::<u16>().is_ok());
     let code = status.map_or(code, |_| "HTTP_4xx");
     let problem = PROBLEMS.iter().find(|(known, _)| *known == code);
-    problem.map(|(_, text)| (*text).to_owned()).or_else(|| crate::config::explain(what))
+    problem
+        .map(|(_, text)| (*text).to_owned())
+        .or_else(|| crate::config::explain(what))
+        .or_else(|| of_last_part(what))
+}
+
+/// The keys whose last part it is: `allow_private` is `destinations.allow_private`.
+fn of_last_part(what: &str) -> Option<String> {
+    let keys = crate::config::keys();
+    let ending = keys.iter().filter(|key| key.rsplit('.').next() == Some(what));
+    let texts: Vec<_> = ending.filter_map(|key| crate::config::explain(key)).collect();
+    (!texts.is_empty()).then(|| texts.join("\n"))
 }
 
 /// Everything that can be explained.

@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::{SystemClock, SystemRandom};
-use crate::config::Loaded;
+use crate::config::{Loaded, Server};
 use crate::files::{DataDirectory, SystemSecrets};
 use crate::telemetry::{Form, Lines, Telemetry};
 
@@ -46,6 +46,8 @@ use status::ProgramStatus;
 pub struct Options {
     /// The file or directory the definitions came from; read again on SIGHUP.
     pub config: PathBuf,
+    /// The addresses and the directory of the file, before flags and environment changed them.
+    pub server: Server,
     /// How log lines look.
     pub form: Form,
 }
@@ -130,6 +132,7 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     let keeping = retention::run(parts.clone(), live.definitions());
     let keeping = tokio_task(&parts, keeping);
     let live = Arc::new(live);
+    live.tell_of_orphans(&*parts.store).await;
     let following = tokio_task(&parts, Live::follow(Arc::clone(&live), parts.clone()));
     parts.status.ready();
     tracing::info!(public = %server.public, internal = %server.internal, admin = %server.admin, "serving");
@@ -258,13 +261,19 @@ async fn reload(parts: &Parts, live: &Arc<Live>, options: &Options) {
             return;
         }
     };
+    if loaded.server != options.server {
+        tracing::warn!("a change of `listen` or `data` takes effect at the next start only");
+    }
     let applied = apply::documents(&*parts.store, &loaded.documents, parts.clock.now()).await;
     let taken = match applied {
         Ok(()) => live.define(parts, loaded.definitions).await,
         Err(error) => Err(error),
     };
     match taken {
-        Ok(()) => tracing::info!("the configuration was read again"),
+        Ok(()) => {
+            tracing::info!("the configuration was read again");
+            live.tell_of_orphans(&*parts.store).await;
+        }
         Err(error) => tracing::error!("the configuration was not taken over: {error:#}"),
     }
 }

@@ -63,7 +63,7 @@ pub(crate) struct Admitted {
 /// A refusal by the checks, with what was known of the caller by then, for the log.
 pub(crate) struct Refused {
     pub(crate) denial: Denial,
-    pub(crate) known: Admitted,
+    pub(crate) known: Box<Admitted>,
 }
 
 /// Runs the checks of a route in API Gateway's order.
@@ -76,7 +76,7 @@ pub(crate) fn admit(
     let mut known = Admitted::default();
     match check(snapshot, found, (asked, now), &mut known) {
         Ok(()) => Ok(known),
-        Err(denial) => Err(Refused { denial, known }),
+        Err(denial) => Err(Refused { denial, known: Box::new(known) }),
     }
 }
 

@@ -62,14 +62,14 @@ pub(crate) enum Denial {
         plan: Name,
         limit: Limit,
         wait: Duration,
-        limits: Option<Limits>,
+        limits: Option<Box<Limits>>,
     },
     QuotaExceeded {
         plan: Name,
         quota: Quota,
         until: Timestamp,
         wait: Duration,
-        limits: Option<Limits>,
+        limits: Option<Box<Limits>>,
     },
     BodyTooLarge {
         bytes_max: u64,

@@ -9,16 +9,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, TE, TRANSFER_ENCODING, VIA,
-};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, TE, VIA};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use listener::{Body, BoxError};
 use model::Api;
-use outbound::{Guard, Lent, Origin, Pool};
+use outbound::{Guard, Lent, Origin, Pool, in_words};
 use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
@@ -112,14 +110,14 @@ async fn exchange(pool: &Pool<Body>, mut request: Request<Body>) -> Result<Respo
             None => pool
                 .connect()
                 .await
-                .map_err(|error| Denial::UpstreamUnreachable { reason: error.to_string() })?,
+                .map_err(|error| Denial::UpstreamUnreachable { reason: in_words(&error) })?,
         };
         match lent.sender.try_send_request(request).await {
             Ok(response) => return Ok(incoming(response, lent)),
             Err(mut error) => match error.take_message() {
                 Some(unsent) if lent.reused => request = unsent,
                 _ => {
-                    let reason = error.into_error().to_string();
+                    let reason = in_words(&error.into_error());
                     return Err(Denial::UpstreamBroke { reason });
                 }
             },
@@ -128,17 +126,13 @@ async fn exchange(pool: &Pool<Body>, mut request: Request<Body>) -> Result<Respo
 }
 
 /// What is wrong with the message's form: shapes that servers on the way take apart differently
-/// (RFC 9112 §3.2, §6.3).
+/// (RFC 9112 §3.2, §6.3). Content-Length beside Transfer-Encoding is taken out by the HTTP library
+/// before we see it; the body is framed anew on its way on, so there is one reading only.
 pub(crate) fn malformed<B>(request: &Request<B>) -> Option<Denial> {
     let headers = request.headers();
     let hosts = headers.get_all(HOST).iter().count();
     if hosts > 1 || (hosts == 0 && request.version() == http::Version::HTTP_11) {
         return Some(Denial::Malformed("Send exactly one Host header."));
-    }
-    if headers.contains_key(CONTENT_LENGTH) && headers.contains_key(TRANSFER_ENCODING) {
-        return Some(Denial::Malformed(
-            "Send either Content-Length or Transfer-Encoding, not both.",
-        ));
     }
     if headers.get_all(CONTENT_LENGTH).iter().count() > 1 {
         return Some(Denial::Malformed("Send one Content-Length."));

@@ -107,7 +107,7 @@ impl Gateway {
             if matches!(denial, Denial::BodyTooLarge { .. }) {
                 admission.refund();
             }
-            Refusal { limits: admission.limits(), ..found.refusal(denial) }
+            Refusal { limits: admission.limits().map(Box::new), ..found.refusal(denial) }
         })?;
         admission.add_limits(response.headers_mut());
         if found.api.api.errors == ErrorStyle::Aws
@@ -123,7 +123,7 @@ impl Gateway {
 pub(crate) struct Refusal {
     pub(crate) denial: Denial,
     pub(crate) api: Option<Arc<snapshot::ApiEntry>>,
-    pub(crate) limits: Option<checks::plan::Limits>,
+    pub(crate) limits: Option<Box<checks::plan::Limits>>,
 }
 
 impl Refusal {
@@ -136,7 +136,7 @@ impl Refusal {
             api: self.api.as_deref(),
             request_id: recorder.request_id(),
             trace_id: recorder.trace_id(),
-            limits: self.limits.as_ref(),
+            limits: self.limits.as_deref(),
         }
     }
 }

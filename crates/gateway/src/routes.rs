@@ -156,7 +156,12 @@ fn choose(
     let any = || routes.iter().find(|(m, _)| m.is_none() && known);
     let found = exact.or_else(any).map(|(_, route)| *route);
     if found.is_none() {
-        other.extend(routes.iter().filter_map(|(m, _)| *m));
+        for (method, _) in routes {
+            match method {
+                Some(method) => other.push(*method),
+                None => other.extend(model::Method::ALL),
+            }
+        }
     }
     found
 }

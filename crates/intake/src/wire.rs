@@ -1,17 +1,17 @@
 //! The JSON of publishing: entries in, results out.
 
 use axum::response::{IntoResponse, Response};
-use bus::Entry;
+use bus::{Accepted, Entry};
 use http::header::CONTENT_TYPE;
 use listener::TraceParent;
-use model::{EntryError, EventFields, EventId, Timestamp};
+use model::{EntryError, EventFields, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 #[derive(Deserialize)]
 struct Entries<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, alias = "Entries")]
     entries: Vec<WireEntry<'a>>,
 }
 
@@ -45,9 +45,10 @@ pub(crate) fn read(body: &[u8], traceparent: Option<&str>) -> Result<Vec<Entry>,
         )
     };
     let shape = serde_json::from_slice::<Value>(body).map_err(explain)?;
-    let many = shape.get("entries").is_some();
+    let listed = shape.get("entries").or_else(|| shape.get("Entries"));
+    let many = listed.is_some();
     // A list would otherwise be read as an entry whose members come in order.
-    let listed = shape["entries"].as_array();
+    let listed = listed.and_then(Value::as_array);
     if !shape.is_object() || listed.is_some_and(|list| list.iter().any(|entry| !entry.is_object()))
     {
         return Err("an event is a JSON object. Send {\"entries\": [{\"source\": …, \
@@ -92,10 +93,10 @@ fn fields(entry: WireEntry<'_>, traceparent: Option<&str>) -> Result<Entry, Stri
 }
 
 /// Every entry's result, in the order of the request.
-pub(crate) fn write(results: &[Result<EventId, EntryError>]) -> Response {
+pub(crate) fn write(results: &[Result<Accepted, EntryError>]) -> Response {
     let failed = results.iter().filter(|result| result.is_err()).count();
-    let entry = |result: &Result<EventId, EntryError>| match result {
-        Ok(id) => json!({ "id": id.to_string() }),
+    let entry = |result: &Result<Accepted, EntryError>| match result {
+        Ok(Accepted { id, matched }) => json!({ "id": id.to_string(), "matched": matched }),
         Err(error) => json!({ "error": { "code": error.code(), "message": error.to_string() } }),
     };
     let entries: Vec<Value> = results.iter().map(entry).collect();
@@ -114,7 +115,7 @@ mod tests {
         for body in [
             r#"{"source":"s","detail_type":"t","detail":{"a":1}}"#,
             r#"{"entries":[{"source":"s","detail-type":"t","detail":{"a":1},"id":"x"}]}"#,
-            r#"{"entries":[{"Source":"s","DetailType":"t","Detail":"{\"a\":1}"}]}"#,
+            r#"{"Entries":[{"Source":"s","DetailType":"t","Detail":"{\"a\":1}"}]}"#,
         ] {
             let entries = read(body.as_bytes(), Some(TRACE)).unwrap();
             let fields = entries[0].as_ref().unwrap();

@@ -52,7 +52,6 @@ pub trait Observer: Send + Sync {
 /// A token, and what is told of it.
 struct Issued {
     body: String,
-    partner: String,
     scope: String,
     token_id: String,
 }
@@ -82,7 +81,6 @@ pub(crate) async fn issue(
     };
     let response = match outcome {
         Ok(issued) => {
-            record.partner = Some(issued.partner);
             record.scope = Some(issued.scope);
             record.token_id = Some(issued.token_id);
             // RFC 6749 §5.1.
@@ -124,6 +122,7 @@ fn decide(
     // Only the id of a client that exists is logged: anything else may be a misplaced secret.
     record.client = state.client(&proof.client_id).map(|client| client.client.id.to_string());
     let client = authenticate(&state, &proof, record.at)?;
+    record.partner = Some(client.client.partner.to_string());
     match form.get("grant_type") {
         Some("client_credentials") => {}
         Some(_) => return Err(Refusal::GrantType),
@@ -152,10 +151,5 @@ fn decide(
         "expires_in": client.token_lifetime_s,
         "scope": grant.scope,
     });
-    Ok(Issued {
-        body: body.to_string(),
-        partner: client.partner.to_string(),
-        scope: grant.scope,
-        token_id: claims.jti,
-    })
+    Ok(Issued { body: body.to_string(), scope: grant.scope, token_id: claims.jti })
 }

@@ -77,7 +77,7 @@ pub enum DialError {
     #[error("the guard refuses this address: {0}")]
     Guard(#[from] Refusal),
     /// Nobody answers.
-    #[error("no connection to {address}: {source}")]
+    #[error("no connection to {address}")]
     Connect {
         /// The address tried last.
         address: SocketAddr,
@@ -85,7 +85,7 @@ pub enum DialError {
         source: io::Error,
     },
     /// The TLS handshake failed.
-    #[error("TLS with {host} failed: {source}")]
+    #[error("TLS with {host} failed")]
     Tls {
         /// The name.
         host: String,
@@ -93,7 +93,7 @@ pub enum DialError {
         source: io::Error,
     },
     /// The HTTP handshake failed.
-    #[error("HTTP could not be spoken: {0}")]
+    #[error("HTTP could not be spoken")]
     Http(#[source] hyper::Error),
 }
 

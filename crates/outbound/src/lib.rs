@@ -13,4 +13,4 @@ mod send;
 pub use dial::{DialError, Origin};
 pub use guard::{Guard, Refusal};
 pub use pool::{Lent, Pool};
-pub use send::{Answer, Bounds, SendError, send_whole};
+pub use send::{Answer, Bounds, SendError, in_words, send_whole};

@@ -44,7 +44,7 @@ pub enum SendError {
     #[error(transparent)]
     Dial(#[from] DialError),
     /// The connection broke.
-    #[error("the connection broke: {0}")]
+    #[error("the connection broke")]
     Broken(#[source] hyper::Error),
     /// Connecting, sending and reading took too long together.
     #[error("no whole answer within {} ms", .0.as_millis())]
@@ -110,4 +110,18 @@ async fn read(
         lent.give_back();
     }
     Ok(Answer { status: parts.status, headers: parts.headers, body: body.into() })
+}
+
+/// An error with its causes in one line: "no connection to …: Connection refused".
+pub fn in_words(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
 }

@@ -313,6 +313,7 @@ fn dead_letters(connection: &Connection, filter: &DeadFilter) -> rusqlite::Resul
          FROM dead
          WHERE NOT purged AND (lane, seq) > (?1, ?2) AND (?3 IS NULL OR queue = ?3)
            AND (?4 IS NULL OR (lane = ?4 AND seq = ?5)) AND at >= ?6 AND at < ?7
+           AND (?9 IS NULL OR lane IN (SELECT value FROM json_each(?9)))
          ORDER BY lane, seq LIMIT ?8",
     )?;
     rows.query_map(
@@ -324,7 +325,8 @@ fn dead_letters(connection: &Connection, filter: &DeadFilter) -> rusqlite::Resul
             only.map(|only| only.1),
             filter.from.map_or(i64::MIN, Timestamp::ms),
             filter.until.map_or(i64::MAX, Timestamp::ms),
-            filter.limit
+            filter.limit,
+            filter.lanes.as_ref().map(|lanes| serde_json::Value::from(lanes.clone()).to_string())
         ],
         |row| {
             let lane = row.get(0)?;

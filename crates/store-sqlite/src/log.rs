@@ -257,6 +257,19 @@ impl EventLog for SqliteStore {
         })
     }
 
+    fn all_lanes(&self) -> Answer<'_, Vec<(LaneKey, LaneId)>> {
+        self.log_readers.read(|connection| {
+            let mut lanes = connection.prepare_cached("SELECT key, id FROM lane ORDER BY id")?;
+            let mut rows = lanes.query([])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                let key = LaneKey::parse(row.get_ref(0)?.as_str()?);
+                found.push((key.ok_or_else(|| unreadable("a lane's key"))?, row.get(1)?));
+            }
+            Ok(found)
+        })
+    }
+
     fn append(&self, accepted_at: Timestamp, entries: Vec<Entry>) -> Answer<'_, Vec<EventId>> {
         let (reply, answer) = oneshot::channel();
         let append = Append { accepted_at, entries, also: parking_lot::Mutex::new(None), reply };

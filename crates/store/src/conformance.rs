@@ -252,7 +252,9 @@ pub async fn dead_letters_are_redriven_once<B: Bench>(bench: &B) {
     let listed = store.dead_letters(everything()).await.expect("dead letters");
     assert_eq!(listed.iter().map(|letter| letter.id.event).collect::<Vec<_>>(), ids);
     assert_eq!(store.dead_counts().await.expect("counts"), [(name("dlq"), 3)]);
-    let one = DeadFilter { delivery: Some(listed[1].id), ..everything() };
+    let elsewhere = DeadFilter { lanes: Some(vec![lane + 1]), ..everything() };
+    assert_eq!(store.redrive(elsewhere, at(900)).await, Ok(0));
+    let one = DeadFilter { delivery: Some(listed[1].id), lanes: Some(vec![lane]), ..everything() };
     assert_eq!(store.redrive(one.clone(), at(900)).await, Ok(1));
     assert_eq!(store.redrive(one, at(900)).await, Ok(0));
     let end = store.read_lane(lane, Position::default(), 10).await.expect("a lane").pop();

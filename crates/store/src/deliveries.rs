@@ -77,6 +77,8 @@ pub struct DueDelivery {
 pub struct DeadFilter {
     /// Of this queue.
     pub queue: Option<Name>,
+    /// Of these lanes.
+    pub lanes: Option<Vec<LaneId>>,
     /// Of this one delivery.
     pub delivery: Option<DeliveryId>,
     /// Given up at or after.

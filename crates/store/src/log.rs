@@ -54,6 +54,9 @@ pub trait EventLog: Send + Sync {
     /// The numbers of lanes, made where there is none yet; in the order asked.
     fn lanes(&self, keys: Vec<LaneKey>) -> Answer<'_, Vec<LaneId>>;
 
+    /// Every lane there ever was, with its number.
+    fn all_lanes(&self) -> Answer<'_, Vec<(LaneKey, LaneId)>>;
+
     /// Appends events to the log and to their lanes, all or none; on disk when it answers. Callers
     /// at the same time share one flush. The ids come in the order of the entries.
     fn append(&self, accepted_at: Timestamp, entries: Vec<Entry>) -> Answer<'_, Vec<EventId>>;

@@ -3,9 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use model::{Auth, Definitions, HeaderValue, SecretReader as _, SecretSource};
 use serde_json::json;
 
 use super::{ConfigArgument, output, say};
+use crate::files::SystemSecrets;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -19,7 +21,9 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     match crate::config::load(&arguments.config.config, &crate::files::environment) {
         Ok(loaded) => {
-            let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+            let mut warnings: Vec<String> =
+                loaded.warnings.iter().map(ToString::to_string).collect();
+            warnings.extend(missing_secrets(&loaded.definitions));
             if arguments.json {
                 say(&json!({ "valid": true, "warnings": warnings }).to_string());
             } else {
@@ -47,6 +51,30 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Secrets that connections name and that are not there now. They may come later (a hand-over), so
+/// this is no mistake.
+fn missing_secrets(definitions: &Definitions) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for connection in definitions.connections.values() {
+        let mut sources: Vec<&SecretSource> = match &connection.auth {
+            Auth::None => Vec::new(),
+            Auth::ApiKey { value, .. } => vec![value],
+            Auth::Basic { password, .. } => vec![password],
+            Auth::OAuth(client) => vec![&client.client_secret],
+        };
+        sources.extend(connection.headers.iter().filter_map(|(_, value)| match value {
+            HeaderValue::Secret(source) => Some(source),
+            HeaderValue::Plain(_) => None,
+        }));
+        for source in sources {
+            if let Err(error) = SystemSecrets.read(source) {
+                warnings.push(format!("connections.{}: {error}", connection.name));
+            }
+        }
+    }
+    warnings
 }
 
 fn counted(count: usize, what: &str) -> String {

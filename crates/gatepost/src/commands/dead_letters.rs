@@ -120,6 +120,13 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Redrive { which, operator } => {
             let done = operator.operator()?.post("dead-letters/redrive", &which.body()?).await?;
             told(&done, "redriven", operator.json);
+            if done["without_a_rule"].as_u64().is_some_and(|count| count > 0) {
+                output::complain(&format!(
+                    "{} stay: their rule or target is no longer defined; bring its name back, or \
+                     purge them",
+                    done["without_a_rule"]
+                ));
+            }
         }
         Command::Purge { which, yes, operator } => {
             let body = which.body()?;

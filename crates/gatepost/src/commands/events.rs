@@ -84,6 +84,9 @@ async fn publish(server: &str, bus: &str, entry: &Value, json: bool) -> anyhow::
     if !json {
         say(&output::cell(&result["id"]));
     }
+    if result["matched"] == 0 {
+        output::complain("Accepted, but no rule of this bus matches it.");
+    }
     Ok(())
 }
 

@@ -53,7 +53,10 @@ fn document(loaded: &Loaded, name: Option<&str>) -> anyhow::Result<Value> {
         None if apis.len() == 1 => apis.values().next(),
         None => None,
     };
-    let api = api.with_context(|| format!("say which API: {}", known()))?;
+    let api = api.with_context(|| match name {
+        Some(name) => format!("there is no API `{name}`; there is {}", known()),
+        None => format!("say which API: {}", known()),
+    })?;
     let documented = match loaded.openapi.get(&api.name) {
         None => None,
         Some(path) => {

@@ -136,6 +136,13 @@ pub(super) async fn ask(
     if answer.status.is_success() {
         return Ok(body);
     }
+    if answer.status == http::StatusCode::UNAUTHORIZED {
+        bail!(
+            "{} does not take the admin token; is it another Gatepost? Name the right one with \
+             --server and its token with --token-file",
+            pool.origin()
+        );
+    }
     let detail = body["detail"].as_str().map_or_else(|| answer.status.to_string(), str::to_owned);
     bail!("{detail}")
 }

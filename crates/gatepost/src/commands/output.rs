@@ -96,7 +96,9 @@ pub(super) fn live_ids(listing: &mut Value, member: &str) {
         let all = item[member].as_array().cloned().unwrap_or_default();
         let live = all.iter().filter(|credential| credential["live"] == true);
         let text = |credential: &Value| {
-            format!("{}…{}", cell(&credential["id"]), cell(&credential["last_four"])).into()
+            let since = cell(&credential["created_at"]).chars().take(10).collect::<String>();
+            let (id, last) = (cell(&credential["id"]), cell(&credential["last_four"]));
+            format!("{id} (ends in {last}, since {since})").into()
         };
         item[member] = Value::Array(live.map(text).collect());
     }

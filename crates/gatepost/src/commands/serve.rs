@@ -43,6 +43,7 @@ enum LogForm {
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut loaded = arguments.config.load()?;
+    let of_file = loaded.server.clone();
     let server = &mut loaded.server;
     server.data = arguments.data.unwrap_or_else(|| server.data.clone());
     server.public = arguments.public.unwrap_or(server.public);
@@ -57,7 +58,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    let options = Options { config: arguments.config.config, form };
+    let options = Options { config: arguments.config.config, server: of_file, form };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -103,6 +103,23 @@ impl Live {
         }
     }
 
+    /// Tells of lanes that something waits on, and that no rule reads any more.
+    pub(super) async fn tell_of_orphans(&self, store: &dyn Store) {
+        let defined = lane_keys(&self.definitions.load());
+        let Ok(lanes) = store.all_lanes().await else { return };
+        for (key, lane) in lanes.into_iter().filter(|(key, _)| !defined.contains(key)) {
+            match store.backlog(lane).await {
+                Ok(0) | Err(_) => {}
+                Ok(waiting) => tracing::warn!(
+                    lane = %key,
+                    waiting,
+                    "deliveries wait on a lane whose rule or target is no longer defined; they go \
+                     on when its name is back, and end with their bus's `archive.keep`"
+                ),
+            }
+        }
+    }
+
     async fn swap(&self, parts: &Parts, definitions: Arc<Definitions>) -> anyhow::Result<()> {
         let before = self.gateway.load_full();
         let secrets = (&self.digester, &self.vault);

@@ -189,7 +189,7 @@ async fn paths_and_methods_that_are_not_there() {
     ];
     for path in twofold {
         let answer = door.program.call_raw("POST", path);
-        door.refused(&answer, 400, "bad-path", "Send the path").await;
+        door.refused(&answer, 400, "bad-path", "Send ").await;
     }
 }
 

@@ -226,6 +226,7 @@ pub(crate) async fn debit(
             let until = Timestamp::from_ms(window.end_ms);
             let limits = limits(&plan, taken, Some((0, window)), now.at);
             let wait = Duration::from_millis(until.since_ms(now.at).unsigned_abs());
+            let limits = limits.map(Box::new);
             Err(Denial::QuotaExceeded { plan: plan.name.clone(), quota, until, wait, limits })
         }
         Err(Err(error)) => Err(Denial::StoreUnavailable { reason: error.to_string() }),
@@ -237,7 +238,7 @@ fn take(entry: &Arc<KeyEntry>, plan: &UsagePlan, now: Now) -> Result<Option<Take
     match entry.meter.bucket.take(limit, now.ticks_ns) {
         Ok(taken) => Ok(Some(taken)),
         Err(wait) => {
-            let limits = limits(plan, Some(Taken { remaining: 0 }), None, now.at);
+            let limits = limits(plan, Some(Taken { remaining: 0 }), None, now.at).map(Box::new);
             Err(Denial::RateExceeded { plan: plan.name.clone(), limit, wait, limits })
         }
     }

@@ -12,12 +12,17 @@ use super::Reader;
 use crate::config::fields::Fields;
 use crate::config::forms;
 use crate::config::json;
+use crate::config::nearest::nearest;
 use crate::config::node::{Entry, Node};
 use crate::config::problem::{Problem, join};
 use crate::config::source::Span;
 
 /// What a target may send in place of the whole event; it has at most one.
 const INPUTS: [&str; 3] = ["body", "input", "template"];
+
+/// The members of an event's envelope.
+const MEMBERS: [&str; 9] =
+    ["version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail"];
 
 impl Reader<'_> {
     pub(super) fn buses(&mut self, root: &Fields<'_>) {
@@ -60,7 +65,10 @@ impl Reader<'_> {
     fn pattern(&mut self, fields: &Fields<'_>, when: &Node) -> Option<Pattern> {
         let json = json::write(when);
         match Pattern::parse(&json.text) {
-            Ok(pattern) => Some(pattern),
+            Ok(pattern) => {
+                self.unknown_members(fields, when);
+                Some(pattern)
+            }
             Err(error) => {
                 // The column is just behind the wrong part, counted from 1.
                 let place = json.place(error.column.saturating_sub(2));
@@ -70,6 +78,25 @@ impl Reader<'_> {
                 self.error(problem, "write it as EventBridge does: `{ source: [complete-order] }`");
                 None
             }
+        }
+    }
+
+    /// Warns of names that no event has at its top: the pattern is good, and never matches.
+    fn unknown_members(&mut self, fields: &Fields<'_>, when: &Node) {
+        for entry in when.entries() {
+            // `detail.id` is `detail: { id: … }`.
+            let name = entry.key.split('.').next().unwrap_or_default();
+            if MEMBERS.contains(&name) || name == "$or" {
+                continue;
+            }
+            let meant = nearest(name, MEMBERS).map(|near| format!("; did you mean `{near}`?"));
+            let meant = meant.unwrap_or_default();
+            let message =
+                format!("no event has `{name}` at its top, so this rule matches none{meant}");
+            let path = join(&join(&fields.path, "when"), &entry.key);
+            let problem = Problem::new(entry.key_span, &path, &message)
+                .help("what a publisher says stands under `detail`: `detail: { id: [7] }`");
+            self.problems.warn(problem);
         }
     }
 

@@ -1,15 +1,18 @@
 //! Destinations, and schedules, which may make one of their own.
 
+use std::net::{IpAddr, SocketAddr};
+
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use limit::{Limit, Rate};
 use model::{Destination, Method, Name, Schedule};
+use outbound::Guard;
 use transform::UrlTemplate;
 
 use super::Reader;
 use crate::config::fields::Fields;
 use crate::config::forms;
 use crate::config::node::Entry;
-use crate::config::problem::Problem;
+use crate::config::problem::{Problem, join};
 
 /// What the names of schedules' own destinations begin with.
 const OWN: &str = "schedule.";
@@ -40,7 +43,26 @@ impl Reader<'_> {
                 url,
                 name: name.clone(),
             };
+            self.private_address(&fields, &destination);
             self.definitions.destinations.insert(name, destination);
+        }
+    }
+
+    /// Warns of an address in the file that the outbound guard will refuse.
+    fn private_address(&mut self, fields: &Fields<'_>, destination: &Destination) {
+        let url = destination.url.as_str();
+        let authority = url.split("://").nth(1).unwrap_or_default();
+        let authority = authority.split(['/', '?']).next().unwrap_or_default();
+        let address = authority.parse::<SocketAddr>().map(|address| address.ip());
+        let bare = authority.trim_start_matches('[').trim_end_matches(']');
+        let Ok(address) = address.or_else(|_| bare.parse::<IpAddr>()) else { return };
+        let guard = Guard::Public { allow: destination.allow_private.clone() };
+        if let Err(refusal) = guard.judge(address, 443) {
+            let at = fields.entry("request").map_or(fields.at, |entry| entry.value.span);
+            let message = format!("every delivery will be refused: {refusal}");
+            let problem = Problem::new(at, &join(&fields.path, "request"), &message)
+                .help(&format!("add `allow_private: [{address}]` if this address is meant"));
+            self.problems.warn(problem);
         }
     }
 
