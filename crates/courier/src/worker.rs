@@ -481,12 +481,13 @@ impl Run {
     }
 }
 
-/// A timer wakes up to a few milliseconds late: so many permits more may be taken at once, or a fast
-/// rate would fall behind itself. The rate over any longer time stays what it is.
+/// A timer wakes up to a few milliseconds late: a fast rate with a small bucket would fall behind
+/// itself, so its bucket holds what comes in meanwhile. The rate over any longer time stays the same.
 fn with_slack(limit: Limit) -> Limit {
     const LATE_MS: u64 = 5;
     let late = limit.rate().permits_per_hour() * LATE_MS / 3_600_000;
-    Limit::new(limit.rate(), limit.burst().saturating_add(u32::try_from(late).unwrap_or(0)))
+    let late = u32::try_from(late).unwrap_or(0).saturating_add(1);
+    Limit::new(limit.rate(), limit.burst().max(late))
 }
 
 fn until(ms: i64) -> Duration {

@@ -14,6 +14,14 @@ const PROBLEMS: &[(&str, &str)] = &[
         "bad-path",
         "The path can be read in two ways, and servers differ in which they choose: `.` or `..` segments, two slashes in a row, an encoded slash, backslash, `;` or NUL, encoded letters and digits, a `%` without two hex digits, or a trailing slash or `;` parameter without which it is another route. Status 400.",
     ),
+    (
+        "malformed-request",
+        "The message has a shape that servers on the way take apart differently: no Host or several, or several Content-Lengths (RFC 9112). Status 400.",
+    ),
+    (
+        "other-host",
+        "The internal door listens on loopback and takes requests to `localhost` or an address only, so that no web page can be made to call it. Status 421.",
+    ),
     ("head-too-large", "The request's headers have more than 10,240 bytes together. Status 431."),
     (
         "address-refused",

@@ -51,13 +51,23 @@ impl<'a> Asked<'a> {
 }
 
 /// Who was let in, and by what; the quota is not yet debited.
-#[derive(Default)]
 pub(crate) struct Admitted {
     pub(crate) token: Option<Arc<AccessToken>>,
     pub(crate) key: Option<Arc<KeyEntry>>,
     pub(crate) partner: Option<Name>,
     /// The checks that passed, for the access log.
     pub(crate) passed: Vec<&'static str>,
+    _proof: Proof,
+}
+
+/// Cannot be made outside this module: whoever holds an [`Admitted`] got it from [`admit`].
+struct Proof;
+
+impl Admitted {
+    fn nobody() -> Self {
+        let passed = Vec::with_capacity(8);
+        Self { token: None, key: None, partner: None, passed, _proof: Proof }
+    }
 }
 
 /// A refusal by the checks, with what was known of the caller by then, for the log.
@@ -73,7 +83,7 @@ pub(crate) fn admit(
     asked: Asked<'_>,
     now: Now,
 ) -> Result<Admitted, Refused> {
-    let mut known = Admitted::default();
+    let mut known = Admitted::nobody();
     match check(snapshot, found, (asked, now), &mut known) {
         Ok(()) => Ok(known),
         Err(denial) => Err(Refused { denial, known: Box::new(known) }),

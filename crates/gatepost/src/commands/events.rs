@@ -51,7 +51,11 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Publish { bus, source, detail_type, detail, server, config, json } => {
             let server = match server {
                 Some(server) => server,
-                None => format!("http://{}", config.load()?.server.internal),
+                // The same variable that moves `serve` moves those who look for it.
+                None => match crate::files::environment("GATEPOST_INTERNAL") {
+                    Some(address) => format!("http://{address}"),
+                    None => format!("http://{}", config.load()?.server.internal),
+                },
             };
             let detail: Value = serde_json::from_str(&text(&detail)?)
                 .context("--detail is no JSON; write an object like '{\"id\": \"7\"}'")?;

@@ -81,6 +81,32 @@ connections:
 }
 
 #[test]
+fn check_warns_of_what_is_good_and_does_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = "version: 1
+company: Test
+buses:
+  orders:
+    rules:
+      r: { when: { sorce: [a] }, send: [{ to: local }] }
+connections: { c: { api_key: { header: x-api-key, value: { file: ./nowhere } } } }
+destinations:
+  local: { connection: c, request: POST http://127.0.0.1:7510/in }
+";
+    std::fs::write(directory.path().join("gatepost.yaml"), file).unwrap();
+    let output = run(directory.path(), &["check"]);
+    assert_eq!(output.status.code(), Some(0));
+    let warned = text(&output.stderr);
+    for part in [
+        "did you mean `source`?",
+        "127.0.0.1 is not a public address",
+        "connections.c: the secret in file",
+    ] {
+        assert!(warned.contains(part), "{part} is missing in:\n{warned}");
+    }
+}
+
+#[test]
 fn wrong_usage_is_two_and_help_is_nought() {
     let directory = tempfile::tempdir().unwrap();
     assert_eq!(run(directory.path(), &["frobnicate"]).status.code(), Some(2));

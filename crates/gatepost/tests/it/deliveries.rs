@@ -470,6 +470,34 @@ async fn expired_events_do_not_stand_in_the_way_of_fresh_ones() {
 }
 
 #[tokio::test]
+async fn what_waits_on_a_lane_without_a_rule_is_told_and_comes_back() {
+    let receiver = Receiver::start(|_, _| Reply::status(404)).await;
+    let file = definitions(&receiver, "").replace("prefix: \"\"", "prefix: \"never\"");
+    let mut program = Program::start(&file).await;
+    let (_, answer) = program.publish("orders", &completed("7")).await;
+    assert_eq!(answer["entries"][0]["matched"], 1);
+    until("the dead letter is there", async || {
+        (!rows(&program, &["dead-letters", "list", "--json"]).is_empty()).then_some(())
+    })
+    .await;
+    assert!(program.stop().success());
+    program.rewrite(|file| file.replace("      completed:\n", "      renamed:\n"));
+    program.start_again().await;
+    let output = program.run(&["dead-letters", "redrive", "--all"]);
+    let talk = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "0 redriven\n");
+    assert!(talk.contains("1 stay: their rule or target is no longer defined"), "{talk}");
+    // Listed still, and delivered once the rule has its name back.
+    assert_eq!(rows(&program, &["dead-letters", "list", "--json"]).len(), 1);
+    program.rewrite(|file| file.replace("      renamed:\n", "      completed:\n"));
+    receiver.answer(|_, _| Reply::status(204));
+    assert!(program.stop().success());
+    program.start_again().await;
+    assert_eq!(program.done(&["dead-letters", "redrive", "--all"]), "1 redriven");
+    arrived(&receiver, 2).await;
+}
+
+#[tokio::test]
 async fn a_token_endpoint_that_answers_nonsense_ends_nothing() {
     let sane = Arc::new(AtomicBool::new(false));
     let answer = Arc::clone(&sane);

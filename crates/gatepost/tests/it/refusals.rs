@@ -352,6 +352,16 @@ async fn over_the_rate_and_over_the_quota() {
     let wait: u64 = answer.header("retry-after").parse().unwrap();
     assert!((1..=31 * 86_400).contains(&wait), "{wait}");
     assert!(answer.header("ratelimit").contains(r#""small-month";r=0;t="#));
+    // A larger quota is in force at once, and counts what was spent before.
+    door.program.rewrite(|file| file.replace("quota: 3/month", "quota: 5/month"));
+    door.program.signal("-HUP");
+    let answer = until("the larger quota is in force", async || {
+        Some(door.order(token, Some(&small)).await).filter(|answer| answer.status == 201)
+    })
+    .await;
+    assert!(answer.header("ratelimit").contains(r#""small-month";r=1;t="#));
+    assert_eq!(door.order(token, Some(&small)).await.status, 201);
+    assert_eq!(door.order(token, Some(&small)).await.status, 429);
 }
 
 #[tokio::test]

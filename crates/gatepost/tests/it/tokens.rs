@@ -274,8 +274,11 @@ async fn keys_and_secrets_survive_a_restart_and_lie_hashed_or_sealed() {
     }
     let random = service.secret.rsplit('_').next().unwrap();
     assert!(!String::from_utf8_lossy(&bytes).contains(&random[..20]), "a secret lies in clear");
-    for file in ["data/key", "data/admin-token"] {
-        let mode = std::fs::metadata(service.program.path(file)).unwrap().permissions().mode();
+    let log = std::fs::read_dir(service.program.path("data/log")).unwrap();
+    let log = log.map(|entry| format!("data/log/{}", entry.unwrap().file_name().display()));
+    let files = ["data/key", "data/admin-token", "data/core.db"].map(str::to_owned);
+    for file in files.into_iter().chain(log) {
+        let mode = std::fs::metadata(service.program.path(&file)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }
 }
