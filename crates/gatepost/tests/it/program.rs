@@ -38,11 +38,7 @@ impl Program {
     /// Starts on free ports; `definitions` is what follows the server settings in the file.
     pub(crate) async fn start(definitions: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let ports: Vec<u16> = {
-            let held: Vec<_> =
-                (0..3).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
-            held.iter().map(|socket| socket.local_addr().unwrap().port()).collect()
-        };
+        let ports = free_ports();
         let address = |port: u16| format!("127.0.0.1:{port}");
         let head = format!(
             "version: 1\ncompany: Test\npublic_url: http://{0}\nlisten: {{ public: \"{0}\", internal: \"{1}\", admin: \"{2}\" }}\n",
@@ -213,6 +209,20 @@ impl Drop for Program {
         drop(self.child.wait());
         if std::thread::panicking() {
             eprintln!("{}\n{}", self.read("stderr"), self.read("stdout"));
+        }
+    }
+}
+
+/// Three neighbouring free ports, below those that the system gives to outgoing connections: between
+/// looking and listening nobody takes them by chance.
+fn free_ports() -> [u16; 3] {
+    loop {
+        let mut random = [0; 2];
+        getrandom::fill(&mut random).unwrap();
+        let first = 10_000 + u16::from_le_bytes(random) % 20_000;
+        let ports = [first, first + 1, first + 2];
+        if ports.iter().all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()) {
+            return ports;
         }
     }
 }
