@@ -470,6 +470,37 @@ async fn expired_events_do_not_stand_in_the_way_of_fresh_ones() {
 }
 
 #[tokio::test]
+async fn connections_authenticate_by_key_or_basic_and_win_over_the_destination() {
+    let receiver = Receiver::start(|_, _| Reply::status(204)).await;
+    for (auth, header, value) in [
+        (
+            "api_key: { header: x-partner-key, value: { file: ./secret } }",
+            "x-partner-key",
+            "s3cret",
+        ),
+        // RFC 7617: base64 of `us:s3cret`.
+        (
+            "basic: { username: us, password: { file: ./secret } }",
+            "authorization",
+            "Basic dXM6czNjcmV0",
+        ),
+    ] {
+        let more = "    connection: cars\n    headers: { x-shared: destination }\n";
+        let file = definitions(&receiver, more).replace("prefix: \"\"", "prefix: \"never\"")
+            + &format!(
+                "connections: {{ cars: {{ {auth}, headers: {{ x-shared: connection }} }} }}\n"
+            );
+        let program = Program::start(&file).await;
+        std::fs::write(program.path("secret"), "s3cret\n").unwrap();
+        let before = callbacks(&receiver).len();
+        program.publish("orders", &completed("7")).await;
+        let got = arrived(&receiver, before + 1).await.pop().unwrap();
+        assert_eq!((got.header(header), got.header("x-shared")), (value, "connection"));
+        assert!(!program.read("stdout").contains("s3cret"), "a secret is in the log");
+    }
+}
+
+#[tokio::test]
 async fn what_waits_on_a_lane_without_a_rule_is_told_and_comes_back() {
     let receiver = Receiver::start(|_, _| Reply::status(404)).await;
     let file = definitions(&receiver, "").replace("prefix: \"\"", "prefix: \"never\"");
