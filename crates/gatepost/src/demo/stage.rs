@@ -124,9 +124,8 @@ impl Stage {
         self.tires.wait_ready().await
     }
 
-    /// Kills the tire company's Gatepost as a power cut would, and starts it again.
-    pub async fn kill_and_restart_tires_gatepost(&mut self) -> anyhow::Result<()> {
-        self.tires.kill_gatepost().await?;
+    /// Starts the tire company's Gatepost again after it was killed.
+    pub async fn restart_tires_gatepost(&mut self) -> anyhow::Result<()> {
         let starter = self.starter();
         self.tires.start_gatepost(&starter)?;
         self.tires.wait_ready().await
