@@ -104,12 +104,13 @@ impl Bus {
         let rules = self.rules.load();
         let now = self.world.clock.now();
         let known = rules.bus(bus);
+        let mut scratch = pattern::Scratch::default();
         let checked: Vec<Result<store::Entry, EntryError>> = entries
             .into_iter()
             .map(|entry| {
                 let bus = known.clone().ok_or_else(|| EntryError::UnknownBus(bus.to_owned()))?;
                 let draft = EventDraft::new(bus, entry?)?;
-                Ok(store::Entry { lanes: rules.lanes(&draft, now)?, draft })
+                Ok(store::Entry { lanes: rules.lanes(&draft, now, &mut scratch), draft })
             })
             .collect();
         let taken: Vec<store::Entry> = checked.iter().flatten().cloned().collect();

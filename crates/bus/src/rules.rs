@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use model::{Definitions, EntryError, EventDraft, LaneKey, Name, Timestamp};
-use pattern::{Event, Matcher};
+use model::{Definitions, EventDraft, LaneKey, Name, Timestamp};
+use pattern::{Event, Matcher, Scratch};
 use store::LaneId;
 
 /// The lanes' numbers in the store.
@@ -38,7 +38,7 @@ impl Rules {
                 let (bus, name) = (rule.bus.clone(), rule.name.clone());
                 lanes.get(&LaneKey::Target { bus, rule: name, target: target.id.clone() }).copied()
             });
-            matcher.add(numbers.collect(), rule.pattern.clone());
+            matcher.add(numbers.collect(), &rule.pattern);
         }
         Self { buses }
     }
@@ -50,18 +50,18 @@ impl Rules {
 
     /// The lanes an event goes to. Patterns see the envelope; its `id` is empty, for the event's
     /// place in the log, which the id carries, is decided only when it is appended.
-    ///
-    /// An event the matcher cannot read (nested too deep, say) is refused: accepted, it would go
-    /// nowhere.
     pub(crate) fn lanes(
         &self,
         draft: &EventDraft,
         now: Timestamp,
-    ) -> Result<Vec<LaneId>, EntryError> {
-        let event = Event::parse(&draft.envelope(None, now));
-        let event = event.map_err(|_| EntryError::MalformedDetail)?;
-        let matcher = self.buses.get(draft.bus());
-        let matched = matcher.map(|matcher| matcher.matches(&event)).unwrap_or_default();
-        Ok(matched.into_iter().flatten().copied().collect())
+        scratch: &mut Scratch,
+    ) -> Vec<LaneId> {
+        let Some(matcher) = self.buses.get(draft.bus()) else {
+            return Vec::new();
+        };
+        // The envelope is ours, and its detail was read when the draft was made.
+        let envelope = draft.envelope(None, now);
+        let matched = matcher.matches(&Event::of_valid(&envelope), scratch);
+        matched.into_iter().flatten().copied().collect()
     }
 }

@@ -9,7 +9,6 @@ use http_body_util::Full;
 use model::{DeliveryId, Destination, Event, Method, RESPONSE_BYTES_KEPT, Timestamp};
 use outbound::{Answer, Bounds, DialError, Pool, SendError, in_words, send_whole};
 use retry::{Advertised, Verdict, Wish, advertised, retry_after, verdict};
-use serde_json::Value;
 use store::LaneId;
 use transform::{Context, value_text};
 
@@ -150,17 +149,13 @@ fn render(
 ) -> std::result::Result<Request<Full<Bytes>>, Unsendable> {
     let destination = route.destination;
     let envelope = event.envelope();
-    let value: Value = serde_json::from_str(&envelope).map_err(|error| Unsendable {
-        code: "INVALID_JSON",
-        message: format!("the event is not JSON: {error}"),
-    })?;
-    let target = target(destination, lane, &value)?;
+    let target = target(destination, lane, &envelope)?;
     let body = match destination.method {
         Method::Get | Method::Head => String::new(),
         _ if lane.body == transform::Input::Whole => envelope,
         _ => lane
             .body
-            .render(&value, &context(lane, event))
+            .render(&envelope, &context(lane, event))
             .map_err(|error| Unsendable { code: error.code(), message: error.to_string() })?,
     };
     let unsendable = |error: String| Unsendable { code: "INVALID_PARAMETER", message: error };
@@ -172,11 +167,11 @@ fn render(
     Ok(request)
 }
 
-/// The path and query, every `*` filled from the original event.
+/// The path and query, every `*` filled from the original event, given as its envelope.
 fn target(
     destination: &Destination,
     lane: &LanePlan,
-    event: &Value,
+    event: &str,
 ) -> std::result::Result<Uri, Unsendable> {
     let unsendable = |message: String| Unsendable { code: "INVALID_PARAMETER", message };
     let value = |path: &transform::JsonPath| {

@@ -9,145 +9,199 @@
 //! and nested ones) are the ways to share out tried one after the other, and no more than
 //! [`ATTEMPTS_MAX`] of them.
 
-use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap};
-
-use crate::flatten::{ArrayId, PlaceId, Places};
+use crate::scan::{Place, PlaceId};
 
 /// The most ways of sharing out to try for one question, so that an event made for the purpose
 /// cannot hold a thread; beyond it the answer is "no match".
 const ATTEMPTS_MAX: u32 = 1_000;
 
-/// Whether each field can take one of its places (`wanted`, one list per field) such that no array
-/// is asked for two of its elements.
-pub(crate) fn possible(places: &Places, wanted: &[&[PlaceId]]) -> bool {
-    if wanted.len() < 2 {
-        return wanted.iter().all(|candidates| !candidates.is_empty());
-    }
-    let fields: Vec<usize> = (0..wanted.len()).collect();
-    Tree::grow(places, wanted).satisfies(PlaceId::ROOT, &fields)
+/// The places of an event.
+#[derive(Clone, Copy)]
+pub(crate) struct Places<'a> {
+    /// All but the event itself.
+    pub(crate) places: &'a [Place],
+    /// For each array, the first place behind it.
+    pub(crate) array_ends: &'a [PlaceId],
 }
 
-/// The part of an event's places that leads to the wanted ones. Fields are numbered by their
-/// position in the question; lists of them are in order.
-struct Tree {
-    places: HashMap<PlaceId, Place>,
-    arrays: HashMap<ArrayId, Array>,
-    attempts_left: Cell<u32>,
-}
-
-#[derive(Default)]
-struct Place {
-    /// The fields that can be satisfied right here.
-    own: Vec<usize>,
-    /// The fields that can be satisfied here or further inside.
-    inside: Vec<usize>,
-    arrays: Vec<ArrayId>,
-}
-
-#[derive(Default)]
-struct Array {
-    /// The fields that can be satisfied in some element.
-    fields: Vec<usize>,
-    elements: Vec<PlaceId>,
-}
-
-/// What each array has to satisfy.
-type Shares = BTreeMap<ArrayId, Vec<usize>>;
-
-impl Tree {
-    fn grow(places: &Places, wanted: &[&[PlaceId]]) -> Self {
-        let mut tree = Self {
-            places: HashMap::new(),
-            arrays: HashMap::new(),
-            attempts_left: Cell::new(ATTEMPTS_MAX),
-        };
-        for (field, candidates) in wanted.iter().enumerate() {
-            for candidate in *candidates {
-                push_once(&mut tree.places.entry(*candidate).or_default().own, field);
-                tree.climb(places, *candidate, field);
-            }
-        }
-        tree
+impl Places<'_> {
+    /// What contains `place`; nothing contains the event itself.
+    fn get(self, place: PlaceId) -> Option<Place> {
+        self.places.get(place.number().checked_sub(1)?).copied()
     }
 
-    /// Notes at `place` and all places around it that `field` is found inside.
-    fn climb(&mut self, places: &Places, mut place: PlaceId, field: usize) {
+    /// The place directly inside `outer` that `inner`, which is inside it, is or lies in.
+    fn child_towards(self, outer: PlaceId, inner: PlaceId) -> Option<(PlaceId, Place)> {
+        let mut child = inner;
         loop {
-            let inside = &mut self.places.entry(place).or_default().inside;
-            let is_new = inside.is_empty();
-            if !push_once(inside, field) {
-                return;
+            let place = self.get(child)?;
+            if place.parent == outer {
+                return Some((child, place));
             }
-            let Some(element) = places.element(place) else {
-                return;
-            };
-            let array = self.arrays.entry(element.array).or_default();
-            let array_is_new = array.elements.is_empty();
-            push_once(&mut array.fields, field);
-            if is_new {
-                array.elements.push(place);
-            }
-            if array_is_new {
-                self.places.entry(element.parent).or_default().arrays.push(element.array);
-            }
-            place = element.parent;
+            child = place.parent;
         }
     }
 
-    /// Whether all of `fields` can be satisfied at `place` or inside it.
-    fn satisfies(&self, place: PlaceId, fields: &[usize]) -> bool {
-        let Some(place) = self.places.get(&place) else {
-            return fields.is_empty();
-        };
-        let mut shares = Shares::new();
-        let mut doubtful = Vec::new();
-        for field in fields.iter().filter(|field| place.own.binary_search(field).is_err()) {
-            if place.inside.binary_search(field).is_err() {
-                return false;
+    /// Whether no array has one of these in one element and the other in another.
+    pub(crate) fn agree(self, one: PlaceId, other: PlaceId) -> bool {
+        self.next_agreeing(one, other).is_none()
+    }
+
+    /// If an array has these in different elements, the first place behind `one` that may agree
+    /// with `other`.
+    pub(crate) fn next_agreeing(self, one: PlaceId, other: PlaceId) -> Option<PlaceId> {
+        let first = one;
+        let (mut one, mut other) = (one, other);
+        let (mut array_of_one, mut array_of_other) = (None, None);
+        // The later one is never outside of the earlier one's parents, so climbing it is safe.
+        while one != other {
+            let later = one.max(other);
+            let place = self.get(later)?;
+            if one == later {
+                (one, array_of_one) = (place.parent, Some(place.array));
+            } else {
+                (other, array_of_other) = (place.parent, Some((place.array, later)));
             }
-            let arrays = self.arrays_with(place, *field);
-            match arrays.as_slice() {
-                [] => return false,
-                [array] => shares.entry(*array).or_default().push(*field),
-                _ => doubtful.push((*field, arrays)),
+        }
+        let (array, element) = array_of_other.filter(|(array, _)| array_of_one == Some(*array))?;
+        // Nothing of the array agrees but the element that `other` is in.
+        if first < element {
+            return Some(element);
+        }
+        self.array_ends.get((array as usize).checked_sub(1)?).copied()
+    }
+}
+
+/// Whether each field can take one of its places (`wanted`, one list per field, in order and
+/// without repetition) such that no array is asked for two of its elements.
+pub(crate) fn possible(places: Places<'_>, wanted: &[&[PlaceId]]) -> bool {
+    let Some((first, others)) = wanted.split_first() else {
+        return true;
+    };
+    if wanted.iter().any(|candidates| candidates.is_empty()) {
+        return false;
+    }
+    // Most often some element satisfies all of them, or the first ones agree.
+    if others.is_empty() || first.iter().any(|place| others.iter().all(|list| has(list, *place))) {
+        return true;
+    }
+    let mut search = Search { places, attempts_left: ATTEMPTS_MAX };
+    search.satisfies(PlaceId::ROOT, wanted)
+}
+
+fn has(list: &[PlaceId], place: PlaceId) -> bool {
+    list.binary_search(&place).is_ok()
+}
+
+struct Search<'a> {
+    places: Places<'a>,
+    attempts_left: u32,
+}
+
+/// A field that can be satisfied in several arrays: by array, its places there.
+type Doubtful<'a> = Vec<(u32, &'a [PlaceId])>;
+
+impl<'a> Search<'a> {
+    /// Whether all fields can be satisfied at `place` or inside it; `wanted` has no places outside.
+    fn satisfies(&mut self, place: PlaceId, wanted: &[&'a [PlaceId]]) -> bool {
+        let mut settled: Vec<(u32, &[PlaceId])> = Vec::new();
+        let mut doubtful: Vec<Doubtful<'a>> = Vec::new();
+        for candidates in wanted {
+            if candidates.first() == Some(&place) {
+                continue;
+            }
+            let mut arrays = self.by_array(place, candidates);
+            match arrays.len() {
+                0 => return false,
+                1 => settled.append(&mut arrays),
+                _ => doubtful.push(arrays),
             }
         }
         if doubtful.is_empty() {
-            self.satisfies_shares(&shares)
+            self.satisfies_shares(place, settled)
         } else {
-            self.satisfies_some_sharing(&shares, &doubtful)
+            self.satisfies_some_sharing(place, &settled, &doubtful)
         }
     }
 
-    fn arrays_with(&self, place: &Place, field: usize) -> Vec<ArrayId> {
-        let arrays = place.arrays.iter().filter(|array| {
-            self.arrays.get(*array).is_some_and(|array| array.fields.binary_search(&field).is_ok())
-        });
-        arrays.copied().collect()
+    /// Candidates inside `place`, split by the array of it they lie in.
+    fn by_array(&self, place: PlaceId, candidates: &'a [PlaceId]) -> Doubtful<'a> {
+        let mut arrays: Doubtful<'a> = Vec::new();
+        let mut rest = candidates;
+        while let Some(first) = rest.first() {
+            let Some((_, child)) = self.places.child_towards(place, *first) else {
+                break;
+            };
+            // All elements of an array follow each other: the next array begins behind them.
+            let length = rest.partition_point(|candidate| {
+                let towards = self.places.child_towards(place, *candidate);
+                towards.is_some_and(|(_, found)| found.array <= child.array)
+            });
+            let (here, behind) = rest.split_at(length.max(1));
+            arrays.push((child.array, here));
+            rest = behind;
+        }
+        arrays
     }
 
-    fn satisfies_shares(&self, shares: &Shares) -> bool {
-        shares.iter().all(|(array, fields)| {
-            self.arrays.get(array).is_some_and(|array| {
-                array.elements.iter().any(|element| self.satisfies(*element, fields))
-            })
+    /// Whether every array has one element that satisfies all the fields it is given.
+    fn satisfies_shares(&mut self, place: PlaceId, mut shares: Vec<(u32, &'a [PlaceId])>) -> bool {
+        shares.sort_by_key(|(array, candidates)| (*array, candidates.len()));
+        let mut arrays = shares.chunk_by(|one, other| one.0 == other.0);
+        arrays.all(|shares| {
+            let wanted: Vec<&[PlaceId]> =
+                shares.iter().map(|(_, candidates)| *candidates).collect();
+            self.some_element_satisfies(place, &wanted)
         })
     }
 
-    /// Tries the ways to give each doubtful field to one of its arrays.
-    fn satisfies_some_sharing(&self, settled: &Shares, doubtful: &[(usize, Vec<ArrayId>)]) -> bool {
-        let mut choices = vec![0; doubtful.len()];
-        loop {
-            let Some(left) = self.attempts_left.get().checked_sub(1) else {
+    /// Whether one element of an array in `place` satisfies all fields; the first field has the
+    /// fewest candidates.
+    fn some_element_satisfies(&mut self, place: PlaceId, wanted: &[&'a [PlaceId]]) -> bool {
+        let Some((fewest, others)) = wanted.split_first() else {
+            return true;
+        };
+        if others.is_empty() {
+            return true;
+        }
+        let mut fewest = *fewest;
+        while let Some(first) = fewest.first() {
+            let Some((element, found)) = self.places.child_towards(place, *first) else {
                 return false;
             };
-            self.attempts_left.set(left);
-            let mut shares = settled.clone();
-            for ((field, arrays), choice) in doubtful.iter().zip(&choices) {
-                shares.entry(arrays[*choice]).or_default().push(*field);
+            let (inside, behind) =
+                fewest.split_at(fewest.partition_point(|candidate| *candidate < found.end));
+            let within = |list: &&'a [PlaceId]| -> &'a [PlaceId] {
+                let start = list.partition_point(|candidate| *candidate < element);
+                let end = list.partition_point(|candidate| *candidate < found.end);
+                &list[start..end]
+            };
+            let all: Vec<&[PlaceId]> =
+                std::iter::once(inside).chain(others.iter().map(within)).collect();
+            if all.iter().all(|list| !list.is_empty()) && self.satisfies(element, &all) {
+                return true;
             }
-            if self.satisfies_shares(&shares) {
+            fewest = behind;
+        }
+        false
+    }
+
+    /// Tries the ways to give each doubtful field to one of its arrays.
+    fn satisfies_some_sharing(
+        &mut self,
+        place: PlaceId,
+        settled: &[(u32, &'a [PlaceId])],
+        doubtful: &[Doubtful<'a>],
+    ) -> bool {
+        let mut choices = vec![0; doubtful.len()];
+        loop {
+            let Some(left) = self.attempts_left.checked_sub(1) else {
+                return false;
+            };
+            self.attempts_left = left;
+            let chosen = doubtful.iter().zip(&choices).map(|(arrays, choice)| arrays[*choice]);
+            let shares = settled.iter().copied().chain(chosen).collect();
+            if self.satisfies_shares(place, shares) {
                 return true;
             }
             if !advance(&mut choices, doubtful) {
@@ -158,8 +212,8 @@ impl Tree {
 }
 
 /// Goes on to the next combination of choices, counting like an odometer; `false` after the last.
-fn advance(choices: &mut [usize], doubtful: &[(usize, Vec<ArrayId>)]) -> bool {
-    for (choice, (_, arrays)) in choices.iter_mut().zip(doubtful) {
+fn advance(choices: &mut [usize], doubtful: &[Doubtful<'_>]) -> bool {
+    for (choice, arrays) in choices.iter_mut().zip(doubtful) {
         *choice += 1;
         if *choice < arrays.len() {
             return true;
@@ -167,14 +221,4 @@ fn advance(choices: &mut [usize], doubtful: &[(usize, Vec<ArrayId>)]) -> bool {
         *choice = 0;
     }
     false
-}
-
-/// Appends `field` unless it is the last one already, and says whether it did. Fields come in
-/// order, so the list stays sorted and without repetition.
-fn push_once(fields: &mut Vec<usize>, field: usize) -> bool {
-    let is_new = fields.last() != Some(&field);
-    if is_new {
-        fields.push(field);
-    }
-    is_new
 }

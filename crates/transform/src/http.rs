@@ -1,9 +1,12 @@
 //! The parts of an API destination's request that come from the event: path parameters in the
 //! URL, and the values of headers and query parameters.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::json;
 
 /// The longest endpoint, in characters (EventBridge API, `HttpsEndpoint`).
 const URL_CHARS_MAX: usize = 2_048;
@@ -135,13 +138,14 @@ fn push_encoded(url: &mut String, value: &str) {
     }
 }
 
-/// The text of a value in a URL or a header: a string as it is, a number or boolean as JSON writes
-/// it. A list, an object or `null` has none.
-pub fn value_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
+/// The text of a value in a URL or a header: a string unescaped, a number or boolean as the event
+/// spells it. A list, an object or `null` has none.
+pub fn value_text(value: &RawValue) -> Option<String> {
+    let value = value.get();
+    match value.as_bytes().first()? {
+        b'{' | b'[' | b'n' => None,
+        b'"' => json::text(value).map(Cow::into_owned),
+        _ => Some(value.to_owned()),
     }
 }
 

@@ -1,15 +1,20 @@
 //! What a target receives: the event or a part of it, a constant, or a template filled from it,
 //! and the parts of an HTTP request that are read from the event.
 //!
-//! Pure: an event and a context come in, text goes out. What is fixed when a rule is written is
-//! checked then; only a string template can still fail for an event ([`RenderError`]).
+//! Pure: an event's JSON text and a context come in, text goes out. Values keep their spelling on
+//! the way, so no number is rounded. What is fixed when a rule is written is checked then; only a
+//! string template can still fail for an event ([`RenderError`]).
 
+mod definition;
 mod http;
+mod json;
 mod path;
+mod places;
 mod template;
 
-use serde_json::Value;
+use serde_json::value::RawValue;
 
+pub use definition::{Definition, DefinitionError, Transformer};
 pub use http::{FillError, UrlError, UrlTemplate, forbidden_header, value_text};
 pub use path::{JsonPath, PathError};
 pub use template::{Template, TemplateError};
@@ -49,18 +54,22 @@ impl Input {
         if chars > CONSTANT_CHARS_MAX {
             return Err(ConstantError::TooLong { chars });
         }
-        serde_json::from_str::<Value>(text).map_err(|source| ConstantError::Json { source })?;
+        json::check(text).map_err(|source| ConstantError::Json { source })?;
         Ok(Self::Constant(text.to_owned()))
     }
 
-    /// The text a target receives for `event`.
+    /// The text a target receives for `event`, the JSON text of one event. What comes from the
+    /// event is compact JSON, its members in their order and its numbers as they are spelled.
     ///
     /// A path that finds nothing gives `null`: a valid body that says so, where EventBridge does
     /// not say what it sends.
-    pub fn render(&self, event: &Value, context: &Context) -> Result<String, RenderError> {
+    pub fn render(&self, event: &str, context: &Context) -> Result<String, RenderError> {
         match self {
-            Self::Whole => Ok(event.to_string()),
-            Self::Path(path) => Ok(path.find(event).unwrap_or(&Value::Null).to_string()),
+            Self::Whole => Ok(json::compact(json::read(event)?.get())),
+            Self::Path(path) => {
+                let found = path.find_in(json::read(event)?).unwrap_or(RawValue::NULL);
+                Ok(json::compact(found.get()))
+            }
             Self::Constant(text) => Ok(text.clone()),
             Self::Template(template) => template.render(event, context),
         }
@@ -101,13 +110,21 @@ pub enum RenderError {
         /// The line of the template, from 1.
         line: usize,
     },
+    /// What should be an event is not JSON; an accepted event always is.
+    #[error("the event is not JSON at line {line}, column {column}")]
+    InvalidEvent {
+        /// The line, from 1.
+        line: usize,
+        /// The column in bytes, from 1.
+        column: usize,
+    },
 }
 
 impl RenderError {
     /// The error code a dead letter carries (EventBridge, dead-letter queues).
     pub fn code(&self) -> &'static str {
         match self {
-            Self::InvalidJson { .. } => "INVALID_JSON",
+            Self::InvalidJson { .. } | Self::InvalidEvent { .. } => "INVALID_JSON",
         }
     }
 }

@@ -1,13 +1,17 @@
 //! The JSON paths of EventBridge: names and indexes.
 //!
 //! `$`, `$.detail.id`, `$.items[0]`, `$.detail-type`, `$['detail-type']`. No wildcard, filter,
-//! slice or descent: a path names one place, so it finds one value or none.
+//! slice or descent: a path names one place, so it finds one value or none. EventBridge refuses
+//! quoted names; they are taken here, as some names cannot be written otherwise.
 
 use std::fmt;
 use std::iter::Peekable;
 use std::str::Chars;
 
-use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::json;
+use crate::places::Places;
 
 /// The longest path, in characters (EventBridge API, `TargetInputPath`).
 const PATH_CHARS_MAX: usize = 256;
@@ -19,9 +23,12 @@ pub struct JsonPath {
     steps: Vec<Step>,
 }
 
+/// One step from a value into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Step {
+pub(crate) enum Step {
+    /// To a member of an object.
     Name(String),
+    /// To an element of a list, counted from 0.
     Index(usize),
 }
 
@@ -50,12 +57,20 @@ impl JsonPath {
         Ok(Self { source: source.to_owned(), steps })
     }
 
-    /// The value at this place, `null` included; `None` when the event has no such place.
-    pub fn find<'event>(&self, event: &'event Value) -> Option<&'event Value> {
-        self.steps.iter().try_fold(event, |value, step| match step {
-            Step::Name(name) => value.as_object()?.get(name.as_str()),
-            Step::Index(index) => value.as_array()?.get(*index),
-        })
+    /// The value at this place as it is spelled, `null` included; `None` when the event has no such
+    /// place. Of several members with one name the last counts.
+    pub fn find<'e>(&self, event: &'e str) -> Option<&'e RawValue> {
+        self.find_in(json::read(event).ok()?)
+    }
+
+    pub(crate) fn find_in<'e>(&self, event: &'e RawValue) -> Option<&'e RawValue> {
+        let mut places = Places::default();
+        places.add(self);
+        places.find(event).pop().flatten()
+    }
+
+    pub(crate) fn steps(&self) -> &[Step] {
+        &self.steps
     }
 
     /// The path as it was written.

@@ -2,15 +2,18 @@
 //!
 //! A template that begins with `{` is JSON, and what it gives is always JSON. Any other is quoted
 //! strings, one per line; their values are inserted unescaped, as EventBridge does, so what it
-//! gives is checked for every event.
+//! gives is checked for every event. A line may also be one variable alone, which gives its JSON
+//! value, as the templates of EventBridge Pipes do.
 
 mod scan;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::value::RawValue;
 
+use crate::json::{self, Key};
+use crate::places::Places;
 use crate::{Context, JsonPath, PathError, RenderError};
 use scan::{Place, Token};
 
@@ -27,6 +30,8 @@ pub struct Template {
     form: Form,
     /// One line when the form is JSON.
     lines: Vec<Line>,
+    /// What the variables read of an event.
+    places: Places,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,9 +57,10 @@ enum Piece {
 }
 
 /// What a placeholder stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Variable {
-    Path(JsonPath),
+    /// The value at a place, by its number in the template's [`Places`].
+    Place(usize),
     RuleName,
     RuleArn,
     IngestionTime,
@@ -87,17 +93,19 @@ impl Template {
     }
 
     fn parse_json(paths: &Paths<'_>, template: &str) -> Result<Self, TemplateError> {
+        let mut places = Places::default();
         let scan = scan::scan(template);
-        let pieces = pieces(scan.tokens, paths, Form::Json)?;
-        serde_json::from_str::<Value>(&scan.probe).map_err(|source| TemplateError::Json {
+        let pieces = pieces(scan.tokens, Form::Json, |name| variable(name, paths, &mut places))?;
+        json::check(&scan.probe).map_err(|source| TemplateError::Json {
             line: source.line(),
             column: source.column(),
             source,
         })?;
-        Ok(Self { form: Form::Json, lines: vec![Line { number: 1, pieces }] })
+        Ok(Self { form: Form::Json, lines: vec![Line { number: 1, pieces }], places })
     }
 
     fn parse_strings(paths: &Paths<'_>, template: &str) -> Result<Self, TemplateError> {
+        let mut places = Places::default();
         let mut lines = Vec::new();
         for (number, line) in (1..).zip(template.lines()) {
             let line = line.trim();
@@ -105,112 +113,119 @@ impl Template {
                 continue;
             }
             let scan = scan::scan(line);
-            let pieces = pieces(scan.tokens, paths, Form::Strings)?;
+            let known = |name: &str| variable(name, paths, &mut places);
+            let pieces = pieces(scan.tokens, Form::Strings, known)?;
             serde_json::from_str::<String>(&scan.probe)
                 .map_err(|source| TemplateError::Line { line: number, source })?;
             lines.push(Line { number, pieces });
         }
-        Ok(Self { form: Form::Strings, lines })
+        Ok(Self { form: Form::Strings, lines, places })
     }
 
-    /// The template filled from `event`. Fails only for a string template whose line is not a JSON
-    /// string once the values are in it.
+    /// The template filled from `event`, the JSON text of one event. Fails only for a string
+    /// template whose line is not JSON once the values are in it, and for what is no event.
     ///
     /// A path that finds nothing stands for the empty string, and `null` for itself.
-    pub fn render(&self, event: &Value, context: &Context) -> Result<String, RenderError> {
-        let lines = self.lines.iter().map(|line| {
-            let rendered = self.render_line(line, event, context);
-            if self.form == Form::Strings && serde_json::from_str::<Value>(&rendered).is_err() {
+    pub fn render(&self, event: &str, context: &Context) -> Result<String, RenderError> {
+        let event = json::read(event)?;
+        let values = Values { event, found: self.places.find(event), context };
+        let mut rendered = String::new();
+        for (index, line) in self.lines.iter().enumerate() {
+            if index > 0 {
+                rendered.push('\n');
+            }
+            let start = rendered.len();
+            for piece in &line.pieces {
+                self.push(&mut rendered, piece, &values);
+            }
+            if self.form == Form::Strings && !json::is_json(&rendered[start..]) {
                 return Err(RenderError::InvalidJson { line: line.number });
             }
-            Ok(rendered)
-        });
-        let lines: Vec<String> = lines.collect::<Result<_, _>>()?;
-        Ok(lines.join("\n"))
+        }
+        Ok(rendered)
     }
 
-    fn render_line(&self, line: &Line, event: &Value, context: &Context) -> String {
-        let mut rendered = String::new();
-        for piece in &line.pieces {
-            match piece {
-                Piece::Text(text) => rendered.push_str(text),
-                Piece::Value(variable) => {
-                    rendered.push_str(&variable.value(event, context).to_string());
-                }
-                Piece::Quoted(variable) => {
-                    let value = variable.value(event, context);
-                    match self.form {
-                        Form::Json => rendered.push_str(&escaped(&text(&value))),
-                        Form::Strings => rendered.push_str(&stripped(&value)),
-                    }
+    fn push(&self, rendered: &mut String, piece: &Piece, values: &Values<'_>) {
+        match piece {
+            Piece::Text(text) => rendered.push_str(text),
+            Piece::Value(variable) => json::push_compact(rendered, &values.json(*variable)),
+            Piece::Quoted(variable) => {
+                let value = values.json(*variable);
+                match self.form {
+                    // A string is escaped as it stands in the event, and keeps its spelling.
+                    Form::Json => match json::contents(&value) {
+                        Some(contents) => rendered.push_str(contents),
+                        None => json::push_escaped(rendered, &value),
+                    },
+                    Form::Strings => match json::text(&value) {
+                        Some(text) => rendered.push_str(&text),
+                        None => json::push_stripped(rendered, &value),
+                    },
                 }
             }
         }
-        rendered
     }
 }
 
-impl Variable {
-    /// The variable called `name`: reserved (EventBridge, predefined variables) or a path.
-    fn named(name: &str, paths: &Paths<'_>) -> Option<Self> {
-        match name {
-            "aws.events.rule-name" => Some(Self::RuleName),
-            "aws.events.rule-arn" => Some(Self::RuleArn),
-            "aws.events.event.ingestion-time" => Some(Self::IngestionTime),
-            "aws.events.event" => Some(Self::Event),
-            "aws.events.event.json" => Some(Self::EventJson),
-            _ => paths.get(name).cloned().map(Self::Path),
-        }
-    }
+/// What the variables of a template stand for in one delivery.
+struct Values<'e> {
+    event: &'e RawValue,
+    /// The values at the template's places.
+    found: Vec<Option<&'e RawValue>>,
+    context: &'e Context,
+}
 
-    /// Its value; the empty string for a path that finds nothing.
-    fn value<'event>(&self, event: &'event Value, context: &Context) -> Cow<'event, Value> {
-        match self {
-            Self::Path(path) => {
-                path.find(event).map_or_else(|| Cow::Owned(Value::from("")), Cow::Borrowed)
+impl<'e> Values<'e> {
+    /// The JSON text of a variable; the empty string for a place that the event does not have.
+    fn json(&self, variable: Variable) -> Cow<'e, str> {
+        match variable {
+            Variable::Place(number) => {
+                Cow::Borrowed(self.found[number].map_or("\"\"", RawValue::get))
             }
-            Self::RuleName => Cow::Owned(Value::from(context.rule_name.as_str())),
-            Self::RuleArn => Cow::Owned(Value::from(context.rule_arn.as_str())),
-            Self::IngestionTime => Cow::Owned(Value::from(context.ingestion_time.as_str())),
-            Self::Event => Cow::Owned(without_detail(event)),
-            Self::EventJson => Cow::Borrowed(event),
+            Variable::RuleName => Cow::Owned(json::string(&self.context.rule_name)),
+            Variable::RuleArn => Cow::Owned(json::string(&self.context.rule_arn)),
+            Variable::IngestionTime => Cow::Owned(json::string(&self.context.ingestion_time)),
+            Variable::Event => Cow::Owned(without_detail(self.event)),
+            Variable::EventJson => Cow::Borrowed(self.event.get()),
         }
     }
 }
 
 /// `aws.events.event`: the event without its detail, its type called `detailType`.
-fn without_detail(event: &Value) -> Value {
-    let Value::Object(fields) = event else {
-        return event.clone();
-    };
-    let kept = fields.iter().filter(|(name, _)| name.as_str() != "detail");
-    let renamed = kept.map(|(name, value)| {
-        let name = if name == "detail-type" { "detailType" } else { name.as_str() };
-        (name.to_owned(), value.clone())
+fn without_detail(event: &RawValue) -> String {
+    if !event.get().starts_with('{') {
+        return event.get().to_owned();
+    }
+    let mut kept = String::from("{");
+    json::walk(event, |key, value| {
+        let Key::Name(name) = key else { return };
+        let name = match json::text(name).as_deref() {
+            Some("detail") => return,
+            Some("detail-type") => "\"detailType\"",
+            _ => name,
+        };
+        if kept.len() > 1 {
+            kept.push(',');
+        }
+        kept.push_str(name);
+        kept.push(':');
+        kept.push_str(value.get());
     });
-    Value::Object(renamed.collect())
+    kept.push('}');
+    kept
 }
 
-/// A string as it is, anything else as compact JSON.
-fn text(value: &Value) -> Cow<'_, str> {
-    match value {
-        Value::String(text) => Cow::Borrowed(text.as_str()),
-        _ => Cow::Owned(value.to_string()),
-    }
-}
-
-/// What stands between the quotes when JSON writes `text`.
-fn escaped(text: &str) -> String {
-    let quoted = Value::from(text).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
-}
-
-/// The text of a value, a list or object without any quotes (EventBridge, string templates).
-fn stripped(value: &Value) -> String {
-    match value {
-        Value::Array(_) | Value::Object(_) => value.to_string().replace('"', ""),
-        _ => text(value).into_owned(),
-    }
+/// The variable called `name`: reserved (EventBridge, predefined variables) or a path, which
+/// becomes one of `places`.
+fn variable(name: &str, paths: &Paths<'_>, places: &mut Places) -> Option<Variable> {
+    Some(match name {
+        "aws.events.rule-name" => Variable::RuleName,
+        "aws.events.rule-arn" => Variable::RuleArn,
+        "aws.events.event.ingestion-time" => Variable::IngestionTime,
+        "aws.events.event" => Variable::Event,
+        "aws.events.event.json" => Variable::EventJson,
+        _ => Variable::Place(places.add(paths.get(name)?)),
+    })
 }
 
 fn parse_paths<'a>(
@@ -232,18 +247,18 @@ fn parse_paths<'a>(
     Ok(parsed)
 }
 
-/// The tokens of a template with each placeholder's variable.
+/// The tokens of a template with each placeholder's variable, if it is `known`.
 fn pieces(
     tokens: Vec<Token<'_>>,
-    paths: &Paths<'_>,
     form: Form,
+    mut known: impl FnMut(&str) -> Option<Variable>,
 ) -> Result<Vec<Piece>, TemplateError> {
     let piece = |token: Token<'_>| {
         let (name, place) = match token {
             Token::Text(text) => return Ok(Piece::Text(text)),
             Token::Placeholder { name, place } => (name, place),
         };
-        let Some(variable) = Variable::named(name, paths) else {
+        let Some(variable) = known(name) else {
             return Err(TemplateError::InvalidPlaceholder { name: name.to_owned() });
         };
         if form == Form::Strings && matches!(variable, Variable::Event | Variable::EventJson) {

@@ -3,7 +3,7 @@
 use super::{Finding, manifest::Manifest, source::mentions, tree::Tree};
 
 /// Packages of others that decide nothing but by their arguments, or are used that way.
-const MAY_USE: [&str; 11] = [
+const MAY_USE: [&str; 13] = [
     "thiserror",
     "serde",
     "serde_json",
@@ -14,6 +14,8 @@ const MAY_USE: [&str; 11] = [
     "subtle",
     "zeroize",
     "memchr",
+    "wide",
+    "zmij",
     "ipnet",
 ];
 

@@ -1,6 +1,9 @@
 //! `gatepost events`.
 
-use std::path::PathBuf;
+mod lines;
+mod patterns;
+mod transform;
+
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -36,14 +39,9 @@ pub(super) enum Command {
         json: bool,
     },
     /// Whether a pattern matches an event: exit 0 if so, 1 if not, 2 if either cannot be read
-    TestPattern {
-        /// A file with an event pattern
-        #[arg(long)]
-        pattern: PathBuf,
-        /// A file with an event
-        #[arg(long)]
-        event: PathBuf,
-    },
+    TestPattern(patterns::Arguments),
+    /// What a target receives for an event
+    Transform(transform::Arguments),
 }
 
 pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
@@ -62,7 +60,8 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
             let entry = json!({ "source": source, "detail_type": detail_type, "detail": detail });
             block_on(publish(&server, &bus, &entry, json)).map(|()| ExitCode::SUCCESS)
         }
-        Command::TestPattern { pattern, event } => Ok(test_pattern(&pattern, &event)),
+        Command::TestPattern(arguments) => Ok(patterns::run(&arguments)),
+        Command::Transform(arguments) => Ok(transform::run(&arguments)),
     }
 }
 
@@ -92,29 +91,4 @@ async fn publish(server: &str, bus: &str, entry: &Value, json: bool) -> anyhow::
         output::complain("Accepted, but no rule of this bus matches it.");
     }
     Ok(())
-}
-
-fn test_pattern(pattern: &PathBuf, event: &PathBuf) -> ExitCode {
-    let matches = || -> anyhow::Result<bool> {
-        let read = |path: &PathBuf| {
-            std::fs::read_to_string(path)
-                .with_context(|| format!("{} cannot be read", path.display()))
-        };
-        let pattern = pattern::Pattern::parse(read(pattern)?.trim_end())?;
-        Ok(pattern.matches(&pattern::Event::parse(&read(event)?)?))
-    };
-    match matches() {
-        Ok(true) => {
-            say("matches");
-            ExitCode::SUCCESS
-        }
-        Ok(false) => {
-            say("does not match");
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            output::complain(&format!("gatepost: {error:#}"));
-            ExitCode::from(2)
-        }
-    }
 }

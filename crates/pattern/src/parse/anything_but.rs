@@ -1,104 +1,199 @@
 //! The operand of `anything-but` → what it excludes.
 
-use std::collections::BTreeSet;
-
 use crate::condition::Excluded;
 use crate::fold::Folded;
-use crate::json::{Member, Node, Value};
+use crate::json::Token;
+use crate::number::Ordered;
 use crate::wildcard::Wildcard;
 
-use super::{Refusal, expression, numeric};
+use super::tokens::Tokens;
+use super::{Refusal, numeric};
 
-const WRONG_TYPE: &str = "Value of anything-but must be an array or single string/number value.";
-const AFFIX_WRONG_TYPE: &str = "prefix/suffix match pattern must be a string";
-const CASE_WRONG_TYPE: &str =
-    "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported.";
-const WILDCARD_WRONG_TYPE: &str = "wildcard match pattern must be a string";
+/// What may stand inside.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Operator {
+    Prefix,
+    Suffix,
+    EqualsIgnoreCase,
+    Wildcard,
+}
 
-/// Reads the operand: a string, a number, a list of either, or one of four operators.
-pub(super) fn excluded(operand: &Value) -> Result<Excluded, Refusal> {
-    match &operand.node {
-        Node::Text(text) => Ok(Excluded::Texts(BTreeSet::from([text.clone()]))),
-        Node::Number(number) => Ok(Excluded::Numbers(vec![expression::finite(*number, operand)?])),
-        Node::Array(entries) => list(entries, operand.end),
-        Node::Object(members) => operator(members, operand.end),
-        Node::Null | Node::Bool(_) => Err(Refusal::new(WRONG_TYPE, operand.opened)),
+impl Operator {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "prefix" => Some(Self::Prefix),
+            "suffix" => Some(Self::Suffix),
+            "equals-ignore-case" => Some(Self::EqualsIgnoreCase),
+            "wildcard" => Some(Self::Wildcard),
+            _ => None,
+        }
+    }
+
+    /// What is said of an operand that is no string.
+    fn wrong_type(self) -> &'static str {
+        match self {
+            Self::Prefix | Self::Suffix => "prefix/suffix match pattern must be a string",
+            Self::EqualsIgnoreCase => {
+                "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not \
+                 supported."
+            }
+            Self::Wildcard => "wildcard match pattern must be a string",
+        }
     }
 }
 
-fn list(entries: &[Value], end: usize) -> Result<Excluded, Refusal> {
-    let mut texts = BTreeSet::new();
-    let mut numbers = Vec::new();
-    for entry in entries {
-        match &entry.node {
-            Node::Text(text) => {
-                texts.insert(text.clone());
+/// Reads the operand: a string, a number, a list of either, or one of four operators with a string
+/// or a list of strings.
+pub(super) fn excluded(tokens: &mut Tokens<'_>) -> Result<Excluded, Refusal> {
+    let mut first = tokens.next()?;
+    let mut operator = None;
+    if first == Token::ObjectStart {
+        if tokens.next()? != Token::Name {
+            return Err(tokens.refusal("Anything-But expression name not found"));
+        }
+        operator = Operator::named(tokens.name());
+        if operator.is_none() {
+            let message = format!("Unsupported anything-but pattern: {}", tokens.name());
+            return Err(tokens.refusal(message));
+        }
+        first = tokens.next()?;
+    }
+    if !matches!(first, Token::ArrayStart | Token::Text | Token::Number) {
+        let message = "Value of anything-but must be an array or single string/number value.";
+        return Err(tokens.refusal(message));
+    }
+    let Some(operator) = operator else {
+        let mut plain = Plain::default();
+        if first == Token::ArrayStart {
+            plain.add_list(tokens).map_err(|refusal| tokens.refusal_of(refusal))?;
+        } else {
+            plain.add(tokens, first)?;
+        }
+        return plain.excluded(tokens);
+    };
+    let mut texts = Vec::new();
+    if first == Token::ArrayStart {
+        add_texts(tokens, operator, &mut texts).map_err(|refusal| tokens.refusal_of(refusal))?;
+    } else {
+        texts.push(text(tokens, operator, first)?);
+    }
+    let excluded = by_operator(tokens, operator, texts)?;
+    tokens.object_end(numeric::TOO_MANY)?;
+    Ok(excluded)
+}
+
+/// The strings and numbers without an operator.
+#[derive(Default)]
+struct Plain {
+    texts: Vec<Box<str>>,
+    numbers: Vec<Ordered>,
+}
+
+impl Plain {
+    /// Takes the elements of the list that was opened last.
+    fn add_list(&mut self, tokens: &mut Tokens<'_>) -> Result<(), Refusal> {
+        loop {
+            match tokens.next()? {
+                Token::ArrayEnd => return Ok(()),
+                first => self.add(tokens, first)?,
             }
-            Node::Number(number) => numbers.push(expression::finite(*number, entry)?),
+        }
+    }
+
+    /// Takes the value of which `first` was read.
+    fn add(&mut self, tokens: &mut Tokens<'_>, first: Token) -> Result<(), Refusal> {
+        match first {
+            Token::Text => self.texts.push(tokens.text()?.into()),
+            Token::Number => {
+                let number = numeric::comparable(tokens.number());
+                self.numbers.push(number.map_err(|why| tokens.refusal_without_place(why))?);
+            }
             _ => {
                 let message = "Inside anything but list, start|null|boolean is not supported.";
-                return Err(Refusal::new(message, entry.opened));
+                return Err(tokens.refusal(message));
+            }
+        }
+        Ok(())
+    }
+
+    fn excluded(mut self, tokens: &Tokens<'_>) -> Result<Excluded, Refusal> {
+        match (self.texts.is_empty(), self.numbers.is_empty()) {
+            (false, true) => {
+                self.texts.sort_unstable();
+                self.texts.dedup();
+                Ok(Excluded::Texts(self.texts.into()))
+            }
+            (true, false) => {
+                self.numbers.sort_unstable();
+                self.numbers.dedup();
+                Ok(Excluded::Numbers(self.numbers.into()))
+            }
+            _ => {
+                let message = "Inside anything but list, either all values are number or string, \
+                               mixed type is not supported";
+                Err(tokens.refusal(message))
             }
         }
     }
-    match (texts.is_empty(), numbers.is_empty()) {
-        (false, true) => Ok(Excluded::Texts(texts)),
-        (true, false) => Ok(Excluded::Numbers(numbers)),
-        _ => {
-            let message = "Inside anything but list, either all values are number or string, \
-                           mixed type is not supported";
-            Err(Refusal::new(message, end))
+}
+
+/// Takes the strings of the list that was opened last.
+fn add_texts(
+    tokens: &mut Tokens<'_>,
+    operator: Operator,
+    texts: &mut Vec<String>,
+) -> Result<(), Refusal> {
+    loop {
+        match tokens.next()? {
+            Token::ArrayEnd => return Ok(()),
+            first => texts.push(text(tokens, operator, first)?),
         }
     }
 }
 
-fn operator(members: &[Member], end: usize) -> Result<Excluded, Refusal> {
-    let Some(((name, operand), others)) = members.split_first() else {
-        return Err(Refusal::new("Anything-But expression name not found", end));
-    };
-    let excluded = match name.as_str() {
-        "prefix" => Excluded::Prefixes(affixes(operand)?),
-        "suffix" => Excluded::Suffixes(affixes(operand)?),
-        "equals-ignore-case" => {
-            let texts = texts(operand, CASE_WRONG_TYPE)?;
-            Excluded::EqualIgnoringCase(
-                texts.into_iter().map(|(text, _)| Folded::new(text)).collect(),
-            )
-        }
-        "wildcard" => Excluded::Wildcards(wildcards(operand)?),
-        _ => {
-            let message = format!("Unsupported anything-but pattern: {name}");
-            return Err(Refusal::new(message, operand.opened));
-        }
-    };
-    match others.first() {
-        Some((_, second)) => Err(Refusal::new(numeric::TOO_MANY, second.opened)),
-        None => Ok(excluded),
+/// The string of which `first` was read.
+fn text(tokens: &mut Tokens<'_>, operator: Operator, first: Token) -> Result<String, Refusal> {
+    if first != Token::Text {
+        return Err(tokens.refusal(operator.wrong_type()));
     }
-}
-
-fn affixes(operand: &Value) -> Result<Vec<String>, Refusal> {
-    let texts = texts(operand, AFFIX_WRONG_TYPE)?;
-    match texts.iter().find(|(text, _)| text.is_empty()) {
-        Some((_, value)) => Err(Refusal::new("Null prefix/suffix not allowed", value.end)),
-        None => Ok(texts.into_iter().map(|(text, _)| text.clone()).collect()),
+    let text = tokens.text()?;
+    if text.is_empty() && matches!(operator, Operator::Prefix | Operator::Suffix) {
+        return Err(tokens.refusal("Null prefix/suffix not allowed"));
     }
+    Ok(text)
 }
 
-fn wildcards(operand: &Value) -> Result<Vec<Wildcard>, Refusal> {
-    let texts = texts(operand, WILDCARD_WRONG_TYPE)?;
-    texts.into_iter().map(|(_, value)| expression::wildcard(value)).collect()
-}
-
-/// The string, or the strings of the list, that an operand is, each with its value.
-fn texts<'a>(operand: &'a Value, message: &str) -> Result<Vec<(&'a String, &'a Value)>, Refusal> {
-    let values = match &operand.node {
-        Node::Array(values) if values.is_empty() => {
-            return Err(Refusal::new("Empty arrays are not allowed", operand.end));
+fn by_operator(
+    tokens: &Tokens<'_>,
+    operator: Operator,
+    texts: Vec<String>,
+) -> Result<Excluded, Refusal> {
+    // Ours: event-ruler takes an empty list and then cannot use the rule.
+    if texts.is_empty() {
+        return Err(tokens.refusal("Empty arrays are not allowed"));
+    }
+    Ok(match operator {
+        Operator::Prefix => Excluded::Prefixes(boxed(texts)),
+        Operator::Suffix => Excluded::Suffixes(boxed(texts)),
+        Operator::EqualsIgnoreCase => {
+            Excluded::EqualIgnoringCase(texts.iter().map(|text| Folded::new(text)).collect())
         }
-        Node::Array(values) => values.as_slice(),
-        Node::Text(_) | Node::Number(_) => std::slice::from_ref(operand),
-        _ => return Err(Refusal::new(WRONG_TYPE, operand.opened)),
-    };
-    values.iter().map(|value| Ok((expression::text(value, message)?, value))).collect()
+        Operator::Wildcard => Excluded::Wildcards(wildcards(tokens, &texts)?.into()),
+    })
+}
+
+fn boxed(texts: Vec<String>) -> Box<[Box<str>]> {
+    texts.into_iter().map(String::into_boxed_str).collect()
+}
+
+/// The wildcards, each once, since each adds to the complexity.
+fn wildcards(tokens: &Tokens<'_>, texts: &[String]) -> Result<Vec<Wildcard>, Refusal> {
+    let mut wildcards = Vec::with_capacity(texts.len());
+    for text in texts {
+        let wildcard = Wildcard::parse(text).map_err(|why| tokens.refusal(why))?;
+        if !wildcards.contains(&wildcard) {
+            wildcards.push(wildcard);
+        }
+    }
+    Ok(wildcards)
 }

@@ -3,139 +3,129 @@
 use crate::cidr::{self, Network};
 use crate::condition::Condition;
 use crate::fold::Folded;
-use crate::json::{Member, Node, Value};
+use crate::json::Token;
+use crate::number::Number;
 use crate::wildcard::Wildcard;
 
-use super::{Refusal, anything_but, numeric};
+use super::tokens::Tokens;
+use super::{Refusal, anything_but, extended, numeric};
 
 /// What is said of an operator's object with a second member.
-pub(super) const ONE_KEY: &str = "Only one key allowed in match expression";
+const ONE_KEY: &str = "Only one key allowed in match expression";
 
-/// Reads one entry.
-pub(super) fn condition(entry: &Value) -> Result<Condition, Refusal> {
-    match &entry.node {
-        Node::Null => Ok(Condition::Null),
-        Node::Bool(value) => Ok(Condition::Bool(*value)),
-        Node::Number(value) => Ok(Condition::Number(finite(*value, entry)?)),
-        Node::Text(text) => Ok(match cidr::address(text) {
-            Some(address) => Condition::Address(address),
-            None => Condition::Text(text.clone()),
-        }),
-        Node::Object(members) => operator(members, entry.end),
-        Node::Array(_) => {
-            let message = "Match value must be String, number, true, false, or null";
-            Err(Refusal::new(message, entry.opened))
+/// Reads one entry, of which `first` was read.
+pub(super) fn condition(tokens: &mut Tokens<'_>, first: Token) -> Result<Condition, Refusal> {
+    match first {
+        Token::ObjectStart => operator(tokens),
+        Token::Text => {
+            let text = tokens.text()?;
+            Ok(match cidr::address(&text) {
+                Some(address) => Condition::Address(address),
+                None => Condition::Text(text.into()),
+            })
         }
+        Token::Number => Ok(number(tokens.number())),
+        Token::True => Ok(Condition::Bool(true)),
+        Token::False => Ok(Condition::Bool(false)),
+        Token::Null => Ok(Condition::Null),
+        _ => Err(tokens.refusal("Match value must be String, number, true, false, or null")),
     }
 }
 
-fn operator(members: &[Member], end: usize) -> Result<Condition, Refusal> {
-    let Some(((name, operand), others)) = members.split_first() else {
-        return Err(Refusal::new("Match expression name not found", end));
-    };
-    let condition = match name.as_str() {
-        "exactly" => {
-            Condition::Text(text(operand, "exact match pattern must be a string")?.clone())
-        }
-        "prefix" => match ignoring_case(operand, "prefix")? {
-            Some(folded) => Condition::PrefixIgnoringCase(folded),
-            None => {
-                Condition::Prefix(text(operand, "prefix match pattern must be a string")?.clone())
-            }
-        },
-        "suffix" => match ignoring_case(operand, "suffix")? {
-            Some(folded) => Condition::SuffixIgnoringCase(folded),
-            None => {
-                Condition::Suffix(text(operand, "suffix match pattern must be a string")?.clone())
-            }
-        },
-        "equals-ignore-case" => Condition::EqualsIgnoringCase(folded(operand)?),
-        "wildcard" => Condition::Wildcard(wildcard(operand)?),
-        "anything-but" => Condition::AnythingBut(anything_but::excluded(operand)?),
-        "numeric" => Condition::Numeric(numeric::range(operand)?),
-        "exists" => exists(operand)?,
-        "cidr" => Condition::Cidr(network(operand)?),
-        _ => {
-            let message = format!("Unrecognized match type {name}");
-            return Err(Refusal::new(message, operand.opened));
-        }
-    };
-    match others.first() {
-        Some((_, second)) => {
-            let message = match name.as_str() {
-                "anything-but" | "numeric" => numeric::TOO_MANY,
-                _ => ONE_KEY,
-            };
-            Err(Refusal::new(message, second.opened))
-        }
-        None => Ok(condition),
-    }
-}
-
-/// The string an operand has to be, or a refusal in these words.
-pub(super) fn text<'a>(operand: &'a Value, message: &str) -> Result<&'a String, Refusal> {
-    match &operand.node {
-        Node::Text(text) => Ok(text),
-        _ => Err(Refusal::new(message, operand.opened)),
-    }
-}
-
-/// A number of the pattern, which has to be in the range of a double.
-pub(super) fn finite(number: f64, value: &Value) -> Result<f64, Refusal> {
-    if number.is_finite() {
-        Ok(number)
+/// A number that is compared as a double if it can be, and by its spelling if not.
+fn number(spelling: &str) -> Condition {
+    let number = Number::new(spelling).expect("the grammar of JSON is part of Rust's");
+    if number.is_exact() {
+        Condition::Number(number.double())
     } else {
-        Err(Refusal::new("Numbers must be in the range of a double", value.end))
+        Condition::Spelling(spelling.into(), number.double())
     }
 }
 
-/// Reads the operand of `wildcard`, also inside `anything-but`.
-pub(super) fn wildcard(operand: &Value) -> Result<Wildcard, Refusal> {
-    let text = text(operand, "wildcard match pattern must be a string")?;
-    Wildcard::parse(text).map_err(|message| Refusal::new(message, operand.end))
-}
-
-fn folded(operand: &Value) -> Result<Folded, Refusal> {
-    Ok(Folded::new(text(operand, "equals-ignore-case match pattern must be a string")?))
-}
-
-/// Reads `{"equals-ignore-case": …}` as the operand of `prefix` or `suffix`; `None` if the operand
-/// is not an object.
-fn ignoring_case(operand: &Value, operator: &str) -> Result<Option<Folded>, Refusal> {
-    let Node::Object(members) = &operand.node else {
-        return Ok(None);
+/// Reads the object of an operator, which was opened.
+fn operator(tokens: &mut Tokens<'_>) -> Result<Condition, Refusal> {
+    if tokens.next()? != Token::Name {
+        return Err(tokens.refusal("Match expression name not found"));
+    }
+    let name = tokens.name().to_owned();
+    let condition = match name.as_str() {
+        "exactly" => Condition::Text(operand(tokens, "exact")?.into()),
+        "prefix" => match affix(tokens, "prefix")? {
+            Affix::Exact(prefix) => Condition::Prefix(prefix.into()),
+            Affix::IgnoringCase(prefix) => Condition::PrefixIgnoringCase(prefix),
+        },
+        "suffix" => match affix(tokens, "suffix")? {
+            Affix::Exact(suffix) => Condition::Suffix(suffix.into()),
+            Affix::IgnoringCase(suffix) => Condition::SuffixIgnoringCase(suffix),
+        },
+        "equals-ignore-case" => {
+            Condition::EqualsIgnoringCase(Folded::new(&operand(tokens, "equals-ignore-case")?))
+        }
+        "wildcard" => {
+            let text = operand(tokens, "wildcard")?;
+            Condition::Wildcard(Wildcard::parse(&text).map_err(|why| tokens.refusal(why))?)
+        }
+        "numeric" => Condition::Numeric(numeric::range(tokens)?.into()),
+        "anything-but" => Condition::AnythingBut(anything_but::excluded(tokens)?.into()),
+        "exists" => match tokens.next()? {
+            Token::True => Condition::Present,
+            Token::False => Condition::Absent,
+            _ => return Err(tokens.refusal("exists match pattern must be either true or false.")),
+        },
+        "cidr" => {
+            // The words are event-ruler's.
+            let text = operand(tokens, "prefix")?;
+            let network = Network::parse(&text);
+            Condition::Cidr(network.map_err(|why| tokens.refusal_without_place(why))?.into())
+        }
+        "contains-all" if tokens.extensions().contains_all => {
+            Condition::ContainsAll(extended::contains_all(tokens)?.into())
+        }
+        "compare" if tokens.extensions().compare => {
+            Condition::Compare(extended::comparison(tokens)?.into())
+        }
+        "date" if tokens.extensions().date => Condition::Date(extended::period(tokens)?.into()),
+        _ => return Err(tokens.refusal(format!("Unrecognized match type {name}"))),
     };
-    match members.as_slice() {
-        [] => {
-            let message = format!("{operator} expression name not found");
-            Err(Refusal::new(message, operand.end))
-        }
-        [(name, inner), others @ ..] if name == "equals-ignore-case" => {
-            let folded = folded(inner)?;
-            match others.first() {
-                Some((_, second)) => Err(Refusal::new(ONE_KEY, second.opened)),
-                None => Ok(Some(folded)),
+    tokens.object_end(match name.as_str() {
+        "numeric" | "anything-but" => numeric::TOO_MANY,
+        _ => ONE_KEY,
+    })?;
+    Ok(condition)
+}
+
+/// Reads the string that an operator takes.
+fn operand(tokens: &mut Tokens<'_>, operator: &str) -> Result<String, Refusal> {
+    match tokens.next()? {
+        Token::Text => tokens.text(),
+        _ => Err(tokens.refusal(format!("{operator} match pattern must be a string"))),
+    }
+}
+
+/// What `prefix` and `suffix` take.
+enum Affix {
+    Exact(String),
+    IgnoringCase(Folded),
+}
+
+/// Reads a string, or `{"equals-ignore-case": …}`.
+fn affix(tokens: &mut Tokens<'_>, operator: &str) -> Result<Affix, Refusal> {
+    match tokens.next()? {
+        Token::Text => Ok(Affix::Exact(tokens.text()?)),
+        Token::ObjectStart => {
+            let mut capital = operator.to_owned();
+            capital[..1].make_ascii_uppercase();
+            if tokens.next()? != Token::Name {
+                return Err(tokens.refusal(format!("{capital} expression name not found")));
             }
+            if tokens.name() != "equals-ignore-case" {
+                let message = format!("Unsupported {operator} pattern: {}", tokens.name());
+                return Err(tokens.refusal(message));
+            }
+            let folded = Folded::new(&operand(tokens, "equals-ignore-case")?);
+            tokens.object_end(ONE_KEY)?;
+            Ok(Affix::IgnoringCase(folded))
         }
-        [(name, inner), ..] => {
-            let message = format!("Unsupported {operator} pattern: {name}");
-            Err(Refusal::new(message, inner.opened))
-        }
+        _ => Err(tokens.refusal(format!("{operator} match pattern must be a string"))),
     }
-}
-
-fn exists(operand: &Value) -> Result<Condition, Refusal> {
-    match &operand.node {
-        Node::Bool(true) => Ok(Condition::Present),
-        Node::Bool(false) => Ok(Condition::Absent),
-        _ => {
-            let message = "exists match pattern must be either true or false.";
-            Err(Refusal::new(message, operand.opened))
-        }
-    }
-}
-
-fn network(operand: &Value) -> Result<Network, Refusal> {
-    let text = text(operand, "cidr match pattern must be a string")?;
-    Network::parse(text).map_err(|message| Refusal::new(message, operand.end))
 }

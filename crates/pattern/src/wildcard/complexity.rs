@@ -166,11 +166,11 @@ impl Machine {
 /// counts these too.
 fn tokens(wildcard: &Wildcard) -> Vec<Token> {
     let mut tokens = vec![Token::Byte(b'"')];
-    for (index, part) in wildcard.parts.iter().enumerate() {
+    for (index, part) in wildcard.parts().enumerate() {
         if index > 0 {
             tokens.push(Token::Star);
         }
-        tokens.extend(part.bytes().map(Token::Byte));
+        tokens.extend(part.iter().copied().map(Token::Byte));
     }
     tokens.push(Token::Byte(b'"'));
     tokens

@@ -81,6 +81,9 @@ fn it_takes_strings_or_numbers_but_no_mixture_null_boolean_or_empty_affix() {
     refused_operand(r#"{"suffix": ["x", ""]}"#, "Null prefix/suffix not allowed");
     refused_operand(r#"{"prefix": 1}"#, "prefix/suffix match pattern must be a string");
     refused_operand(r#"{"prefix": []}"#, "Empty arrays are not allowed");
+    refused_operand(r#"{"prefix": {"equals-ignore-case": "x"}}"#, "must be an array or single");
+    refused_operand("1e400", "Cannot compare number : 1e400");
+    refused_operand("[1, 1e400]", "Cannot compare number : 1e400");
     refused_operand(r#"{"equals-ignore-case": [1]}"#, "number|start|null|boolean");
     refused_operand(r#"{"wildcard": "a**"}"#, "Consecutive wildcard characters at pos 2");
     refused_operand(r#"{"prefix": "x", "suffix": "y"}"#, "Too many elements");

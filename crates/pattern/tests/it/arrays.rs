@@ -80,10 +80,30 @@ fn a_field_found_in_several_arrays_may_be_taken_from_either() {
 }
 
 #[test]
-fn absence_is_asked_of_the_whole_event() {
+fn absence_is_asked_of_the_elements_that_fields_before_it_chose() {
     let pattern = r#"{"a": {"x": [1], "y": [{"exists": false}]}}"#;
     check(pattern, r#"{"a": [{"x": 1}, {"x": 2}]}"#, true);
-    check(pattern, r#"{"a": [{"x": 1}, {"y": 2}]}"#, false);
+    check(pattern, r#"{"a": [{"x": 1}, {"y": 2}]}"#, true);
+    check(pattern, r#"{"a": [{"x": 1, "y": 3}, {"y": 2}]}"#, false);
+    check(pattern, r#"{"a": [{"x": 1, "y": 3}, {"x": 1}]}"#, true);
+    check(pattern, r#"{"a": [{"x": 1}], "a.y": 2}"#, false);
+    // In the order of paths: `a.b` comes before `a.x`, when no element has been chosen yet.
+    let pattern = r#"{"a": {"b": [{"exists": false}], "x": [1]}}"#;
+    check(pattern, r#"{"a": [{"x": 1}, {"b": 2}]}"#, false);
+    check(pattern, r#"{"a": [{"x": 1}, {"x": 2}]}"#, true);
+    // In one list with other entries, either is enough.
+    let pattern = r#"{"a": {"x": [1], "y": [{"exists": false}, "q"]}}"#;
+    check(pattern, r#"{"a": [{"x": 1, "y": "z"}, {"y": "q"}]}"#, false);
+    check(pattern, r#"{"a": [{"x": 1}, {"y": "z"}]}"#, true);
+    check(pattern, r#"{"a": [{"x": 1, "y": "q"}, {"y": "z"}]}"#, true);
+}
+
+#[test]
+fn absence_among_thousands_of_elements_is_found_in_bounded_time() {
+    let pattern = r#"{"a": {"x": [1], "y": [{"exists": false}], "z": [1]}}"#;
+    let element = r#"{"x": 1, "y": 1},"#.repeat(3_000);
+    check(pattern, &format!(r#"{{"a": [{element} {{"x": 1, "z": 1}}]}}"#), true);
+    check(pattern, &format!(r#"{{"a": [{element} {{"x": 1, "y": 1, "z": 1}}]}}"#), false);
 }
 
 #[test]

@@ -25,4 +25,8 @@ fn equals_ignore_case_takes_one_string() {
     let message = "equals-ignore-case match pattern must be a string";
     refused(r#"{"a": [{"equals-ignore-case": ["x", "y"]}]}"#, message);
     refused(r#"{"a": [{"equals-ignore-case": 1}]}"#, message);
+    refused(r#"{"a": [{"prefix": {"equals-ignore-case": ["x"]}}]}"#, message);
+    refused(r#"{"a": [{"prefix": {}}]}"#, "Prefix expression name not found");
+    refused(r#"{"a": [{"suffix": {}}]}"#, "Suffix expression name not found");
+    refused(r#"{"a": [{"suffix": {"prefix": "x"}}]}"#, "Unsupported suffix pattern: prefix");
 }

@@ -41,5 +41,24 @@ fn malformed_ranges_are_refused() {
     refused_operand(r#""10.0.0.0/32""#, "IPv4 mask bits must be < 32");
     refused_operand(r#""::1/128""#, "IPv6 mask bits must be < 128");
     refused_operand(r#""10.0.0/8""#, "Nonstandard IP address: 10.0.0");
-    refused_operand("10", "cidr match pattern must be a string");
+    refused_operand(r#""256.0.0.1/8""#, "Invalid IP address: 256.0.0.1");
+    refused_operand(r#""1::2::3/8""#, "Invalid IP address: 1::2::3");
+    refused_operand(r#""fe80::1%eth0/8""#, "Nonstandard IP address: fe80::1%eth0");
+    refused_operand(r#""/8""#, "Nonstandard IP address: ");
+    // event-ruler's words.
+    refused_operand("10", "prefix match pattern must be a string");
+}
+
+#[test]
+fn an_ipv4_address_inside_ipv6_is_that_address() {
+    check(r#"{"a": [{"cidr": "10.0.0.0/8"}]}"#, r#"{"a": "::ffff:a00:1"}"#, true);
+    check(r#"{"a": [{"cidr": "::ffff:a00:0/8"}]}"#, r#"{"a": "10.0.0.1"}"#, true);
+    check(r#"{"a": [{"cidr": "::/0"}]}"#, r#"{"a": "::ffff:a00:1"}"#, false);
+    refused(r#"{"a": [{"cidr": "::ffff:a00:0/104"}]}"#, "IPv4 mask bits must be < 32");
+}
+
+#[test]
+fn a_slash_at_the_end_and_a_plus_do_not_matter() {
+    check(r#"{"a": [{"cidr": "10.0.0.0/8/"}]}"#, r#"{"a": "10.0.0.1"}"#, true);
+    check(r#"{"a": [{"cidr": "10.0.0.0/+8"}]}"#, r#"{"a": "10.0.0.1"}"#, true);
 }

@@ -1,4 +1,5 @@
-//! What each operator matches, what it does not, and what is refused; one module per operator.
+//! What each operator matches, what it does not, and what is refused, one module per operator; then
+//! many patterns at once, patterns and events made to hurt, and properties.
 
 mod anything_but;
 mod arrays;
@@ -8,7 +9,10 @@ mod errors;
 mod exact;
 mod exists;
 mod fields;
+mod generate;
+mod hostile;
 mod matcher;
+mod naive;
 mod numeric;
 mod or;
 mod prefix;

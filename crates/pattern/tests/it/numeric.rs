@@ -44,8 +44,9 @@ fn malformed_ranges_are_refused() {
         refused(&format!(r#"{{"a": [{{"numeric": {operand}}}]}}"#), message_part);
     };
     refused_operand("5", "Value of numeric must be an array.");
-    refused_operand("[]", "Invalid member in numeric match");
-    refused_operand("[5]", "Invalid member in numeric match");
+    refused_operand("[]", "Invalid member in numeric match: ]");
+    refused_operand("[5.0]", "Invalid member in numeric match: 5.0");
+    refused_operand("[[5]]", "Invalid member in numeric match: [");
     refused_operand(r#"["="]"#, "Value of equals must be numeric");
     refused_operand(r#"["=", "5"]"#, "Value of equals must be numeric");
     refused_operand(r#"["<", true]"#, "Value of < must be numeric");
@@ -53,11 +54,13 @@ fn malformed_ranges_are_refused() {
     refused_operand(r#"["==", 5]"#, "Unrecognized numeric range operator: ==");
     refused_operand(r#"["<", 5, ">", 1]"#, "Too many elements in numeric expression");
     refused_operand(r#"[">", 1, ">", 2]"#, "Bad numeric range operator: >");
-    refused_operand(r#"[">", 1, 2]"#, "Bad value in numeric range");
+    refused_operand(r#"[">", 1, 2]"#, "Bad value in numeric range: 2");
     refused_operand(r#"[">", 1, "<"]"#, "Value of < must be numeric");
     refused_operand(r#"[">", 1, "<", 5, "<"]"#, "Too many terms");
     refused_operand(r#"[">", 5, "<", 5]"#, "Bottom must be less than top");
     refused_operand(r#"[">=", 5, "<=", 5]"#, "Bottom must be less than top");
-    refused_operand(r#"[">", 1e400]"#, "range of a double");
+    refused_operand(r#"[">", 1e400]"#, "Cannot compare number : 1e400");
+    refused_operand(r#"["=", 1e-325]"#, "Cannot compare number : 1e-325");
+    refused_operand(r#"["<", 9007199254740993]"#, "Cannot compare number : 9007199254740993");
     refused(r#"{"a": [{"numeric": ["=", 5], "prefix": "x"}]}"#, "Too many elements");
 }

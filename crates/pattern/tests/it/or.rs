@@ -41,9 +41,26 @@ fn otherwise_it_is_a_field_of_that_name() {
     check(r#"{"$or": [{"prefix": "x"}, {"prefix": "y"}]}"#, r#"{"$or": "yx"}"#, true);
     check(r#"{"$or": [{"prefix": "x"}, {"prefix": "y"}]}"#, r#"{"$or": "z"}"#, false);
     check(r#"{"$or": {"a": ["x"]}}"#, r#"{"$or": {"a": "x"}}"#, true);
-    refused(r#"{"$or": [{"a": ["x"]}]}"#, "Unrecognized match type a");
-    refused(r#"{"$or": [{"a": ["x"]}, "y"]}"#, "Unrecognized match type a");
-    refused(r#"{"$or": []}"#, "Empty arrays are not allowed");
+}
+
+#[test]
+fn a_pattern_that_is_wrong_both_ways_is_refused_as_a_choice() {
+    let message = "There must have at least 2 Objects in $or relationship.";
+    refused(r#"{"$or": [{"a": ["x"]}]}"#, message);
+    refused(r#"{"$or": []}"#, message);
+    let message = "Only JSON object is allowed in array of $or relationship.";
+    refused(r#"{"$or": [{"a": ["x"]}, "y"]}"#, message);
+    refused(r#"{"$or": "x"}"#, "It must be an Array followed with $or.");
+}
+
+#[test]
+fn it_means_the_same_in_all_of_a_pattern() {
+    let fields = r#"{"x": {"$or": ["p"]}, "$or": [{"prefix": "a"}, {"prefix": "b"}]}"#;
+    check(fields, r#"{"x": {"$or": "p"}, "$or": "bc"}"#, true);
+    refused(
+        r#"{"x": {"$or": ["p"]}, "$or": [{"a": [1]}, {"b": [1]}]}"#,
+        "Only JSON object is allowed in array of $or relationship.",
+    );
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! The input transformer: AWS's documented rules as rows, and what is refused.
 
 use serde_json::Value;
-use transform::{RenderError, Template, TemplateError};
+use transform::{Context, RenderError, Template, TemplateError};
 
-use crate::{context, event, template};
+use crate::{EVENT, context, template};
 
 fn check(text: &str, expected: &str) {
     let template = template(text).expect("a template of the table");
-    assert_eq!(template.render(&event(), &context()).as_deref(), Ok(expected), "{text}");
+    assert_eq!(template.render(EVENT, &context()).as_deref(), Ok(expected), "{text}");
     for line in expected.lines() {
         assert!(serde_json::from_str::<Value>(line).is_ok(), "{line}");
     }
@@ -15,7 +15,7 @@ fn check(text: &str, expected: &str) {
 
 fn is_invalid(text: &str, line: usize) {
     let template = template(text).expect("a template of the table");
-    let rendered = template.render(&event(), &context());
+    let rendered = template.render(EVENT, &context());
     assert_eq!(rendered, Err(RenderError::InvalidJson { line }), "{text}");
 }
 
@@ -57,9 +57,17 @@ fn a_quoted_variable_is_escaped_text() {
 fn a_missing_path_is_the_empty_string() {
     check(r#"{"a": <missing>}"#, r#"{"a":""}"#);
     check(r#"{"a": [<missing>]}"#, r#"{"a":[""]}"#);
+    check(r#"{"a": [<missing>, <count>, <missing>]}"#, r#"{"a":["",3,""]}"#);
+    check(r#"{"a": {"b": <missing>}}"#, r#"{"a":{"b":""}}"#);
     check(r#"{"a": "<missing>"}"#, r#"{"a":""}"#);
+    check(r#"{"a": ["<missing>"]}"#, r#"{"a":[""]}"#);
     check(r#"{"a": "b <missing> c"}"#, r#"{"a":"b  c"}"#);
+    check(r#"{"a": "<missing><state><missing>"}"#, r#"{"a":"RUNNING"}"#);
+    check(r#""<missing>""#, r#""""#);
     check(r#""detail <missing>""#, r#""detail ""#);
+    check(r#""\"<missing>\"""#, r#""\"\"""#);
+    check("<missing>", r#""""#);
+    check("\"a\"\n<missing>", "\"a\"\n\"\"");
 }
 
 #[test]
@@ -102,6 +110,8 @@ fn a_line_that_is_only_a_variable_is_its_json_value() {
     check("<state>", r#""RUNNING""#);
     check("<missing>", r#""""#);
     check("<spoken>\n\"and <count>\"", "\"say \\\"hi\\\"\"\n\"and 3\"");
+    check("  <count>  ", "3");
+    check("<ratio>\n<spot>\n<note>\n<tags>", "0.5\nfalse\nnull\n[\"a\",\"b\"]");
 }
 
 #[test]
@@ -110,6 +120,15 @@ fn strings_do_not_escape_values_and_may_become_invalid() {
     is_invalid(r#""<folder>""#, 1);
     is_invalid(r#""<lines>""#, 1);
     is_invalid("\"fine\"\n\n\"<spoken>\"", 3);
+}
+
+#[test]
+fn reserved_variables_stand_alone_on_a_line_too() {
+    check("<aws.events.rule-name>", r#""example""#);
+    check(
+        "<aws.events.rule-arn>\n\"at <aws.events.event.ingestion-time>\"",
+        "\"arn:aws:events:us-east-2:123456789012:rule/example\"\n\"at 2015-11-11T21:29:55Z\"",
+    );
 }
 
 #[test]
@@ -131,9 +150,34 @@ fn reserved_variables_tell_of_rule_time_and_event() {
             r#""resources":["arn:aws:ec2:us-east-1:123456789012:instance/i-0123456789"]}}"#
         ),
     );
-    check(r#"{"event": <aws.events.event.json>}"#, &format!(r#"{{"event":{}}}"#, event()));
-    let quoted = Value::from(event().to_string());
+    check(r#"{"event": <aws.events.event.json>}"#, &format!(r#"{{"event":{EVENT}}}"#));
+    let quoted = Value::from(EVENT);
     check(r#"{"event": "<aws.events.event.json>"}"#, &format!(r#"{{"event":{quoted}}}"#));
+}
+
+#[test]
+fn the_event_without_its_detail_keeps_the_rest_as_it_is() {
+    let whole = template(r#"{"event": <aws.events.event>}"#).expect("a template");
+    let check = |event: &str, expected: &str| {
+        let expected = format!(r#"{{"event":{expected}}}"#);
+        let rendered = whole.render(event, &context());
+        assert_eq!(rendered.as_deref(), Ok(expected.as_str()), "{event}");
+    };
+    check(r#"{"detail": {"detail": 1}}"#, "{}");
+    check(r#"{"a": {"detail": 1.10}, "detail": 2}"#, r#"{"a":{"detail":1.10}}"#);
+    check(r#"{"detail": 1, "b": " x ", "detail": 2}"#, r#"{"b":" x "}"#);
+    check(r#"{"det\u0061il": 1, "detail\u002dtype": "t"}"#, r#"{"detailType":"t"}"#);
+    check(r#"{"\u0062": 1, "detail-type": 2}"#, r#"{"\u0062":1,"detailType":2}"#);
+    check("{}", "{}");
+    check(" [1, 2] ", "[1,2]");
+}
+
+#[test]
+fn a_reserved_value_is_escaped_where_json_needs_it() {
+    let context = Context { rule_name: "a \"b\"\n\\".to_owned(), ..Context::default() };
+    let json = template(r#"{"a": <aws.events.rule-name>, "b": "<aws.events.rule-name>"}"#);
+    let rendered = json.expect("a template").render(EVENT, &context);
+    assert_eq!(rendered.as_deref(), Ok(r#"{"a":"a \"b\"\n\\","b":"a \"b\"\n\\"}"#));
 }
 
 #[test]
@@ -172,6 +216,8 @@ fn what_is_around_the_placeholders_is_json() {
     refused(r#"{"a": "\u00<count>41"}"#, "not valid JSON");
     refused(r#"{"a": "\ud83d<state>"}"#, "not valid JSON");
     refused(r#"{"a": nul l}"#, "not valid JSON");
+    refused(r#"{"a": 01}"#, "not valid JSON");
+    refused(r#"{"a": -<count>}"#, "not valid JSON");
     refused(r#"{"a": 1 2}"#, "not valid JSON");
     refused(r#"{"a": 1} {"b": 2}"#, "not valid JSON");
     refused("{a: 1}", "not valid JSON");
@@ -187,6 +233,11 @@ fn every_line_of_a_string_template_is_one_string() {
     refused("\"a\"\n{\"b\": 1}", "line 2 of InputTemplate");
     refused("[<state>]", "begin the template with `{`");
     refused("12", "line 1 of InputTemplate");
+    refused("true", "line 1 of InputTemplate");
+    refused("null", "line 1 of InputTemplate");
+    refused("[1]", "line 1 of InputTemplate");
+    refused("<state> <state>", "line 1 of InputTemplate");
+    refused(r#"<state>"<state>""#, "line 1 of InputTemplate");
     refused(r#""\<state>""#, "line 1 of InputTemplate");
     refused(r#""\u00<count>41""#, "line 1 of InputTemplate");
 }

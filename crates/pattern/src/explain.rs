@@ -1,0 +1,213 @@
+//! Why an event matches a pattern, or does not: field by field, in words.
+//!
+//! Made for people: it reads the event several times over, and shows no more of it than a few
+//! values for each field.
+
+mod places;
+
+use std::fmt::{self, Display, Formatter};
+
+use crate::condition::Condition;
+use crate::event::Event;
+use crate::matcher::Matcher;
+use crate::pattern::Pattern;
+use crate::scan::{Findings, Scratch};
+use crate::test::{self, Test};
+use crate::value::Value;
+
+/// The most values of one field that are shown.
+const VALUES_MAX: usize = 10;
+
+/// The most characters of one value that are shown.
+const VALUE_CHARS_MAX: usize = 100;
+
+/// The most ways that are told in words; the others are counted.
+const WAYS_TOLD: usize = 5;
+
+/// Why an event matches a pattern, or does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// Whether it matches.
+    pub matches: bool,
+    /// The ways to match: one, or one for each choice between the branches of `$or`. The event
+    /// matches if it satisfies one of them.
+    pub ways: Vec<Way>,
+}
+
+/// One way to match a pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// Whether the event satisfies it.
+    pub matches: bool,
+    /// Whether every field alone is satisfied, and yet not all of them together: they would have
+    /// to be satisfied in different elements of one array.
+    pub torn: bool,
+    /// The fields that have to be satisfied.
+    pub fields: Vec<FieldExplanation>,
+}
+
+/// What an event has to say to one field of a pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldExplanation {
+    /// The names that lead to it, joined with dots.
+    pub path: String,
+    /// Whether the event satisfies it, looked at alone.
+    pub matches: bool,
+    /// What the field asks, one condition for each entry of its list; one has to hold.
+    pub asks: Vec<String>,
+    /// The values of the event there, as JSON and cut to 100 characters; the first ten.
+    pub values: Vec<FoundValue>,
+    /// How many values there are.
+    pub values_count: usize,
+    /// Why it is satisfied, or is not.
+    pub reason: String,
+}
+
+/// A value of the event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundValue {
+    /// As JSON, cut to 100 characters.
+    pub value: String,
+    /// Which condition of the field holds for it, from 0; none if no one does.
+    pub satisfies: Option<usize>,
+}
+
+impl Pattern {
+    /// Says why `event` matches this pattern, or does not.
+    pub fn explain(&self, event: &Event<'_>) -> Explanation {
+        let mut matcher = Matcher::new();
+        matcher.add((), self);
+        let mut scratch = Scratch::default();
+        let ways = matcher.examine(event, &mut scratch, |tests, findings, satisfied| {
+            let fields: Vec<FieldExplanation> =
+                tests.iter().map(|test| explain(test, findings, event.text())).collect();
+            let matches = test::all_hold(tests, findings, satisfied);
+            Way { matches, torn: !matches && fields.iter().all(|field| field.matches), fields }
+        });
+        Explanation { matches: ways.iter().any(|way| way.matches), ways }
+    }
+}
+
+fn explain(test: &Test, findings: Findings<'_>, event: &str) -> FieldExplanation {
+    let asks: Vec<String> = test.conditions().map(ToString::to_string).collect();
+    let mut values = Vec::new();
+    let mut values_count = 0;
+    let mut first_satisfying = None;
+    for (value, _) in findings.leaves(test.id) {
+        values_count += 1;
+        let satisfies = test.conditions().position(|condition| condition.holds_for(value));
+        let found = FoundValue { value: json(value), satisfies };
+        if satisfies.is_some() && first_satisfying.is_none() {
+            first_satisfying = Some(found.clone());
+        }
+        if values.len() < VALUES_MAX {
+            values.push(found);
+        }
+    }
+    let absent = values_count == 0;
+    let matches = if absent {
+        test.holds_for_absence()
+    } else {
+        // Whether a field is absent from the elements of others, the whole way tells.
+        first_satisfying.is_some()
+            || test.holds_specially(findings)
+            || test.may_be_absent_beside_others(findings)
+    };
+    let reason = match (&first_satisfying, absent) {
+        (Some(FoundValue { value, satisfies: Some(index) }), _) => {
+            format!("{value} {}", asks.get(*index).map_or("", String::as_str))
+        }
+        (_, true) if matches => "is absent, as it may be".to_owned(),
+        (_, true) => places::why_absent(event, &test.path),
+        _ if test.holds_specially(findings) => asks.join("; or "),
+        _ if matches => "may be absent from the array elements of the other fields".to_owned(),
+        _ => refused(&values, values_count, test),
+    };
+    FieldExplanation { path: test.path.to_string(), matches, asks, values, values_count, reason }
+}
+
+/// Why none of the values satisfies the field.
+fn refused(values: &[FoundValue], count: usize, test: &Test) -> String {
+    let Some(first) = values.first() else {
+        return String::new();
+    };
+    if test.conditions().all(Condition::holds_for_absence) {
+        return format!("is there: {}", first.value);
+    }
+    let asks: Vec<String> = test.conditions().map(ToString::to_string).collect();
+    let asks = asks.join("; or ");
+    match count {
+        1 => format!("is {}, wanted is what {asks}", first.value),
+        _ => format!("has {count} values, the first is {}; wanted is what {asks}", first.value),
+    }
+}
+
+/// A value as JSON, cut if it is long.
+fn json(value: Value<'_>) -> String {
+    let json = match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Number(number) => number.text().to_owned(),
+        Value::Text(text) => quoted(text),
+    };
+    match json.char_indices().nth(VALUE_CHARS_MAX) {
+        Some((cut, _)) => format!("{}…", &json[..cut]),
+        None => json,
+    }
+}
+
+/// A text as a JSON string (RFC 8259 §7).
+fn quoted(text: &str) -> String {
+    let mut json = String::from("\"");
+    for character in text.chars().take(VALUE_CHARS_MAX + 1) {
+        match character {
+            '"' => json.push_str("\\\""),
+            '\\' => json.push_str("\\\\"),
+            '\n' => json.push_str("\\n"),
+            '\r' => json.push_str("\\r"),
+            '\t' => json.push_str("\\t"),
+            control if control < ' ' => {
+                json.push_str("\\u");
+                json.extend(format!("{:04x}", u32::from(control)).chars());
+            }
+            plain => json.push(plain),
+        }
+    }
+    json.push('"');
+    json
+}
+
+impl Display for Explanation {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let verdict = if self.matches { "The event matches." } else { "The event does not match." };
+        f.write_str(verdict)?;
+        // What matches needs no word about the other branches.
+        let told: Vec<(usize, &Way)> =
+            self.ways.iter().enumerate().filter(|(_, way)| way.matches == self.matches).collect();
+        for (number, way) in told.iter().take(WAYS_TOLD) {
+            if self.ways.len() > 1 {
+                write!(f, "\n\nWay {} of {}:", number + 1, self.ways.len())?;
+            }
+            write!(f, "{way}")?;
+        }
+        match told.len().saturating_sub(WAYS_TOLD) {
+            0 => Ok(()),
+            more => write!(f, "\n\n… and {more} more ways."),
+        }
+    }
+}
+
+impl Display for Way {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for field in &self.fields {
+            let mark = if field.matches { '+' } else { '-' };
+            write!(f, "\n  {mark} {}: {}", field.path, field.reason)?;
+        }
+        if self.torn {
+            f.write_str(
+                "\n  Each field is satisfied, but not together: in different elements of one array.",
+            )?;
+        }
+        Ok(())
+    }
+}

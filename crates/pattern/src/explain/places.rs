@@ -1,0 +1,94 @@
+//! Why nothing stands at a path: what is there instead, and what has nearly its name.
+
+use crate::event::DEPTH_MAX;
+use crate::json::{Reader, Token};
+
+/// What stands at a path that has no value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Instead {
+    Object,
+    EmptyArray,
+}
+
+/// Says why `event` has no value at `path`.
+pub(super) fn why_absent(event: &str, path: &str) -> String {
+    let mut paths = Paths { path, instead: None, alike: None, longest: 0 };
+    // The event was read before; what is past a fault would change no more than a hint.
+    let _read = paths.read(event);
+    match (paths.instead, paths.alike) {
+        (Some(Instead::Object), _) => "is an object, which has no value of its own".to_owned(),
+        (Some(Instead::EmptyArray), _) => "is an empty array, which is like absent".to_owned(),
+        (None, Some(alike)) => format!("is not in the event; it has {alike}, spelled otherwise"),
+        (None, None) => match paths.longest {
+            0 => "is not in the event".to_owned(),
+            end => format!("is not in the event, though {} is", &path[..end]),
+        },
+    }
+}
+
+/// A search among all paths of an event.
+struct Paths<'a> {
+    path: &'a str,
+    instead: Option<Instead>,
+    /// A path that is the same but for case and the separators people mix up.
+    alike: Option<String>,
+    /// The length of the longest part of the path, from its start, that is in the event.
+    longest: usize,
+}
+
+impl Paths<'_> {
+    /// Goes through all of the event; `None` at a fault.
+    fn read(&mut self, event: &str) -> Option<()> {
+        let mut reader = Reader::new(event, DEPTH_MAX);
+        let mut here = String::new();
+        // For each open array or object, how long the path to it is.
+        let mut open: Vec<usize> = Vec::new();
+        let mut before = Token::End;
+        loop {
+            let token = reader.next().ok()?;
+            match token {
+                Token::End => return Some(()),
+                Token::Name => {
+                    let outer = open.last().copied().unwrap_or_default();
+                    here.truncate(outer);
+                    if outer > 0 {
+                        here.push('.');
+                    }
+                    here.push_str(reader.name());
+                    self.look_at(&here);
+                }
+                Token::ObjectStart | Token::ArrayStart => {
+                    if token == Token::ObjectStart && here == self.path {
+                        self.instead = Some(Instead::Object);
+                    }
+                    open.push(here.len());
+                }
+                Token::ObjectEnd | Token::ArrayEnd => {
+                    here.truncate(open.pop().unwrap_or_default());
+                    let is_empty = token == Token::ArrayEnd && before == Token::ArrayStart;
+                    if is_empty && here == self.path && self.instead.is_none() {
+                        self.instead = Some(Instead::EmptyArray);
+                    }
+                }
+                Token::Text | Token::Number | Token::True | Token::False | Token::Null => {}
+            }
+            before = token;
+        }
+    }
+
+    fn look_at(&mut self, found: &str) {
+        let part = self.path.strip_prefix(found).filter(|rest| rest.starts_with('.'));
+        if part.is_some() {
+            self.longest = self.longest.max(found.len());
+        }
+        if self.alike.is_none() && found != self.path && plain(found).eq(plain(self.path)) {
+            self.alike = Some(found.to_owned());
+        }
+    }
+}
+
+/// A path without what people get wrong in it: case, and the separators within a name.
+fn plain(path: &str) -> impl Iterator<Item = char> {
+    let kept = path.chars().filter(|character| !matches!(character, '-' | '_' | ' '));
+    kept.flat_map(char::to_lowercase)
+}
