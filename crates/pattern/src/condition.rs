@@ -80,6 +80,7 @@ impl Condition {
     }
 
     /// Whether a value of the field satisfies this, all by itself.
+    #[inline]
     pub(crate) fn holds_for(&self, value: Value<'_>) -> bool {
         match (self, value) {
             (Self::Present, _) | (Self::Null, Value::Null) => true,

@@ -135,10 +135,13 @@ fn refused(values: &[FoundValue], count: usize, test: &Test) -> String {
         return format!("is there: {}", first.value);
     }
     let asks: Vec<String> = test.conditions().map(ToString::to_string).collect();
-    let asks = asks.join("; or ");
+    let asks = asks.join(", or one that ");
     match count {
-        1 => format!("is {}, wanted is what {asks}", first.value),
-        _ => format!("has {count} values, the first is {}; wanted is what {asks}", first.value),
+        1 => format!("is {}; wanted is a value that {asks}", first.value),
+        _ => format!(
+            "has {count} values, of which the first is {}; wanted is one that {asks}",
+            first.value
+        ),
     }
 }
 

@@ -69,6 +69,8 @@ pub struct PatternError {
     /// The column in UTF-16 units, counted from 1: just behind the wrong part, or where a character
     /// stands that JSON does not expect there.
     pub column: usize,
+    /// The same place in bytes of the text, counted from 0.
+    pub offset: usize,
     /// The text that was refused; only its first 4,096 characters if it was too long.
     pub pattern: String,
     /// What AWS says of the place, which is nothing for some reasons.
@@ -84,6 +86,7 @@ impl PatternError {
             Shown::Twice(first) => place(first) + &place(refusal.at),
         };
         let (line, column) = json::position(pattern, refusal.at);
-        Self { message: refusal.message, line, column, pattern: pattern.to_owned(), places }
+        let offset = refusal.at;
+        Self { message: refusal.message, line, column, offset, pattern: pattern.to_owned(), places }
     }
 }

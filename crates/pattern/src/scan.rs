@@ -153,6 +153,7 @@ impl Scratch {
 impl<'a> Findings<'a> {
     /// What stands at a path, in the order of the text; nothing if the field is absent, an object
     /// or an empty array.
+    #[inline]
     pub(crate) fn leaves(self, path: PathId) -> impl Iterator<Item = (Value<'a>, PlaceId)> {
         let found = self.paths.get(path.0 as usize).filter(|path| path.event == self.event);
         let mut next = found.map_or(0, |path| path.first);

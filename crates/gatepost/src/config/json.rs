@@ -20,9 +20,8 @@ pub(crate) fn write(node: &Node) -> Json {
 }
 
 impl Json {
-    /// Where the smallest part comes from that holds the character at `index`, from 0.
-    pub(crate) fn place(&self, index: usize) -> Option<Span> {
-        let (byte, _) = self.text.char_indices().nth(index)?;
+    /// Where the smallest part comes from that holds the byte at `byte`, from 0.
+    pub(crate) fn place(&self, byte: usize) -> Option<Span> {
         let around = self.places.iter().filter(|(range, _)| range.contains(&byte));
         around.min_by_key(|(range, _)| range.len()).map(|(_, span)| *span)
     }

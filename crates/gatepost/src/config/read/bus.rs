@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 
 use model::{Bus, Name, Rule, Target};
-use pattern::Pattern;
+use pattern::{Extensions, Pattern, PatternError};
 use retry::{Delays, Policy};
 use transform::{Input, Template, TemplateError};
 
@@ -23,6 +23,15 @@ const INPUTS: [&str; 3] = ["body", "input", "template"];
 /// The members of an event's envelope.
 const MEMBERS: [&str; 9] =
     ["version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail"];
+
+/// What to do about a pattern that is not valid.
+fn remedy(error: &PatternError) -> String {
+    let unknown = error.message.strip_prefix("Unrecognized match type ");
+    match unknown.filter(|name| Extensions::NAMES.contains(name)) {
+        Some(name) => format!("ask for it: `pattern_extensions: [{name}]` beside `when`"),
+        None => "write it as EventBridge does: `{ source: [complete-order] }`".to_owned(),
+    }
+}
 
 impl Reader<'_> {
     pub(super) fn buses(&mut self, root: &Fields<'_>) {
@@ -64,18 +73,21 @@ impl Reader<'_> {
 
     fn pattern(&mut self, fields: &Fields<'_>, when: &Node) -> Option<Pattern> {
         let json = json::write(when);
-        match Pattern::parse(&json.text) {
+        let names = fields.list("pattern_extensions").iter().filter_map(Node::text);
+        // A name that is none was refused with the value of its key.
+        let extensions = Extensions::named(names).unwrap_or_default();
+        match Pattern::parse_with(&json.text, extensions) {
             Ok(pattern) => {
                 self.unknown_members(fields, when);
                 Some(pattern)
             }
             Err(error) => {
-                // The column is just behind the wrong part, counted from 1.
-                let place = json.place(error.column.saturating_sub(2));
+                // The place is just behind the wrong part.
+                let place = json.place(error.offset.saturating_sub(1));
                 let message = format!("the event pattern is not valid: {}", error.message);
                 let path = join(&fields.path, "when");
                 let problem = Problem::new(place.unwrap_or(when.span), &path, &message);
-                self.error(problem, "write it as EventBridge does: `{ source: [complete-order] }`");
+                self.error(problem, &remedy(&error));
                 None
             }
         }

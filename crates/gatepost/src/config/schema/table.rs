@@ -346,6 +346,13 @@ static RULE: Object = Object {
         )
         .required(),
         Field::new(
+            "pattern_extensions",
+            Kind::List(&EXTENSIONS),
+            "Operators that `when` may use although EventBridge has not got them.",
+            "[contains-all]",
+        )
+        .otherwise("none: a pattern means what it means to EventBridge"),
+        Field::new(
             "send",
             Kind::List(&TARGETS),
             "Where it sends, one to five targets.",
@@ -353,6 +360,13 @@ static RULE: Object = Object {
         )
         .required(),
     ],
+};
+
+static EXTENSIONS: ListOf = ListOf {
+    item: Kind::Enum(&pattern::Extensions::NAMES),
+    min: 0,
+    max: pattern::Extensions::NAMES.len(),
+    example: "contains-all",
 };
 
 static TARGETS: ListOf = ListOf {
