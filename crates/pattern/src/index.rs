@@ -14,6 +14,7 @@ use affixes::Affixes;
 use ends::Ends;
 use grams::Grams;
 pub(crate) use key::Key;
+use key::{Class, Place};
 use posting::Posting;
 
 use crate::fold;
@@ -29,34 +30,23 @@ pub(crate) struct Index {
     tables: Vec<Table>,
 }
 
-/// The entries that are found in the same way.
+/// The entries whose keys are of one class.
 #[derive(Clone, Debug)]
-enum Table {
-    /// By the hash of a text.
-    Texts(Map<Posting>),
-    /// By the hash of a folded text.
-    Folded(Map<Posting>),
-    /// By a number.
-    Numbers(Map<Posting>),
-    /// `null`, `false` and `true`.
-    Literals(Box<[Posting; 3]>),
-    /// By a beginning.
-    Prefixes(Affixes),
-    /// By an end.
-    Suffixes(Affixes),
-    /// By the beginning of a folded text.
-    FoldedPrefixes(Affixes),
-    /// By the end of a folded text.
-    FoldedSuffixes(Affixes),
-    /// By a beginning and an end.
+struct Table {
+    class: Class,
+    body: Body,
+}
+
+#[derive(Clone, Debug)]
+enum Body {
+    Hashes(Map<Posting>),
+    Affixes(Affixes),
     Ends(Ends),
-    /// By the first bits of an address.
-    Networks(Affixes),
-    /// By a piece of a text.
     Grams(Grams),
-    /// By a range around a number.
     Ranges(Ranges),
-    /// Whatever the value.
+    /// `false`, `true` and `null`.
+    Literals(Box<[Posting; 3]>),
+    /// Of those found whatever the value.
     Any(Posting),
 }
 
@@ -70,28 +60,28 @@ pub(crate) struct Work {
 impl Index {
     /// What it costs to be entered under `key`: how many others a value finds as well.
     pub(crate) fn cost(&self, key: Key) -> usize {
-        let table = self.tables.iter().find(|table| table.takes(key));
-        key.breadth().saturating_add(table.map_or(0, |table| table.asked(key)))
+        let table = self.tables.iter().find(|table| table.class == key.class);
+        key.class.breadth().saturating_add(table.map_or(0, |table| table.body.asked(key.place)))
     }
 
     /// Enters `id` under `key`.
     pub(crate) fn insert(&mut self, key: Key, id: u64) {
-        if !self.tables.iter().any(|table| table.takes(key)) {
+        let at = self.tables.iter().position(|table| table.class == key.class);
+        let at = at.unwrap_or_else(|| {
             self.tables.reserve_exact(1);
-            self.tables.push(Table::for_key(key));
-        }
-        if let Some(table) = self.tables.iter_mut().find(|table| table.takes(key)) {
-            table.insert(key, id);
-        }
+            self.tables.push(Table { class: key.class, body: Body::for_place(key.place) });
+            self.tables.len() - 1
+        });
+        self.tables[at].body.insert(key.place, id);
     }
 
     /// Takes `id` out from under `key`.
     pub(crate) fn remove(&mut self, key: Key, id: u64) {
-        let Some(at) = self.tables.iter().position(|table| table.takes(key)) else {
+        let Some(at) = self.tables.iter().position(|table| table.class == key.class) else {
             return;
         };
-        self.tables[at].remove(key, id);
-        if self.tables[at].is_empty() {
+        self.tables[at].body.remove(key.place, id);
+        if self.tables[at].body.is_empty() {
             self.tables.remove(at);
         }
     }
@@ -99,206 +89,128 @@ impl Index {
     /// Calls `visit` with the id of every entry that `value` may satisfy, more than once perhaps.
     pub(crate) fn of(&self, value: Value<'_>, work: &mut Work, visit: &mut impl FnMut(u64)) {
         for table in &self.tables {
-            match value {
-                Value::Text(text) => table.of_text(text, work, visit),
-                Value::Number(number) => match table {
-                    Table::Numbers(numbers) => {
-                        find(numbers, hash::mix(number.double().place()), visit);
-                    }
-                    Table::Ranges(ranges) => ranges.holding(number.double().place(), visit),
-                    Table::Any(posting) => posting.each(visit),
-                    _ => {}
-                },
-                Value::Null => table.of_literal(key::NULL, visit),
-                Value::Bool(value) => table.of_literal(key::of_bool(value), visit),
+            match (&table.body, value) {
+                (Body::Any(posting), _) => posting.each(visit),
+                (_, Value::Text(text)) => table.of_text(text, work, visit),
+                (Body::Ranges(ranges), Value::Number(number)) => {
+                    ranges.holding(number.double().place(), visit);
+                }
+                (Body::Hashes(numbers), Value::Number(number)) if table.class == Class::Number => {
+                    find(numbers, hash::mix(number.double().place()), visit);
+                }
+                (Body::Literals(literals), Value::Null) => literals[key::NULL].each(visit),
+                (Body::Literals(literals), Value::Bool(value)) => {
+                    literals[key::of_bool(value)].each(visit);
+                }
+                _ => {}
             }
         }
     }
 }
 
 impl Table {
-    fn for_key(key: Key) -> Self {
-        match key {
-            Key::Text(_) => Self::Texts(Map::new()),
-            Key::Folded(_) => Self::Folded(Map::new()),
-            Key::Number(_) => Self::Numbers(Map::new()),
-            Key::Literal(_) => {
-                Self::Literals(Box::new([Posting::Nobody, Posting::Nobody, Posting::Nobody]))
+    fn of_text(&self, text: &str, work: &mut Work, visit: &mut impl FnMut(u64)) {
+        if self.class.is_folded() {
+            fold::fold(text, &mut work.folded);
+        }
+        let folded = work.folded.as_bytes();
+        let bytes = text.as_bytes();
+        match (&self.body, self.class) {
+            (Body::Hashes(texts), Class::Text) => find(texts, hash::text(bytes), visit),
+            (Body::Hashes(texts), Class::Folded) => find(texts, hash::text(folded), visit),
+            (Body::Affixes(affixes), Class::Prefix) => affixes.of(bytes.iter(), visit),
+            (Body::Affixes(affixes), Class::Suffix) => affixes.of(bytes.iter().rev(), visit),
+            (Body::Affixes(affixes), Class::FoldedPrefix) => affixes.of(folded.iter(), visit),
+            (Body::Affixes(affixes), Class::FoldedSuffix) => {
+                affixes.of(folded.iter().rev(), visit);
             }
-            Key::Prefix(_) => Self::Prefixes(Affixes::new()),
-            Key::Suffix(_) => Self::Suffixes(Affixes::new()),
-            Key::FoldedPrefix(_) => Self::FoldedPrefixes(Affixes::new()),
-            Key::FoldedSuffix(_) => Self::FoldedSuffixes(Affixes::new()),
-            Key::Ends(_) => Self::Ends(Ends::new()),
-            Key::Network(_) => Self::Networks(Affixes::new()),
-            Key::Gram(_) => Self::Grams(Grams::new()),
-            Key::Range { .. } => Self::Ranges(Ranges::default()),
-            Key::Any => Self::Any(Posting::Nobody),
+            (Body::Affixes(affixes), Class::Network) => {
+                if key::address_bits(text, &mut work.bits) {
+                    affixes.of(work.bits.iter(), visit);
+                }
+            }
+            (Body::Ends(ends), _) => ends.of(bytes, visit),
+            (Body::Grams(grams), _) => grams.of(bytes, visit),
+            _ => {}
         }
     }
+}
 
-    /// Whether entries under `key` belong here.
-    fn takes(&self, key: Key) -> bool {
-        matches!(
-            (self, key),
-            (Self::Texts(_), Key::Text(_))
-                | (Self::Folded(_), Key::Folded(_))
-                | (Self::Numbers(_), Key::Number(_))
-                | (Self::Literals(_), Key::Literal(_))
-                | (Self::Prefixes(_), Key::Prefix(_))
-                | (Self::Suffixes(_), Key::Suffix(_))
-                | (Self::FoldedPrefixes(_), Key::FoldedPrefix(_))
-                | (Self::FoldedSuffixes(_), Key::FoldedSuffix(_))
-                | (Self::Ends(_), Key::Ends(_))
-                | (Self::Networks(_), Key::Network(_))
-                | (Self::Grams(_), Key::Gram(_))
-                | (Self::Ranges(_), Key::Range { .. })
-                | (Self::Any(_), Key::Any)
-        )
+impl Body {
+    fn for_place(place: Place) -> Self {
+        match place {
+            Place::Hash(_) => Self::Hashes(Map::new()),
+            Place::Affix(_) => Self::Affixes(Affixes::new()),
+            Place::Ends(_) => Self::Ends(Ends::new()),
+            Place::Gram(_) => Self::Grams(Grams::new()),
+            Place::Range { .. } => Self::Ranges(Ranges::default()),
+            Place::Literal(_) => {
+                Self::Literals(Box::new([Posting::Nobody, Posting::Nobody, Posting::Nobody]))
+            }
+            Place::Anywhere => Self::Any(Posting::Nobody),
+        }
     }
 
     fn is_empty(&self) -> bool {
         match self {
-            Self::Texts(map) | Self::Folded(map) | Self::Numbers(map) => map.len() == 0,
-            Self::Literals(literals) => literals.iter().all(Posting::is_empty),
-            Self::Prefixes(affixes)
-            | Self::Suffixes(affixes)
-            | Self::FoldedPrefixes(affixes)
-            | Self::FoldedSuffixes(affixes)
-            | Self::Networks(affixes) => affixes.is_empty(),
+            Self::Hashes(hashes) => hashes.len() == 0,
+            Self::Affixes(affixes) => affixes.is_empty(),
             Self::Ends(ends) => ends.is_empty(),
             Self::Grams(grams) => grams.is_empty(),
             Self::Ranges(ranges) => ranges.is_empty(),
+            Self::Literals(literals) => literals.iter().all(Posting::is_empty),
             Self::Any(posting) => posting.is_empty(),
         }
     }
 
-    /// How many are entered under `key`.
-    fn asked(&self, key: Key) -> usize {
-        match (self, key) {
-            (
-                Self::Texts(map) | Self::Folded(map) | Self::Numbers(map),
-                Key::Text(hash) | Key::Folded(hash) | Key::Number(hash),
-            ) => map.get(hash).map_or(0, Posting::len),
-            (Self::Literals(literals), Key::Literal(which)) => literals[which].len(),
-            (
-                Self::Prefixes(affixes)
-                | Self::Suffixes(affixes)
-                | Self::FoldedPrefixes(affixes)
-                | Self::FoldedSuffixes(affixes)
-                | Self::Networks(affixes),
-                Key::Prefix(affix)
-                | Key::Suffix(affix)
-                | Key::FoldedPrefix(affix)
-                | Key::FoldedSuffix(affix)
-                | Key::Network(affix),
-            ) => affixes.asked(affix),
-            (Self::Ends(ends), Key::Ends(pair)) => ends.asked(pair),
-            (Self::Grams(grams), Key::Gram(gram)) => grams.asked(gram),
-            (Self::Any(posting), Key::Any) => posting.len(),
+    /// How many are entered at `place`.
+    fn asked(&self, place: Place) -> usize {
+        match (self, place) {
+            (Self::Hashes(hashes), Place::Hash(hash)) => hashes.get(hash).map_or(0, Posting::len),
+            (Self::Affixes(affixes), Place::Affix(affix)) => affixes.asked(affix),
+            (Self::Ends(ends), Place::Ends(pair)) => ends.asked(pair),
+            (Self::Grams(grams), Place::Gram(gram)) => grams.asked(gram),
+            (Self::Literals(literals), Place::Literal(which)) => literals[which].len(),
+            (Self::Any(posting), Place::Anywhere) => posting.len(),
             _ => 0,
         }
     }
 
-    fn insert(&mut self, key: Key, id: u64) {
-        match (self, key) {
-            (
-                Self::Texts(map) | Self::Folded(map) | Self::Numbers(map),
-                Key::Text(hash) | Key::Folded(hash) | Key::Number(hash),
-            ) => map.entry(hash, || Posting::Nobody).insert(id),
-            (Self::Literals(literals), Key::Literal(which)) => literals[which].insert(id),
-            (
-                Self::Prefixes(affixes)
-                | Self::Suffixes(affixes)
-                | Self::FoldedPrefixes(affixes)
-                | Self::FoldedSuffixes(affixes)
-                | Self::Networks(affixes),
-                Key::Prefix(affix)
-                | Key::Suffix(affix)
-                | Key::FoldedPrefix(affix)
-                | Key::FoldedSuffix(affix)
-                | Key::Network(affix),
-            ) => affixes.insert(affix, id),
-            (Self::Ends(ends), Key::Ends(pair)) => ends.insert(pair, id),
-            (Self::Grams(grams), Key::Gram(gram)) => grams.insert(gram, id),
-            (Self::Ranges(ranges), Key::Range { bottom, top }) => {
+    fn insert(&mut self, place: Place, id: u64) {
+        match (self, place) {
+            (Self::Hashes(hashes), Place::Hash(hash)) => {
+                hashes.entry(hash, || Posting::Nobody).insert(id);
+            }
+            (Self::Affixes(affixes), Place::Affix(affix)) => affixes.insert(affix, id),
+            (Self::Ends(ends), Place::Ends(pair)) => ends.insert(pair, id),
+            (Self::Grams(grams), Place::Gram(gram)) => grams.insert(gram, id),
+            (Self::Ranges(ranges), Place::Range { bottom, top }) => {
                 ranges.insert(ranges::Entry { bottom, top, id });
             }
-            (Self::Any(posting), Key::Any) => posting.insert(id),
+            (Self::Literals(literals), Place::Literal(which)) => literals[which].insert(id),
+            (Self::Any(posting), Place::Anywhere) => posting.insert(id),
             _ => {}
         }
     }
 
-    fn remove(&mut self, key: Key, id: u64) {
-        match (self, key) {
-            (
-                Self::Texts(map) | Self::Folded(map) | Self::Numbers(map),
-                Key::Text(hash) | Key::Folded(hash) | Key::Number(hash),
-            ) => {
-                let Some(posting) = map.get_mut(hash) else { return };
+    fn remove(&mut self, place: Place, id: u64) {
+        match (self, place) {
+            (Self::Hashes(hashes), Place::Hash(hash)) => {
+                let Some(posting) = hashes.get_mut(hash) else { return };
                 posting.remove(id);
                 if posting.is_empty() {
-                    map.remove(hash);
+                    hashes.remove(hash);
                 }
             }
-            (Self::Literals(literals), Key::Literal(which)) => literals[which].remove(id),
-            (
-                Self::Prefixes(affixes)
-                | Self::Suffixes(affixes)
-                | Self::FoldedPrefixes(affixes)
-                | Self::FoldedSuffixes(affixes)
-                | Self::Networks(affixes),
-                Key::Prefix(affix)
-                | Key::Suffix(affix)
-                | Key::FoldedPrefix(affix)
-                | Key::FoldedSuffix(affix)
-                | Key::Network(affix),
-            ) => affixes.remove(affix, id),
-            (Self::Ends(ends), Key::Ends(pair)) => ends.remove(pair, id),
-            (Self::Grams(grams), Key::Gram(gram)) => grams.remove(gram, id),
-            (Self::Ranges(ranges), Key::Range { bottom, top }) => {
+            (Self::Affixes(affixes), Place::Affix(affix)) => affixes.remove(affix, id),
+            (Self::Ends(ends), Place::Ends(pair)) => ends.remove(pair, id),
+            (Self::Grams(grams), Place::Gram(gram)) => grams.remove(gram, id),
+            (Self::Ranges(ranges), Place::Range { bottom, top }) => {
                 ranges.remove(ranges::Entry { bottom, top, id });
             }
-            (Self::Any(posting), Key::Any) => posting.remove(id),
+            (Self::Literals(literals), Place::Literal(which)) => literals[which].remove(id),
+            (Self::Any(posting), Place::Anywhere) => posting.remove(id),
             _ => {}
-        }
-    }
-
-    fn of_literal(&self, which: usize, visit: &mut impl FnMut(u64)) {
-        match self {
-            Self::Literals(literals) => literals[which].each(visit),
-            Self::Any(posting) => posting.each(visit),
-            _ => {}
-        }
-    }
-
-    fn of_text(&self, text: &str, work: &mut Work, visit: &mut impl FnMut(u64)) {
-        let bytes = text.as_bytes();
-        match self {
-            Self::Texts(texts) => find(texts, hash::text(bytes), visit),
-            Self::Prefixes(prefixes) => prefixes.of(bytes.iter(), visit),
-            Self::Suffixes(suffixes) => suffixes.of(bytes.iter().rev(), visit),
-            Self::Ends(ends) => ends.of(bytes, visit),
-            Self::Grams(grams) => grams.of(bytes, visit),
-            Self::Networks(networks) => {
-                if key::address_bits(text, &mut work.bits) {
-                    networks.of(work.bits.iter(), visit);
-                }
-            }
-            Self::Any(posting) => posting.each(visit),
-            Self::Folded(texts) => {
-                fold::fold(text, &mut work.folded);
-                find(texts, hash::text(work.folded.as_bytes()), visit);
-            }
-            Self::FoldedPrefixes(prefixes) => {
-                fold::fold(text, &mut work.folded);
-                prefixes.of(work.folded.as_bytes().iter(), visit);
-            }
-            Self::FoldedSuffixes(suffixes) => {
-                fold::fold(text, &mut work.folded);
-                suffixes.of(work.folded.as_bytes().iter().rev(), visit);
-            }
-            Self::Numbers(_) | Self::Literals(_) | Self::Ranges(_) => {}
         }
     }
 }

@@ -222,7 +222,7 @@ impl<K> Matcher<K> {
         let best = required.min_by_key(|(_, test)| {
             let index = self.names.at(&test.path).map(|asked| &asked.index);
             let keys = test.conditions().filter_map(Key::of);
-            let costs = keys.map(|key| index.map_or(key.breadth(), |index| index.cost(key)));
+            let costs = keys.map(|key| index.map_or(0, |index| index.cost(key)));
             // Of equal ones the deeper, which is more likely to say something of its own.
             let depth = test.path.matches('.').count();
             (costs.fold(0, usize::saturating_add), Reverse(depth))

@@ -9,6 +9,7 @@
 
 mod commands;
 mod deliveries;
+mod patterns;
 mod program;
 mod proxy;
 mod refusals;

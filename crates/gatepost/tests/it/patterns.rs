@@ -16,7 +16,7 @@ struct Said {
     err: String,
 }
 
-/// Runs a command of `gatepost events` in a directory, with this file as standard input.
+/// Runs a command of `gatepost events` in a directory.
 fn run(directory: &Path, arguments: &[&str], input: Stdio) -> Said {
     let mut command = Command::new(PROGRAM);
     command.arg("events").args(arguments).current_dir(directory).env("NO_COLOR", "1");
@@ -41,7 +41,8 @@ fn lines(arguments: &[&str], input: impl AsRef<[u8]>) -> String {
     std::fs::write(&path, input).unwrap();
     let file = File::open(path).unwrap();
     let said = run(directory.path(), &[arguments, &["--jsonl"]].concat(), file.into());
-    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "questions fail, the command does not");
+    // A question can fail; the command does not.
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
     said.out
 }
 
@@ -71,8 +72,8 @@ fn complains(said: &Said, of: &str) {
     assert!(said.err.contains(of), "{of:?} is missing in:\n{}", said.err);
 }
 
-/// Asserts that each of these lines alone is answered by an error with this code and a message
-/// with this part, and that all of them together are answered in their order.
+/// Asserts that each of these lines is answered, in its place, by an error with this code and a
+/// message with this part.
 #[track_caller]
 fn refuses(command: &str, rows: &[(&[u8], &str, &str)]) {
     let input: Vec<u8> = rows.iter().map(|(line, ..)| *line).collect::<Vec<_>>().join(&b'\n');
@@ -129,9 +130,9 @@ fn what_cannot_be_read_is_two_and_says_why() {
 
 #[test]
 fn a_question_is_in_files_or_on_lines() {
-    let files = [("p", r#"{"a": [1]}"#), ("e", r#"{"a": 1}"#), ("t", "\"x\"")];
-    for arguments in [
-        &["test-pattern"][..],
+    let files = [("p", r#"{"a": [1]}"#), ("e", r#"{"a": 1}"#), ("t", r#""x""#)];
+    let wrong: &[&[&str]] = &[
+        &["test-pattern"],
         &["test-pattern", "--pattern", "p"],
         &["test-pattern", "--event", "e"],
         &["test-pattern", "--jsonl", "--pattern", "p"],
@@ -145,7 +146,8 @@ fn a_question_is_in_files_or_on_lines() {
         &["transform", "--jsonl", "--event", "e"],
         &["transform", "--jsonl", "--input", "1"],
         &["transform", "--jsonl", "--template", "t", "--path", "a=$.a"],
-    ] {
+    ];
+    for arguments in wrong {
         let said = beside(&files, arguments);
         assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{arguments:?}");
         assert!(said.err.starts_with("error: "), "{arguments:?}: {}", said.err);
@@ -185,7 +187,7 @@ fn an_explanation_goes_field_by_field() {
             The event does not match.
               + detail-type: "OrderShipped" is "OrderShipped"
               - detail.Kind: is not in the event; it has detail.kind, spelled otherwise
-              - detail.box: is "2", wanted is what is a number > 0
+              - detail.box: is "2"; wanted is a value that is a number > 0
               - detail.country: is not in the event, though detail is
               + source: "warehouse" is "warehouse"
         "#]],
@@ -214,7 +216,7 @@ fn an_explanation_tells_the_ways_that_decide() {
             The event does not match.
 
             Way 1 of 2:
-              - a: is "y", wanted is what is "x"
+              - a: is "y"; wanted is a value that is "x"
 
             Way 2 of 2:
               - b: is there: null
@@ -224,12 +226,12 @@ fn an_explanation_tells_the_ways_that_decide() {
         pattern,
         r#"{"a": "y"}"#,
         0,
-        &expect![[r#"
+        &expect![[r"
             The event matches.
 
             Way 2 of 2:
               + b: is absent, as it may be
-        "#]],
+        "]],
     );
 }
 
@@ -263,8 +265,7 @@ fn an_explanation_is_json_for_programs() {
     says(&tried(pattern, event, &["--explain", "--json"]), 0, &format!("{expected}\n"));
 
     let question = format!(r#"{{"pattern": {pattern}, "event": {event}}}"#);
-    let nonsense = "{}\n";
-    let answers = lines(&["test-pattern", "--explain"], format!("{question}\n{nonsense}"));
+    let answers = lines(&["test-pattern", "--explain"], format!("{question}\n{{}}\n"));
     let (first, second) = answers.split_once('\n').unwrap();
     assert_eq!(first, expected.to_string());
     assert!(second.starts_with(r#"{"error":{"code":"ValidationException","#), "{second}");
@@ -285,28 +286,20 @@ fn an_extension_is_taken_by_name_only() {
     ] {
         let said = tried(pattern, event, &["--extension", extension]);
         assert_eq!(said.code, Some(code), "{pattern} on {event}: {}", said.err);
-        let refusal = format!("Event pattern is not valid. Reason: Unrecognized match type {extension}");
+        let refusal = format!("Reason: Unrecognized match type {extension}\n at ");
         complains(&tried(pattern, event, &[]), &refusal);
-        let others = ["date", "contains-all", "compare"].into_iter().filter(|name| *name != extension);
+        let names = ["date", "contains-all", "compare"].into_iter();
+        let others = names.filter(|name| *name != extension);
         let options: Vec<&str> = others.flat_map(|name| ["--extension", name]).collect();
         complains(&tried(pattern, event, &options), &refusal);
         let question = format!(r#"{{"pattern": {pattern}, "event": {event}}}"#);
         let answer = lines(&["test-pattern", "--extension", extension], question);
         assert_eq!(answer, format!("{}\n", json!({ "result": code == 0 })));
     }
-    for jsonl in [&["test-pattern", "--extension", "regex", "--jsonl"][..], &[
-        "test-pattern",
-        "--extension",
-        "date",
-        "--extension",
-        "regex",
-        "--pattern",
-        "p",
-        "--event",
-        "e",
-    ]] {
-        complains(&beside(&[("p", date), ("e", "{}")], jsonl), "there is no pattern extension \"regex\"");
-    }
+    let unknown = "gatepost: there is no pattern extension \"regex\"";
+    let options = ["--extension", "date", "--extension", "regex"];
+    complains(&tried(date, "{}", &options), unknown);
+    complains(&beside(&[], &["test-pattern", "--jsonl", "--extension", "regex"]), unknown);
 }
 
 #[test]
@@ -317,7 +310,6 @@ fn each_line_with_a_pattern_is_answered_by_a_line() {
 
 {"event": "{\"a\": 2}", "pattern": "{\"a\": [1], \"a\": [2]}"}
 {"event": "{\"a\": 1}", "pattern": "{\"a\": [1], \"a\": [2]}"}
-	
 {"pattern": {"a": [1], "b": [{"exists": false}]}, "event": "{\"a\": 1, \"a\": 2}"}
 {"pattern": "{\"a\": [9007199254740993]}", "event": {"a": 9007199254740993}}
 {"pattern": "{\"a\": [9007199254740993]}", "event": "{\"a\": 9007199254740992}"}
@@ -337,7 +329,7 @@ fn each_line_with_a_pattern_is_answered_by_a_line() {
         {"result":true}
     "#]]
     .assert_eq(&lines(&["test-pattern"], questions));
-    assert_eq!(lines(&["test-pattern"], ""), "");
+    assert_eq!(lines(&["test-pattern"], "\n \t\r\n\n"), "");
 }
 
 #[test]
@@ -416,10 +408,11 @@ fn a_target_receives_the_event_a_part_of_it_a_constant_or_a_template() {
         r#""rule":"test","at":"2026-01-31T12:00:00Z"}"#,
         "\n"
     );
-    let paths = ["--path", "id=$.detail.id", "--path", "price=$.detail.price", "--path", "none=$.no"];
+    let paths =
+        ["--path", "id=$.detail.id", "--path", "price=$.detail.price", "--path", "none=$.no"];
     let template = [["--template", "template"].as_slice(), &paths].concat();
-    for (text, options, out) in [
-        ("", &[][..], whole),
+    let rows: &[(&str, &[&str], &str)] = &[
+        ("", &[], whole),
         ("", &["--input", r#"{ "any": 1.10 }"#], "{ \"any\": 1.10 }\n"),
         ("", &["--input-path", "$.detail.account"], "12345678901234567890\n"),
         ("", &["--input-path", "$.detail.nothing"], "null\n"),
@@ -427,22 +420,31 @@ fn a_target_receives_the_event_a_part_of_it_a_constant_or_a_template() {
         (json, &template, filled),
         ("\"order <id>\"\n\"costs <price>\"\n", &template, "\"order A-7\"\n\"costs 1.10\"\n"),
         ("\"nothing\"", &["--template", "template"], "\"nothing\"\n"),
-    ] {
+    ];
+    for (text, options, out) in rows {
         says(&transformed(SHIPPED, text, options), 0, out);
     }
 }
 
 #[test]
 fn a_transform_that_is_refused_is_two_and_says_why() {
-    for (text, options, of) in [
-        ("", &["--input", "env:dev"][..], "gatepost: ValidationException: JSON syntax error in input: "),
-        ("", &["--input-path", "detail"], "ValidationException: InputPath is invalid: a path has `$`"),
+    let rows: &[(&str, &[&str], &str)] = &[
+        ("", &["--input", "env:dev"], "gatepost: ValidationException: JSON syntax error in input"),
+        (
+            "",
+            &["--input-path", "detail"],
+            "ValidationException: InputPath is invalid: a path has `$`",
+        ),
         (
             "\"<other>\"",
             &["--template", "template"],
             "ValidationException: InputTemplate contains invalid placeholder other.",
         ),
-        ("plain", &["--template", "template"], "ValidationException: Invalid InputTemplate: line 1"),
+        (
+            "plain",
+            &["--template", "template"],
+            "ValidationException: Invalid InputTemplate: line 1",
+        ),
         ("", &["--template", "template"], "ValidationException: InputTemplate is empty"),
         ("\"<a>\"", &["--template", "template", "--path", "a"], "--path a: write NAME=PATH"),
         ("\"<a>\"", &["--template", "template", "--path", "a=b"], "InputPath is invalid: a: "),
@@ -452,7 +454,8 @@ fn a_transform_that_is_refused_is_two_and_says_why() {
             "gatepost: INVALID_JSON: line 2 of the input template is not a JSON string",
         ),
         ("", &["--template", "nowhere"], "nowhere cannot be read: No such file"),
-    ] {
+    ];
+    for (text, options, of) in rows {
         complains(&transformed(SHIPPED, text, options), of);
     }
     let event = "ValidationException: Parameter Event is not valid. Reason: ";

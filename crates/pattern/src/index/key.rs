@@ -9,43 +9,70 @@ use crate::cidr::{self, Network};
 use crate::condition::Condition;
 use crate::fold::{self, Folded};
 use crate::hash;
-use crate::number::Ordered;
 use crate::wildcard::Wildcard;
 
 /// The key of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Key {
-    /// A text with this hash.
-    Text(u64),
-    /// A text that, folded, has this hash.
-    Folded(u64),
-    /// A number, by its mixed place.
-    Number(u64),
-    /// A literal, by its place in the list of three.
-    Literal(usize),
-    /// A text that begins so.
-    Prefix(Affix),
-    /// A text that ends so.
-    Suffix(Affix),
-    /// A text that, folded, begins so.
-    FoldedPrefix(Affix),
-    /// A text that, folded, ends so.
-    FoldedSuffix(Affix),
-    /// A text that begins and ends so.
+pub(crate) struct Key {
+    /// What is looked at.
+    pub(super) class: Class,
+    /// Where in the table of its class.
+    pub(super) place: Place,
+}
+
+/// What of a value a key is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Class {
+    /// The whole text.
+    Text,
+    /// The whole text, folded.
+    Folded,
+    /// The beginning of a text.
+    Prefix,
+    /// The end of a text.
+    Suffix,
+    /// The beginning of a text, folded.
+    FoldedPrefix,
+    /// The end of a text, folded.
+    FoldedSuffix,
+    /// Both ends of a text.
+    Ends,
+    /// The first bits of an address.
+    Network,
+    /// A piece of a text.
+    Gram,
+    /// The number.
+    Number,
+    /// In which range the number is.
+    Range,
+    /// Which literal it is.
+    Literal,
+    /// Nothing: any value will do.
+    Any,
+}
+
+/// Where in a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Place {
+    /// Under a hash.
+    Hash(u64),
+    /// Under a beginning.
+    Affix(Affix),
+    /// Under a pair of ends.
     Ends(Pair),
-    /// An address that begins with these bits.
-    Network(Affix),
-    /// A text that contains this.
+    /// Under a piece.
     Gram(Gram),
-    /// A number in this range.
+    /// Under a range.
     Range {
         /// The lower end.
         bottom: u64,
         /// The upper end.
         top: u64,
     },
-    /// Any value.
-    Any,
+    /// Under one of three literals.
+    Literal(usize),
+    /// In the one place there is.
+    Anywhere,
 }
 
 /// The place of `null` among the literals.
@@ -56,90 +83,106 @@ pub(super) fn of_bool(value: bool) -> usize {
     usize::from(value)
 }
 
-impl Key {
-    /// The key of `condition`; `None` if no value satisfies it.
-    pub(crate) fn of(condition: &Condition) -> Option<Self> {
-        Some(match condition {
-            Condition::Null => Self::Literal(NULL),
-            Condition::Bool(value) => Self::Literal(of_bool(*value)),
-            Condition::Number(number) | Condition::Spelling(_, number) => Self::number(*number),
-            Condition::Text(text) => Self::Text(hash::text(text.as_bytes())),
-            Condition::Address(address) => Self::address(*address),
-            Condition::Prefix(prefix) => Self::Prefix(Affix::new(prefix.as_bytes().iter())),
-            Condition::Suffix(suffix) => Self::Suffix(Affix::new(suffix.as_bytes().iter().rev())),
-            Condition::EqualsIgnoringCase(text) => {
-                Self::Folded(hash::text(folded(text).as_bytes()))
-            }
-            Condition::PrefixIgnoringCase(prefix) => {
-                Self::FoldedPrefix(Affix::new(folded(prefix).as_bytes().iter()))
-            }
-            Condition::SuffixIgnoringCase(suffix) => {
-                Self::FoldedSuffix(Affix::new(folded(suffix).as_bytes().iter().rev()))
-            }
-            Condition::Wildcard(wildcard) => Self::wildcard(wildcard),
-            Condition::Numeric(range) => {
-                let (bottom, top) = range.ends();
-                Self::Range { bottom, top }
-            }
-            Condition::Cidr(network) => Self::network(network),
-            Condition::AnythingBut(_)
-            | Condition::Present
-            | Condition::Compare(_)
-            | Condition::Date(_) => Self::Any,
-            // Where all hold, the first does.
-            Condition::ContainsAll(all) => return all.0.first().and_then(Self::of),
-            Condition::Absent => return None,
-        })
-    }
-
+impl Class {
     /// How many values have this in common with those wanted, roughly and relatively.
-    pub(crate) fn breadth(self) -> usize {
+    pub(super) fn breadth(self) -> usize {
         match self {
-            Self::Text(_) | Self::Folded(_) | Self::Number(_) => 1,
-            Self::Prefix(_) | Self::Suffix(_) | Self::Ends(_) | Self::Network(_) => 2,
-            Self::FoldedPrefix(_) | Self::FoldedSuffix(_) => 3,
-            Self::Gram(_) => 4,
-            Self::Range { .. } => 16,
-            Self::Literal(_) => 64,
+            Self::Text | Self::Folded | Self::Number => 1,
+            Self::Prefix | Self::Suffix | Self::Ends | Self::Network => 2,
+            Self::FoldedPrefix | Self::FoldedSuffix => 3,
+            Self::Gram => 4,
+            Self::Range => 16,
+            Self::Literal => 64,
             Self::Any => 1 << 20,
         }
     }
 
-    fn number(number: Ordered) -> Self {
-        Self::Number(hash::mix(number.place()))
+    /// Whether texts are folded before they are looked up.
+    pub(super) fn is_folded(self) -> bool {
+        matches!(self, Self::Folded | Self::FoldedPrefix | Self::FoldedSuffix)
     }
+}
 
-    fn address(address: IpAddr) -> Self {
-        let mut bits = Vec::new();
-        push_bits(address, &mut bits);
-        Self::Network(Affix::new(bits.iter()))
-    }
-
-    fn network(network: &Network) -> Self {
-        let mut bits = Vec::new();
-        let (address, length) = network.first();
-        push_bits(address, &mut bits);
-        bits.truncate(1 + length);
-        Self::Network(Affix::new(bits.iter()))
-    }
-
-    /// The longest text that every fitting value begins or ends with or contains.
-    fn wildcard(wildcard: &Wildcard) -> Self {
-        let mut parts = wildcard.parts();
-        let first = parts.next().unwrap_or_default();
-        let Some(last) = parts.next_back() else {
-            return Self::Text(hash::text(first));
+impl Key {
+    /// The key of `condition`; `None` if no value satisfies it.
+    pub(crate) fn of(condition: &Condition) -> Option<Self> {
+        let (class, place) = match condition {
+            Condition::Null => (Class::Literal, Place::Literal(NULL)),
+            Condition::Bool(value) => (Class::Literal, Place::Literal(of_bool(*value))),
+            Condition::Number(number) | Condition::Spelling(_, number) => {
+                (Class::Number, Place::Hash(hash::mix(number.place())))
+            }
+            Condition::Text(text) => (Class::Text, Place::Hash(hash::text(text.as_bytes()))),
+            Condition::Address(address) => (Class::Network, address_place(*address)),
+            Condition::Cidr(network) => (Class::Network, network_place(network)),
+            Condition::Prefix(prefix) => (Class::Prefix, start_of(prefix.as_bytes())),
+            Condition::Suffix(suffix) => (Class::Suffix, end_of(suffix.as_bytes())),
+            Condition::EqualsIgnoringCase(text) => {
+                (Class::Folded, Place::Hash(hash::text(folded(text).as_bytes())))
+            }
+            Condition::PrefixIgnoringCase(prefix) => {
+                (Class::FoldedPrefix, start_of(folded(prefix).as_bytes()))
+            }
+            Condition::SuffixIgnoringCase(suffix) => {
+                (Class::FoldedSuffix, end_of(folded(suffix).as_bytes()))
+            }
+            Condition::Wildcard(wildcard) => wildcard_place(wildcard),
+            Condition::Numeric(range) => {
+                let (bottom, top) = range.ends();
+                (Class::Range, Place::Range { bottom, top })
+            }
+            Condition::AnythingBut(_)
+            | Condition::Present
+            | Condition::Compare(_)
+            | Condition::Date(_) => (Class::Any, Place::Anywhere),
+            // Where all hold, the first does.
+            Condition::ContainsAll(all) => return all.0.first().and_then(Self::of),
+            Condition::Absent => return None,
         };
-        let middle = parts.max_by_key(|part| part.len()).unwrap_or_default();
-        let longest_end = first.len().max(last.len());
-        match Gram::new(middle) {
-            // An end is looked up once, a middle part at every position.
-            Some(gram) if longest_end < middle.len().min(3) => Self::Gram(gram),
-            _ if longest_end == 0 => Self::Any,
-            _ if !first.is_empty() && !last.is_empty() => Self::Ends(Pair::new(first, last)),
-            _ if first.len() >= last.len() => Self::Prefix(Affix::new(first.iter())),
-            _ => Self::Suffix(Affix::new(last.iter().rev())),
-        }
+        Some(Self { class, place })
+    }
+}
+
+fn start_of(text: &[u8]) -> Place {
+    Place::Affix(Affix::new(text.iter()))
+}
+
+fn end_of(text: &[u8]) -> Place {
+    Place::Affix(Affix::new(text.iter().rev()))
+}
+
+fn address_place(address: IpAddr) -> Place {
+    let mut bits = Vec::new();
+    push_bits(address, &mut bits);
+    Place::Affix(Affix::new(bits.iter()))
+}
+
+fn network_place(network: &Network) -> Place {
+    let mut bits = Vec::new();
+    let (address, length) = network.first();
+    push_bits(address, &mut bits);
+    bits.truncate(1 + length);
+    Place::Affix(Affix::new(bits.iter()))
+}
+
+/// The longest texts that every fitting value begins and ends with or contains.
+fn wildcard_place(wildcard: &Wildcard) -> (Class, Place) {
+    let mut parts = wildcard.parts();
+    let first = parts.next().unwrap_or_default();
+    let Some(last) = parts.next_back() else {
+        return (Class::Text, Place::Hash(hash::text(first)));
+    };
+    let middle = parts.max_by_key(|part| part.len()).unwrap_or_default();
+    let longest_end = first.len().max(last.len());
+    match Gram::new(middle) {
+        // An end is looked up once, a middle part at every position.
+        Some(gram) if longest_end < middle.len().min(3) => (Class::Gram, Place::Gram(gram)),
+        _ => match (first.is_empty(), last.is_empty()) {
+            (false, false) => (Class::Ends, Place::Ends(Pair::new(first, last))),
+            (false, true) => (Class::Prefix, start_of(first)),
+            (true, false) => (Class::Suffix, end_of(last)),
+            (true, true) => (Class::Any, Place::Anywhere),
+        },
     }
 }
 
