@@ -56,7 +56,7 @@ enum Command {
     /// Receive credentials from a company we call
     #[command(subcommand)]
     Handover(handover::Command),
-    /// Publish events, try patterns
+    /// Publish events, try patterns and inputs
     #[command(subcommand)]
     Events(events::Command),
     /// Where deliveries go, and what waits

@@ -131,9 +131,9 @@ impl Period {
 
 impl fmt::Display for ContainsAll {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("is, among its values, each of these: one that ")?;
+        f.write_str("has beside it")?;
         for (index, condition) in self.0.iter().enumerate() {
-            let before = if index == 0 { "" } else { "; one that " };
+            let before = if index == 0 { " one that " } else { " and one that " };
             write!(f, "{before}{condition}")?;
         }
         Ok(())

@@ -145,12 +145,26 @@ fn magnitude(text: &str) -> Option<i64> {
 pub(crate) struct Range {
     bottom: Bound<Ordered>,
     top: Bound<Ordered>,
+    /// The places of its lowest and its highest number; the first is above the second if it holds
+    /// none.
+    ends: (u64, u64),
 }
 
 impl Range {
     /// The range between these ends.
     pub(crate) fn new(bottom: Bound<f64>, top: Bound<f64>) -> Self {
-        Self { bottom: bottom.map(Ordered::new), top: top.map(Ordered::new) }
+        let (bottom, top) = (bottom.map(Ordered::new), top.map(Ordered::new));
+        let lowest = match bottom {
+            Bound::Included(bottom) => bottom.0,
+            Bound::Excluded(bottom) => bottom.0.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let highest = match top {
+            Bound::Included(top) => top.0,
+            Bound::Excluded(top) => top.0.saturating_sub(1),
+            Bound::Unbounded => u64::MAX,
+        };
+        Self { bottom, top, ends: (lowest, highest) }
     }
 
     /// The range that holds one number.
@@ -158,25 +172,14 @@ impl Range {
         Self::new(Bound::Included(number), Bound::Included(number))
     }
 
-    /// Its lowest and its highest number; the first is above the second if it holds none.
+    /// The places of its lowest and its highest number.
     pub(crate) fn ends(&self) -> (u64, u64) {
-        let bottom = match self.bottom {
-            Bound::Included(bottom) => bottom.0,
-            Bound::Excluded(bottom) => bottom.0.saturating_add(1),
-            Bound::Unbounded => 0,
-        };
-        let top = match self.top {
-            Bound::Included(top) => top.0,
-            Bound::Excluded(top) => top.0.saturating_sub(1),
-            Bound::Unbounded => u64::MAX,
-        };
-        (bottom, top)
+        self.ends
     }
 
     /// Whether `number` lies within.
     pub(crate) fn contains(&self, number: Ordered) -> bool {
-        let (bottom, top) = self.ends();
-        bottom <= number.0 && number.0 <= top
+        self.ends.0 <= number.0 && number.0 <= self.ends.1
     }
 }
 

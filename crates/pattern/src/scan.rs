@@ -17,7 +17,7 @@ use std::cell::Cell;
 
 use crate::consistency::Places;
 use crate::index::Work;
-use crate::names::{Node, PathId};
+use crate::names::{Asked, Node, PathId};
 use crate::number::{Exactness, Number, Ordered};
 use crate::value::Value;
 
@@ -262,8 +262,10 @@ impl Scan<'_, '_> {
             b'{' if node.is_end() => self.skip_value(),
             b'{' => self.object(node, place),
             b'[' => self.array(node, place),
-            _ if node.asked().is_none() => self.skip_value(),
-            _ => self.leaf(node, place),
+            first => match node.asked() {
+                Some(asked) => self.leaf(asked, first, place),
+                None => self.skip_value(),
+            },
         }
     }
 
@@ -281,15 +283,18 @@ impl Scan<'_, '_> {
         while self.peek()? != b']' {
             // Only an element with something inside is a place of its own: two fields cannot meet
             // in a plain value.
-            if matches!(self.peek()?, b'{' | b'[') {
+            let first = self.peek()?;
+            if first == b'{' || first == b'[' {
                 let index = self.scratch.places.len();
                 let id = PlaceId(u32::try_from(index + 1).ok()?);
                 self.scratch.places.push(Place { array, parent: place, end: id });
                 self.value(node, id)?;
                 let end = u32::try_from(self.scratch.places.len() + 1).ok()?;
                 self.scratch.places[index].end = PlaceId(end);
+            } else if let Some(asked) = node.asked() {
+                self.leaf(asked, first, place)?;
             } else {
-                self.value(node, place)?;
+                self.skip_value()?;
             }
             self.behind_element(b']')?;
         }
@@ -301,16 +306,16 @@ impl Scan<'_, '_> {
     }
 
     /// Takes the plain value that stands here.
-    fn leaf(&mut self, node: &Node, place: PlaceId) -> Option<()> {
-        let asked = node.asked()?;
+    #[inline]
+    fn leaf(&mut self, asked: &Asked, first: u8, place: PlaceId) -> Option<()> {
         let start = self.at;
-        let found = match self.peek()? {
+        let found = match first {
             b'"' => {
                 let string = skip::string::<false>(self.bytes, start + 1)?;
                 self.at = string.end + 1;
                 self.string(start + 1, string)?
             }
-            first => {
+            _ => {
                 self.skip_plain()?;
                 match first {
                     b'n' => Found::Null,

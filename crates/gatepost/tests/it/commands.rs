@@ -190,22 +190,6 @@ async fn a_data_directory_belongs_to_one_process() {
     );
 }
 
-#[test]
-fn patterns_are_tried_on_the_command_line() {
-    let directory = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
-    write("event", r#"{"source":"complete-order","detail":{"n":300.0}}"#);
-    for (pattern, code) in [
-        (r#"{"detail":{"n":[300]}}"#, 0),
-        (r#"{"detail":{"n":[301]}}"#, 1),
-        (r#"{"detail":{"n":300}}"#, 2),
-    ] {
-        write("pattern", pattern);
-        let arguments = ["events", "test-pattern", "--pattern", "pattern", "--event", "event"];
-        assert_eq!(run(directory.path(), &arguments).status.code(), Some(code), "{pattern}");
-    }
-}
-
 /// `UPDATE=1 cargo test` writes them anew.
 #[test]
 fn the_committed_documents_are_what_the_program_prints() {

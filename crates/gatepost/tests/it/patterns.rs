@@ -458,7 +458,7 @@ fn a_transform_that_is_refused_is_two_and_says_why() {
     for (text, options, of) in rows {
         complains(&transformed(SHIPPED, text, options), of);
     }
-    let event = "ValidationException: Parameter Event is not valid. Reason: ";
+    let event = "event.json: the event is not ";
     for text in ["", "[1]", "5", "{\"a\": }"] {
         complains(&transformed(text, "", &[]), event);
         complains(&transformed(text, "", &["--input", "1"]), event);

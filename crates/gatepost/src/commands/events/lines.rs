@@ -1,13 +1,12 @@
 //! `--jsonl`: a question on each line of standard input, its answer on a line of standard output.
 
-use std::io::{BufRead as _, Read as _};
+use std::io::{BufRead as _, ErrorKind, Read as _, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::super::output;
 
 /// The longest line: an event of a megabyte and a pattern, both as strings with every character
 /// escaped.
@@ -31,14 +30,16 @@ pub(super) fn answer(
     answer: impl Fn(&str) -> Result<Value, LineError>,
 ) -> anyhow::Result<ExitCode> {
     let mut input = std::io::stdin().lock();
+    let mut written = std::io::stdout().lock();
     let mut line = Vec::new();
     loop {
         line.clear();
-        let read = (&mut input).take(LINE_BYTES_MAX).read_until(b'\n', &mut line);
+        // One more byte, to know a line of the greatest length from a longer one.
+        let read = (&mut input).take(LINE_BYTES_MAX + 1).read_until(b'\n', &mut line);
         if read.context("standard input cannot be read")? == 0 {
             return Ok(ExitCode::SUCCESS);
         }
-        let is_whole = line.ends_with(b"\n") || (line.len() as u64) < LINE_BYTES_MAX;
+        let is_whole = line.ends_with(b"\n") || line.len() as u64 <= LINE_BYTES_MAX;
         if !is_whole {
             skip_line(&mut input)?;
         }
@@ -54,7 +55,11 @@ pub(super) fn answer(
         let answer = answered.unwrap_or_else(
             |error| json!({ "error": { "code": error.code, "message": error.message } }),
         );
-        output::say(&answer.to_string());
+        match writeln!(written, "{answer}") {
+            // Whoever reads has seen enough.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
+            written => written.context("standard output cannot be written")?,
+        }
     }
 }
 

@@ -16,10 +16,10 @@ use super::lines::{self, LineError};
 #[derive(clap::Args)]
 pub(in super::super) struct Arguments {
     /// A file with an event pattern
-    #[arg(long, required_unless_present = "jsonl")]
+    #[arg(long, value_name = "FILE", required_unless_present = "jsonl")]
     pattern: Option<PathBuf>,
     /// A file with an event
-    #[arg(long, required_unless_present = "jsonl")]
+    #[arg(long, value_name = "FILE", required_unless_present = "jsonl")]
     event: Option<PathBuf>,
     /// Say field by field why
     #[arg(long)]
@@ -63,9 +63,9 @@ fn one(
     let read = |path: &Path| {
         std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
     };
-    let (source, event) = (read(pattern)?, read(event)?);
+    let (source, text) = (read(pattern)?, read(event)?);
     let pattern = Pattern::parse_with(source.trim_end(), extensions)?;
-    let event = Event::parse(&event)?;
+    let event = Event::parse(&text).with_context(|| event.display().to_string())?;
     let explanation = arguments.explain.then(|| pattern.explain(&event));
     let matches = explanation
         .as_ref()

@@ -17,24 +17,24 @@ use super::lines::{self, LineError};
 #[derive(clap::Args)]
 pub(in super::super) struct Arguments {
     /// A file with an event
-    #[arg(long, required_unless_present = "jsonl")]
+    #[arg(long, value_name = "FILE", required_unless_present = "jsonl")]
     event: Option<PathBuf>,
     /// Send this JSON text whatever the event (`Input`)
-    #[arg(long, group = "how")]
+    #[arg(long, value_name = "JSON", group = "how", allow_hyphen_values = true)]
     input: Option<String>,
     /// Send what stands at this path, `$.detail` (`InputPath`)
-    #[arg(long, group = "how")]
+    #[arg(long, value_name = "PATH", group = "how")]
     input_path: Option<String>,
     /// A file with a template (`InputTransformer`)
-    #[arg(long, group = "how")]
+    #[arg(long, value_name = "FILE", group = "how")]
     template: Option<PathBuf>,
     /// A variable of the template and its path, `id=$.detail.id`; may be repeated
     #[arg(long = "path", value_name = "NAME=PATH", requires = "template")]
     paths: Vec<String>,
-    /// Read lines {"event": …, "input"|`input_path`|`input_transformer`: …} from standard input and
-    /// answer each with {"output": …}, a string that holds the text sent, or {"error": {"code",
-    /// "message"}}
-    #[arg(long, conflicts_with_all = ["event", "how"])]
+    /// Read lines {"event": …} with at most one of "input", "`input_path`" and
+    /// "`input_transformer`" ({"paths", "template"}) from standard input and answer each with
+    /// {"output": …}, a string that holds the text sent, or {"error": {"code", "message"}}
+    #[arg(long, conflicts_with_all = ["event", "how", "paths"])]
     jsonl: bool,
 }
 
@@ -65,8 +65,10 @@ fn one(event: &Path, arguments: &Arguments) -> anyhow::Result<ExitCode> {
             .as_deref()
             .map(|template| Transformer { paths, template: template.trim_end() }),
     };
-    let event = read(event)?;
-    match rendered(&definition, event.trim()) {
+    let text = read(event)?;
+    let checked = pattern::Event::parse(text.trim());
+    checked.with_context(|| event.display().to_string())?;
+    match rendered(&definition, text.trim()) {
         Ok(text) => say(&text),
         Err(error) => return Err(anyhow!("{}: {}", error.code, error.message)),
     }
@@ -79,10 +81,17 @@ fn one(event: &Path, arguments: &Arguments) -> anyhow::Result<ExitCode> {
 struct Question<'a> {
     #[serde(borrow)]
     event: Option<&'a RawValue>,
-    #[serde(borrow)]
+    // `null` is an input like any other.
+    #[serde(borrow, default, deserialize_with = "given")]
     input: Option<&'a RawValue>,
     input_path: Option<String>,
     input_transformer: Option<Transform>,
+}
+
+fn given<'de: 'a, 'a, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 #[derive(Deserialize)]
