@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Request, Ur
 use http_body_util::Full;
 use model::{DeliveryId, Destination, Event, Method, RESPONSE_BYTES_KEPT, Timestamp};
 use outbound::{Answer, Bounds, DialError, Pool, SendError, in_words, send_whole};
-use retry::{Advertised, Verdict, Wish, advertised, retry_after, verdict};
+use retry::{Advertised, Verdict, Wish, advertised, retry_after};
 use store::LaneId;
 use transform::{Context, value_text};
 
@@ -84,7 +84,7 @@ pub(crate) async fn attempt(
             {
                 credentials.refused(&sent_headers);
             }
-            judge(url, &answer, now, longest_wish_ms)
+            judge(route.destination, url, &answer, (now, longest_wish_ms))
         }
         Err(error) => {
             refused_by_guard(&url, &error).unwrap_or_else(|| failed(url, in_words(&error)))
@@ -92,11 +92,16 @@ pub(crate) async fn attempt(
     }
 }
 
-fn judge(url: String, answer: &Answer, now: Timestamp, longest_wish_ms: i64) -> Result {
+fn judge(
+    destination: &Destination,
+    url: String,
+    answer: &Answer,
+    (now, longest_wish_ms): (Timestamp, i64),
+) -> Result {
     let status = answer.status.as_u16();
     let header = |name: &HeaderName| answer.headers.get(name).and_then(|value| value.to_str().ok());
     let wish = header(&RETRY_AFTER).and_then(|value| retry_after(value, now.ms(), longest_wish_ms));
-    let what = match (verdict(status), wish) {
+    let what = match (destination.retry_on.verdict(status), wish) {
         (Verdict::Delivered, _) => What::Delivered,
         (Verdict::Retry, Some(Wish::Never)) | (Verdict::Refused, _) => {
             What::Refused { code: format!("HTTP_{status}") }

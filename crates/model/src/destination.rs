@@ -90,6 +90,8 @@ pub struct Destination {
     pub timeout_ms: u64,
     /// Headers added to every call.
     pub headers: Vec<(String, String)>,
+    /// Which answers are tried again.
+    pub retry_on: retry::StatusTable,
     /// Private ranges it may be in; the guard refuses all others.
     pub allow_private: Vec<IpNet>,
 }

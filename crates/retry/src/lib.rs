@@ -11,7 +11,7 @@ mod verdict;
 pub use breaker::{Breaker, Gate, Passage};
 pub use rate_limit::{Advertised, advertised};
 pub use retry_after::{Wish, retry_after};
-pub use verdict::{Verdict, verdict};
+pub use verdict::{NoStatuses, StatusTable, Statuses, Treatment, Verdict};
 
 /// The most retries a delivery may have (EventBridge quotas, retry policy).
 pub const ATTEMPTS_MAX: u16 = 185;

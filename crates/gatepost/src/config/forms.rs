@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 use limit::{Quota, Rate};
 use model::{Method, Name, PathTemplate, SYSTEM_BUS, Upstream};
+use retry::{NoStatuses, Statuses};
 use transform::{JsonPath, UrlTemplate};
 
 use super::nearest::{listed, nearest};
@@ -27,6 +28,8 @@ const SIZES: [(&str, u64); 7] = [
 ];
 /// The largest body an API may take; larger things are not requests but uploads.
 const BYTES_MAX: u64 = 1 << 30;
+/// Statuses by their first digit; a 2xx is a delivery.
+const STATUS_CLASSES: [&str; 4] = ["1xx", "3xx", "4xx", "5xx"];
 /// Headers whose values are credentials.
 const SECRET_HEADERS: [&str; 3] = ["authorization", "cookie", "x-api-key"];
 
@@ -208,6 +211,21 @@ pub(crate) fn route(text: &str) -> Result<(Option<Method>, PathTemplate), Wrong>
 
 pub(crate) fn is_route(text: &str) -> Result<(), Wrong> {
     route(text).map(drop)
+}
+
+/// A status or a class of them that may be tried again or not.
+pub(crate) fn is_status(text: &str) -> Result<(), Wrong> {
+    let wrong = match Statuses::parse(text) {
+        Ok(_) => return Ok(()),
+        Err(NoStatuses::Success) => {
+            Wrong::new(format!("`{text}` is a success, and a delivery is not tried again"))
+        }
+        Err(NoStatuses::Unknown) => {
+            let near = meant(text, &STATUS_CLASSES);
+            Wrong::new(format!("`{text}` is neither a status nor a class of statuses{near}"))
+        }
+    };
+    Err(wrong.help("write a status such as `404`, or one of `1xx`, `3xx`, `4xx` and `5xx`"))
 }
 
 /// A header's name in lower case, as HTTP compares it.
@@ -467,6 +485,22 @@ mod tests {
         assert!(wrong.help.unwrap().contains("`GET`, `HEAD`, `POST`"));
         let wrong = route("get /orders").unwrap_err();
         assert_eq!(wrong.message, "write the method in upper case: `GET`");
+    }
+
+    #[test]
+    fn statuses_are_codes_and_classes_but_no_success() {
+        for text in ["404", "410", "599", "1xx", "5xx"] {
+            assert_eq!(is_status(text), Ok(()), "{text}");
+        }
+        for (text, message) in [
+            ("204", "`204` is a success, and a delivery is not tried again"),
+            ("2xx", "`2xx` is a success, and a delivery is not tried again"),
+            ("5XX", "`5XX` is neither a status nor a class of statuses; did you mean `5xx`?"),
+            ("timeout", "`timeout` is neither a status nor a class of statuses"),
+            ("600", "`600` is neither a status nor a class of statuses"),
+        ] {
+            assert_eq!(is_status(text).unwrap_err().message, message);
+        }
     }
 
     #[test]

@@ -209,7 +209,7 @@ impl Kind {
             Self::Object(object) => object.name.to_owned(),
             Self::Map(map) => match map.value {
                 Self::Object(object) => format!("{} per name", object.name),
-                _ => "a mapping of names".to_owned(),
+                _ => format!("a mapping, each key {}", map.key.name),
             },
             Self::List(list) => format!("a list, each {}", list.item.words()),
         }

@@ -81,6 +81,7 @@ destinations:
     connection: cars
     request: PATCH http://127.0.0.1:7300/prod/orders/*
     rate: 50/s
+    retry_on: { 404: retry, 409: dead_letter, 5xx: retry }
     allow_private: [127.0.0.0/8]
 
 schedules:
@@ -200,6 +201,9 @@ fn a_whole_file_becomes_what_is_sent() {
 
     let destination = &defined.destinations["cars-order-callback"];
     assert_eq!((destination.rate.burst(), destination.timeout_ms), (5, 10_000));
+    let verdicts = [404, 409, 500, 400].map(|status| destination.retry_on.verdict(status));
+    let (retry, refused) = (retry::Verdict::Retry, retry::Verdict::Refused);
+    assert_eq!(verdicts, [retry, refused, retry, refused]);
     let own = &defined.destinations["schedule.complete-orders"];
     assert_eq!((own.method, own.allow_private.len()), (Method::Post, 2));
     let schedule = defined.schedules.values().next().unwrap();
@@ -355,6 +359,24 @@ fn what_is_wrong_is_said_once_and_in_its_place() {
             3,
             28,
             "`every` and `when` exclude each other",
+        ),
+        (
+            "destinations: {a: {request: GET http://x/, retry_on: {204: retry}}}",
+            3,
+            55,
+            "`204` is a success, and a delivery is not tried again",
+        ),
+        (
+            "destinations: {a: {request: GET http://x/, retry_on: {404: retri}}}", // typos: ignore
+            3,
+            60,
+            "`retri` is not known here; did you mean `retry`?", // typos: ignore
+        ),
+        (
+            "destinations: {a: {request: GET http://x/, retry_on: {50x: retry}}}",
+            3,
+            55,
+            "`50x` is neither a status nor a class of statuses; did you mean `5xx`?",
         ),
         (
             "apis: {a: {upstream: http://x, routes: {GET /a: , GET /a: }}}",

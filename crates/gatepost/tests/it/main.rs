@@ -13,5 +13,6 @@ mod patterns;
 mod program;
 mod proxy;
 mod refusals;
+mod states;
 mod tokens;
 mod trade;

@@ -6,6 +6,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use limit::{Limit, Rate};
 use model::{Destination, Method, Name, Schedule};
 use outbound::Guard;
+use retry::{StatusTable, Statuses, Treatment};
 use transform::UrlTemplate;
 
 use super::Reader;
@@ -38,6 +39,7 @@ impl Reader<'_> {
                 in_flight_max: fields.integer("in_flight").unwrap_or(1),
                 timeout_ms: fields.duration_ms("timeout"),
                 headers: headers.collect(),
+                retry_on: status_table(&fields),
                 allow_private: fields.parse_list("allow_private", forms::cidr),
                 method,
                 url,
@@ -133,6 +135,14 @@ impl Reader<'_> {
     }
 }
 
+fn status_table(fields: &Fields<'_>) -> StatusTable {
+    let rows = fields.entries("retry_on").filter_map(|entry| {
+        let statuses = Statuses::parse(&entry.key).ok()?;
+        Some((statuses, Treatment::parse(entry.value.text()?)?))
+    });
+    rows.collect()
+}
+
 fn limit(fields: &Fields<'_>) -> Limit {
     let rate = fields.parse("rate", |text| forms::rate(text, u32::MAX));
     let rate = rate.unwrap_or_else(|| Rate::per_second(RATE));
@@ -153,6 +163,7 @@ fn own_destination(name: Name, (method, url): (Method, UrlTemplate)) -> Destinat
         in_flight_max: 32,
         timeout_ms: 10_000,
         headers: Vec::new(),
+        retry_on: StatusTable::default(),
         allow_private: anywhere.to_vec(),
     }
 }

@@ -522,6 +522,9 @@ static CONNECTION: Object = Object {
 static CONNECTION_HEADERS: MapOf = MapOf { key: &HEADER, value: Kind::HeaderValue, example: "ljg" };
 static DESTINATION_HEADERS: MapOf = MapOf { key: &HEADER, value: Kind::HeaderText, example: "ljg" };
 
+static RETRY_ON: MapOf =
+    MapOf { key: &STATUS, value: Kind::Enum(&retry::Treatment::WORDS), example: "retry" };
+
 static KEY_AUTH: Object = Object {
     name: "`api_key` of a connection",
     guarded: true,
@@ -615,6 +618,13 @@ static DESTINATION: Object = Object {
             "{ x-company: ljg }",
         ),
         Field::new(
+            "retry_on",
+            Kind::Map(&RETRY_ON),
+            "Which answers are tried again, by status or class; a status wins over its class.",
+            "{ 404: retry, 409: dead_letter }",
+        )
+        .otherwise("401, 407, 409, 429 and 5xx are, no others"),
+        Field::new(
             "allow_private",
             Kind::List(&CIDRS),
             "Private ranges it may be in; all others are refused.",
@@ -666,6 +676,11 @@ static HEADER: Form = Form {
     name: "a header's name",
     pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
     check: forms::is_header,
+};
+static STATUS: Form = Form {
+    name: "a status or a class, such as `404` or `5xx`",
+    pattern: "^([1345]xx|[1345][0-9][0-9])$",
+    check: forms::is_status,
 };
 static FILE: Form = Form { name: "a path", pattern: "", check: forms::text };
 static PUBLIC_URL: Form = Form {
