@@ -18,7 +18,7 @@ use http_body_util::Full;
 use limit::{Bucket, Limit, Rate};
 use model::{DeliveryId, EventId, LaneKey, Name, Outcome, Timestamp};
 use outbound::{Guard, Origin, Pool};
-use retry::{Breaker, Gate, Passage};
+use retry::{Breaker, Gate, Passage, pause_ms};
 use store::{DueDelivery, LaneId, Position, Settlement, StoreError, Then};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -312,7 +312,7 @@ impl Run {
         }
         if let What::Retry { wish_ms: Some(wish_ms) } = result.what {
             // The wish is the receiver's, not the event's: everybody waits.
-            self.paused_until = self.paused_until.max(now.plus_ms(wish_ms));
+            self.paused_until = self.paused_until.max(now.plus_ms(pause_ms(wish_ms)));
         }
         if let Some(rate) = result.advertised {
             self.slow_down(Rate::per_seconds(rate.count, rate.window_seconds));

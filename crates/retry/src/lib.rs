@@ -10,7 +10,7 @@ mod verdict;
 
 pub use breaker::{Breaker, Gate, Passage};
 pub use rate_limit::{Advertised, advertised};
-pub use retry_after::{Wish, retry_after};
+pub use retry_after::{Wish, pause_ms, retry_after};
 pub use verdict::{NoStatuses, StatusTable, Statuses, Treatment, Verdict};
 
 /// The most retries a delivery may have (EventBridge quotas, retry policy).

@@ -2,6 +2,11 @@
 
 use jiff::fmt::rfc2822::DateTimeParser;
 
+/// The longest pause of a whole destination that one answer asks for: an hour. The delivery that
+/// was answered waits for as long as it was told, but an answer that says "in a week", by mistake
+/// or in bad faith, does not hold everything else back for so long.
+const PAUSE_MAX_MS: i64 = 3_600_000;
+
 /// What a `Retry-After` field asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {
@@ -28,6 +33,11 @@ pub fn retry_after(value: &str, now_ms: i64, longest_ms: i64) -> Option<Wish> {
     Some(Wish::After(wish_ms.min(longest_ms.max(0))))
 }
 
+/// How long a wish, already cut to the time its event has left, pauses the whole destination.
+pub fn pause_ms(wish_ms: i64) -> i64 {
+    wish_ms.clamp(0, PAUSE_MAX_MS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +60,21 @@ mod tests {
             ("1.5", None),
         ] {
             assert_eq!(retry_after(value, now, day), wish, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_destination_is_paused_for_an_hour_at_most() {
+        for (wish, pause) in [
+            (-1, 0),
+            (0, 0),
+            (2_000, 2_000),
+            (3_600_000, 3_600_000),
+            (3_600_001, 3_600_000),
+            (86_400_000, 3_600_000),
+            (i64::MAX, 3_600_000),
+        ] {
+            assert_eq!(pause_ms(wish), pause, "{wish}");
         }
     }
 

@@ -82,3 +82,68 @@ async fn a_destination_judges_statuses_by_its_own_table() {
     ];
     assert_eq!(attempts, expected.map(|(code, count)| (code.to_owned(), count)));
 }
+
+#[tokio::test]
+async fn retry_after_pauses_every_lane_of_its_destination_and_no_neighbour() {
+    let receiver = Receiver::start(|before, got| {
+        let first = before == 0 && got.target.starts_with("/hook/");
+        if first { Reply::status(503).header("retry-after", "3") } else { Reply::status(204) }
+    })
+    .await;
+    let neighbour = format!(
+        "  neighbour: {{ request: POST {}/neighbour/*, allow_private: [127.0.0.0/8] }}\n",
+        receiver.url()
+    );
+    let rules = "      other:
+        when: { source: [shop] }
+        send: [{ to: hook, id: other, path: [$.detail.n], body: $.detail }]
+      near:
+        when: { source: [near] }
+        send: [{ to: neighbour, path: [$.detail.n], body: $.detail }]
+destinations:
+";
+    let file = definitions(&receiver, &neighbour).replace("destinations:\n", rules);
+    let program = Program::start(&file).await;
+    publish(&program, [1]).await;
+    until("the pause has begun", async || {
+        let attempts = rows(&program, &["deliveries", "list", "--json"]);
+        attempts.iter().any(|attempt| attempt["status"] == 503).then_some(())
+    })
+    .await;
+    publish(&program, [2]).await;
+    let mut near = numbered("3");
+    near["source"] = "near".into();
+    program.publish("orders", &near).await;
+    until("the neighbour is called", async || {
+        (called(&receiver, "/neighbour/") == ["3"]).then_some(())
+    })
+    .await;
+    assert_eq!(called(&receiver, "/hook/"), ["1"], "the pause holds both lanes");
+    until("both lanes go on", async || (called(&receiver, "/hook/").len() == 5).then_some(()))
+        .await;
+}
+
+#[tokio::test]
+async fn a_negative_retry_after_ends_the_retries_of_that_event_alone() {
+    let receiver = Receiver::start(|before, _| {
+        if before == 0 {
+            return Reply::status(503).header("retry-after", "-1");
+        }
+        Reply::status(204)
+    })
+    .await;
+    let program = Program::start(&definitions(&receiver, "")).await;
+    publish(&program, [1, 2]).await;
+    until("the second is delivered", async || {
+        (called(&receiver, "/hook/") == ["1", "2"]).then_some(())
+    })
+    .await;
+    let letters = until("the first is given up", async || {
+        Some(rows(&program, &["dead-letters", "list", "--json"])).filter(|rows| !rows.is_empty())
+    })
+    .await;
+    assert_eq!(
+        (&letters[0]["error_code"], &letters[0]["attempts"]),
+        (&"HTTP_503".into(), &1.into())
+    );
+}
