@@ -6,6 +6,7 @@
 mod places;
 
 use std::fmt::{self, Display, Formatter};
+use std::sync::Arc;
 
 use crate::condition::Condition;
 use crate::event::Event;
@@ -14,6 +15,7 @@ use crate::pattern::Pattern;
 use crate::scan::{Findings, Scratch};
 use crate::test::{self, Test};
 use crate::value::Value;
+use crate::words::quoted;
 
 /// The most values of one field that are shown.
 const VALUES_MAX: usize = 10;
@@ -79,8 +81,11 @@ impl Pattern {
         matcher.add((), self);
         let mut scratch = Scratch::default();
         let ways = matcher.examine(event, &mut scratch, |tests, findings, satisfied| {
-            let fields: Vec<FieldExplanation> =
-                tests.iter().map(|test| explain(test, findings, event.text())).collect();
+            let fields: Vec<FieldExplanation> = tests
+                .iter()
+                .enumerate()
+                .map(|(index, test)| explain(test, &tests[..index], findings, event.text()))
+                .collect();
             let matches = test::all_hold(tests, findings, satisfied);
             Way { matches, torn: !matches && fields.iter().all(|field| field.matches), fields }
         });
@@ -88,7 +93,12 @@ impl Pattern {
     }
 }
 
-fn explain(test: &Test, findings: Findings<'_>, event: &str) -> FieldExplanation {
+fn explain(
+    test: &Test,
+    before: &[Arc<Test>],
+    findings: Findings<'_>,
+    event: &str,
+) -> FieldExplanation {
     let asks: Vec<String> = test.conditions().map(ToString::to_string).collect();
     let mut values = Vec::new();
     let mut values_count = 0;
@@ -111,16 +121,22 @@ fn explain(test: &Test, findings: Findings<'_>, event: &str) -> FieldExplanation
         // Whether a field is absent from the elements of others, the whole way tells.
         first_satisfying.is_some()
             || test.holds_specially(findings)
-            || test.may_be_absent_beside_others(findings)
+            || test.may_be_absent_beside(before, findings)
     };
     let reason = match (&first_satisfying, absent) {
         (Some(FoundValue { value, satisfies: Some(index) }), _) => {
             format!("{value} {}", asks.get(*index).map_or("", String::as_str))
         }
-        (_, true) if matches => "is absent, as it may be".to_owned(),
+        (_, true) if matches => "is absent, as wanted".to_owned(),
         (_, true) => places::why_absent(event, &test.path),
-        _ if test.holds_specially(findings) => asks.join("; or "),
-        _ if matches => "may be absent from the array elements of the other fields".to_owned(),
+        _ if test.holds_specially(findings) => {
+            let special = test.conditions().position(Condition::is_beyond_a_value);
+            special.and_then(|index| asks.get(index)).cloned().unwrap_or_default()
+        }
+        _ if matches => {
+            "is in some array elements; it has to be absent from those the fields before it chose"
+                .to_owned()
+        }
         _ => refused(&values, values_count, test),
     };
     FieldExplanation { path: test.path.to_string(), matches, asks, values, values_count, reason }
@@ -134,12 +150,14 @@ fn refused(values: &[FoundValue], count: usize, test: &Test) -> String {
     if test.conditions().all(Condition::holds_for_absence) {
         return format!("is there: {}", first.value);
     }
-    let asks: Vec<String> = test.conditions().map(ToString::to_string).collect();
+    let asks = test.conditions().filter(|condition| !condition.holds_for_absence());
+    let asks: Vec<String> = asks.map(ToString::to_string).collect();
     let asks = asks.join(", or one that ");
+    let absence = if test.holds_for_absence() { "no value, or " } else { "" };
     match count {
-        1 => format!("is {}; wanted is a value that {asks}", first.value),
+        1 => format!("is {}; wanted is {absence}a value that {asks}", first.value),
         _ => format!(
-            "has {count} values, of which the first is {}; wanted is one that {asks}",
+            "has {count} values, of which the first is {}; wanted is {absence}one that {asks}",
             first.value
         ),
     }
@@ -147,37 +165,26 @@ fn refused(values: &[FoundValue], count: usize, test: &Test) -> String {
 
 /// A value as JSON, cut if it is long.
 fn json(value: Value<'_>) -> String {
-    let json = match value {
+    match value {
         Value::Null => "null".to_owned(),
         Value::Bool(value) => value.to_string(),
-        Value::Number(number) => number.text().to_owned(),
-        Value::Text(text) => quoted(text),
-    };
-    match json.char_indices().nth(VALUE_CHARS_MAX) {
-        Some((cut, _)) => format!("{}…", &json[..cut]),
-        None => json,
+        Value::Number(number) => {
+            let (shown, more) = cut(number.text());
+            format!("{shown}{more}")
+        }
+        Value::Text(text) => {
+            let (shown, more) = cut(text);
+            format!("{}{more}", quoted(shown))
+        }
     }
 }
 
-/// A text as a JSON string (RFC 8259 §7).
-fn quoted(text: &str) -> String {
-    let mut json = String::from("\"");
-    for character in text.chars().take(VALUE_CHARS_MAX + 1) {
-        match character {
-            '"' => json.push_str("\\\""),
-            '\\' => json.push_str("\\\\"),
-            '\n' => json.push_str("\\n"),
-            '\r' => json.push_str("\\r"),
-            '\t' => json.push_str("\\t"),
-            control if control < ' ' => {
-                json.push_str("\\u");
-                json.extend(format!("{:04x}", u32::from(control)).chars());
-            }
-            plain => json.push(plain),
-        }
+/// The start of a text, and what says that there is more.
+fn cut(text: &str) -> (&str, &str) {
+    match text.char_indices().nth(VALUE_CHARS_MAX) {
+        Some((end, _)) => (&text[..end], "…"),
+        None => (text, ""),
     }
-    json.push('"');
-    json
 }
 
 impl Display for Explanation {
@@ -195,6 +202,7 @@ impl Display for Explanation {
         }
         match told.len().saturating_sub(WAYS_TOLD) {
             0 => Ok(()),
+            1 => f.write_str("\n\n… and 1 more way."),
             more => write!(f, "\n\n… and {more} more ways."),
         }
     }
@@ -208,7 +216,7 @@ impl Display for Way {
         }
         if self.torn {
             f.write_str(
-                "\n  Each field is satisfied, but not together: in different elements of one array.",
+                "\n  Each field alone is satisfied, but no element of the array satisfies all together.",
             )?;
         }
         Ok(())

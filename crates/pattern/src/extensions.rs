@@ -124,14 +124,38 @@ impl Period {
     /// Whether `text` is an instant (RFC 3339) of this period.
     pub(crate) fn contains(&self, text: &str) -> bool {
         use std::ops::RangeBounds as _;
-        let instant: Result<Timestamp, _> = text.parse();
-        instant.is_ok_and(|instant| (self.bottom, self.top).contains(&instant))
+        instant(text).is_some_and(|instant| (self.bottom, self.top).contains(&instant))
     }
+}
+
+/// The instant that a text names as RFC 3339 has it, with `T` and a zone; the last days of the year 9999,
+/// which many write for "never", is the last one there is.
+pub(crate) fn instant(text: &str) -> Option<Timestamp> {
+    let (date, rest) = text.split_at_checked(10)?;
+    let (time, rest) = rest.strip_prefix(['T', 't'])?.split_at_checked(8)?;
+    let shaped = |text: &str, shape: &str| {
+        text.len() == shape.len()
+            && text.bytes().zip(shape.bytes()).all(|(found, wanted)| match wanted {
+                b'0' => found.is_ascii_digit(),
+                _ => found == wanted,
+            })
+    };
+    let zone = match rest.strip_prefix('.') {
+        Some(fraction) => fraction.trim_start_matches(|digit: char| digit.is_ascii_digit()),
+        None => rest,
+    };
+    let is_zone = matches!(zone, "Z" | "z")
+        || zone.strip_prefix(['+', '-']).is_some_and(|zone| shaped(zone, "00:00"));
+    if !shaped(date, "0000-00-00") || !shaped(time, "00:00:00") || !is_zone {
+        return None;
+    }
+    let instant = text.parse().ok();
+    instant.or_else(|| date.starts_with("9999-12-3").then_some(Timestamp::MAX))
 }
 
 impl fmt::Display for ContainsAll {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("has beside it")?;
+        f.write_str("stands with")?;
         for (index, condition) in self.0.iter().enumerate() {
             let before = if index == 0 { " one that " } else { " and one that " };
             write!(f, "{before}{condition}")?;

@@ -124,10 +124,8 @@ impl Table {
             (Body::Affixes(affixes), Class::FoldedSuffix) => {
                 affixes.of(folded.iter().rev(), visit);
             }
-            (Body::Affixes(affixes), Class::Network) => {
-                if key::address_bits(text, &mut work.bits) {
-                    affixes.of(work.bits.iter(), visit);
-                }
+            (Body::Affixes(affixes), Class::Network) if key::address_bits(text, &mut work.bits) => {
+                affixes.of(work.bits.iter(), visit);
             }
             (Body::Ends(ends), _) => ends.of(bytes, visit),
             (Body::Grams(grams), _) => grams.of(bytes, visit),

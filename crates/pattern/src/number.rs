@@ -140,6 +140,13 @@ fn magnitude(text: &str) -> Option<i64> {
     power.checked_add(exponent)
 }
 
+impl fmt::Display for Ordered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = zmij::Buffer::new().format(self.number()).to_owned();
+        f.write_str(text.strip_suffix(".0").unwrap_or(&text))
+    }
+}
+
 /// What the operator `numeric` asks for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Range {
@@ -188,7 +195,7 @@ impl fmt::Display for Range {
         if self.bottom == self.top
             && let Bound::Included(only) = self.bottom
         {
-            return write!(f, "= {}", only.number());
+            return write!(f, "= {only}");
         }
         let bottom = match self.bottom {
             Bound::Included(bottom) => Some((">=", bottom)),
@@ -202,7 +209,7 @@ impl fmt::Display for Range {
         };
         for (index, (sign, end)) in bottom.into_iter().chain(top).enumerate() {
             let and = if index == 0 { "" } else { " and " };
-            write!(f, "{and}{sign} {}", end.number())?;
+            write!(f, "{and}{sign} {end}")?;
         }
         Ok(())
     }

@@ -230,9 +230,10 @@ impl Scan<'_, '_> {
             self.at += 1;
             self.skip_space();
             let below = match node.get(self.bytes.get(start..name.end)?) {
-                Some(below) => Some(below),
-                None if name.dotted => self.follow(node, start, name),
-                None => None,
+                // A name with escapes is another one than it looks.
+                Some(below) if !name.escaped => Some(below),
+                _ if name.dotted => self.follow(node, start, name),
+                _ => None,
             };
             match below {
                 Some(below) => self.value(below, place)?,
@@ -309,20 +310,17 @@ impl Scan<'_, '_> {
     #[inline]
     fn leaf(&mut self, asked: &Asked, first: u8, place: PlaceId) -> Option<()> {
         let start = self.at;
-        let found = match first {
-            b'"' => {
-                let string = skip::string::<false>(self.bytes, start + 1)?;
-                self.at = string.end + 1;
-                self.string(start + 1, string)?
-            }
-            _ => {
-                self.skip_plain()?;
-                match first {
-                    b'n' => Found::Null,
-                    b't' => Found::Bool(true),
-                    b'f' => Found::Bool(false),
-                    _ => self.number(start, asked.wants_numbers())?,
-                }
+        let found = if first == b'"' {
+            let string = skip::string::<false>(self.bytes, start + 1)?;
+            self.at = string.end + 1;
+            self.string(start + 1, string)?
+        } else {
+            self.skip_plain()?;
+            match first {
+                b'n' => Found::Null,
+                b't' => Found::Bool(true),
+                b'f' => Found::Bool(false),
+                _ => self.number(start, asked.wants_numbers())?,
             }
         };
         self.note(asked.path, found, place)?;

@@ -120,10 +120,18 @@ impl Test {
         !satisfied.is_empty()
     }
 
-    /// Whether the field may be absent from the array elements that other fields are satisfied in.
-    pub(crate) fn may_be_absent_beside_others(&self, findings: Findings<'_>) -> bool {
+    /// Whether the field may be absent from the array elements that those before it are satisfied
+    /// in.
+    pub(crate) fn may_be_absent_beside(
+        &self,
+        before: &[Arc<Self>],
+        findings: Findings<'_>,
+    ) -> bool {
+        let in_arrays =
+            |test: &Self| findings.leaves(test.id).any(|(_, place)| place != PlaceId::ROOT);
         self.holds_for_absence()
             && findings.leaves(self.id).all(|(_, place)| place != PlaceId::ROOT)
+            && before.iter().any(|test| in_arrays(test))
     }
 
     /// Asks the event.

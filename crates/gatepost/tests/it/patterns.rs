@@ -186,7 +186,7 @@ fn an_explanation_goes_field_by_field() {
         &expect![[r#"
             The event does not match.
               + detail-type: "OrderShipped" is "OrderShipped"
-              - detail.Kind: is not in the event; it has detail.kind, spelled otherwise
+              - detail.Kind: is not in the event, which has detail.kind: check the spelling
               - detail.box: is "2"; wanted is a value that is a number > 0
               - detail.country: is not in the event, though detail is
               + source: "warehouse" is "warehouse"
@@ -199,8 +199,8 @@ fn an_explanation_goes_field_by_field() {
         &expect![[r#"
             The event does not match.
               + detail.teams.name: "red" is "red"
-              + detail.teams.rank: 1 is 1
-              Each field is satisfied, but not together: in different elements of one array.
+              + detail.teams.rank: 1 equals 1
+              Each field alone is satisfied, but no element of the array satisfies all together.
         "#]],
     );
 }
@@ -230,7 +230,7 @@ fn an_explanation_tells_the_ways_that_decide() {
             The event matches.
 
             Way 2 of 2:
-              + b: is absent, as it may be
+              + b: is absent, as wanted
         "]],
     );
 }

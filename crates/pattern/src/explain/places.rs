@@ -18,7 +18,9 @@ pub(super) fn why_absent(event: &str, path: &str) -> String {
     match (paths.instead, paths.alike) {
         (Some(Instead::Object), _) => "is an object, which has no value of its own".to_owned(),
         (Some(Instead::EmptyArray), _) => "is an empty array, which is like absent".to_owned(),
-        (None, Some(alike)) => format!("is not in the event; it has {alike}, spelled otherwise"),
+        (None, Some(alike)) => {
+            format!("is not in the event, which has {alike}: check the spelling")
+        }
         (None, None) => match paths.longest {
             0 => "is not in the event".to_owned(),
             end => format!("is not in the event, though {} is", &path[..end]),
@@ -41,32 +43,37 @@ impl Paths<'_> {
     fn read(&mut self, event: &str) -> Option<()> {
         let mut reader = Reader::new(event, DEPTH_MAX);
         let mut here = String::new();
-        // For each open array or object, how long the path to it is.
-        let mut open: Vec<usize> = Vec::new();
+        // For each open array or object, how long the path to it is; the event itself has none.
+        let mut open: Vec<Option<usize>> = Vec::new();
+        let mut length = None;
         let mut before = Token::End;
         loop {
             let token = reader.next().ok()?;
             match token {
                 Token::End => return Some(()),
                 Token::Name => {
-                    let outer = open.last().copied().unwrap_or_default();
-                    here.truncate(outer);
-                    if outer > 0 {
+                    let outer = open.last().copied().flatten();
+                    here.truncate(outer.unwrap_or_default());
+                    if outer.is_some() {
                         here.push('.');
                     }
                     here.push_str(reader.name());
+                    length = Some(here.len());
                     self.look_at(&here);
                 }
                 Token::ObjectStart | Token::ArrayStart => {
-                    if token == Token::ObjectStart && here == self.path {
+                    let is_here = length.is_some() && here == self.path;
+                    if token == Token::ObjectStart && is_here {
                         self.instead = Some(Instead::Object);
                     }
-                    open.push(here.len());
+                    open.push(length);
                 }
                 Token::ObjectEnd | Token::ArrayEnd => {
-                    here.truncate(open.pop().unwrap_or_default());
+                    length = open.pop().flatten();
+                    here.truncate(length.unwrap_or_default());
                     let is_empty = token == Token::ArrayEnd && before == Token::ArrayStart;
-                    if is_empty && here == self.path && self.instead.is_none() {
+                    let is_here = length.is_some() && here == self.path;
+                    if is_empty && is_here && self.instead.is_none() {
                         self.instead = Some(Instead::EmptyArray);
                     }
                 }

@@ -2,9 +2,7 @@
 
 use std::ops::Bound;
 
-use jiff::Timestamp;
-
-use crate::extensions::{Comparison, ContainsAll, Period, Sign};
+use crate::extensions::{self, Comparison, ContainsAll, Period, Sign};
 use crate::json::Token;
 
 use super::tokens::Tokens;
@@ -77,8 +75,7 @@ pub(super) fn period(tokens: &mut Tokens<'_>) -> Result<Period, Refusal> {
             return Err(tokens.refusal(format!("Value of {sign} must be a date")));
         }
         let text = tokens.text()?;
-        let instant: Result<Timestamp, _> = text.parse();
-        let Ok(instant) = instant else {
+        let Some(instant) = extensions::instant(&text) else {
             let message = format!("Not a date of RFC 3339, as 2026-01-31T12:00:00Z is: {text}");
             return Err(tokens.refusal(message));
         };

@@ -52,7 +52,7 @@ fn a_match_names_the_value_and_what_it_satisfies() {
         r#""yes" begins with "y""#,
     );
     because(r#"{"a": ["x", "y"]}"#, r#"{"a": ["w", "y", "x"]}"#, true, r#""y" is "y""#);
-    because(r#"{"a": [300]}"#, r#"{"a": 3.0e2}"#, true, "3.0e2 is 300");
+    because(r#"{"a": [300]}"#, r#"{"a": 3.0e2}"#, true, "3.0e2 equals 300");
     because(r#"{"a": [{"exists": true}]}"#, r#"{"a": null}"#, true, "null is there");
 }
 
@@ -62,22 +62,23 @@ fn a_wrong_value_is_told_with_what_is_wanted() {
         r#"{"source": ["cars"], "detail": {"kind": ["winter", {"prefix": "all-"}]}}"#,
         r#"{"source": "cars", "detail": {"kind": "summer"}}"#,
         "The event does not match.\n  \
-           - detail.kind: is \"summer\", wanted is what is \"winter\"; or begins with \"all-\"\n  \
+           - detail.kind: is \"summer\"; wanted is a value that is \"winter\", \
+             or one that begins with \"all-\"\n  \
            + source: \"cars\" is \"cars\"",
     );
-    because(r#"{"a": [1]}"#, r#"{"a": "1"}"#, false, r#"is "1", wanted is what is 1"#);
-    because(r#"{"a": [true]}"#, r#"{"a": null}"#, false, "is null, wanted is what is true");
+    because(r#"{"a": [1]}"#, r#"{"a": "1"}"#, false, r#"is "1"; wanted is a value that equals 1"#);
+    because(r#"{"a": [true]}"#, r#"{"a": null}"#, false, "is null; wanted is a value that is true");
     because(
         r#"{"a": ["x"]}"#,
         r#"{"a": ["y", 1, null]}"#,
         false,
-        r#"has 3 values, the first is "y"; wanted is what is "x""#,
+        r#"has 3 values, of which the first is "y"; wanted is one that is "x""#,
     );
     because(
         r#"{"a": [{"anything-but": "x"}]}"#,
         r#"{"a": "x"}"#,
         false,
-        r#"is "x", wanted is what is anything but "x""#,
+        r#"is "x"; wanted is a value that is anything but "x""#,
     );
 }
 
@@ -86,8 +87,8 @@ fn every_condition_has_words() {
     let rows = [
         ("null", "is null"),
         ("false", "is false"),
-        ("300.0", "is 300"),
-        ("-0.5", "is -0.5"),
+        ("300.0", "equals 300"),
+        ("-0.5", "equals -0.5"),
         ("9007199254740993", "is spelled 9007199254740993"),
         (r#""x\"y""#, r#"is "x\"y""#),
         (r#""010.0.0.1""#, "is the address 10.0.0.1"),
@@ -135,7 +136,7 @@ fn extensions_have_words() {
         (r#"{"compare": ["!=", "b.c"]}"#, "is != the value of b.c"),
         (
             r#"{"contains-all": ["x", {"prefix": "y"}]}"#,
-            r#"is, among its values, each of these: one that is "x"; one that begins with "y""#,
+            r#"stands with one that is "x" and one that begins with "y""#,
         ),
         (r#"{"date": [">=", "2026-01-31T13:00:00+01:00"]}"#, "is at or after 2026-01-31T12:00:00Z"),
         (r#"{"date": ["<", "2026-01-31T12:00:00.5Z"]}"#, "is before 2026-01-31T12:00:00.5Z"),
@@ -154,12 +155,17 @@ fn extensions_have_words() {
 fn extensions_are_explained_like_others() {
     let compare = r#"{"a": [{"compare": ["<", "b"]}]}"#;
     because(compare, r#"{"a": 1, "b": 2}"#, true, "is < the value of b");
-    because(compare, r#"{"a": 3, "b": 2}"#, false, "is 3, wanted is what is < the value of b");
+    because(
+        compare,
+        r#"{"a": 3, "b": 2}"#,
+        false,
+        "is 3; wanted is a value that is < the value of b",
+    );
     because(compare, r#"{"b": 2}"#, false, "is not in the event");
     let all = r#"{"a": [{"contains-all": ["x", "y"]}]}"#;
-    let words = r#"is, among its values, each of these: one that is "x"; one that is "y""#;
+    let words = r#"stands with one that is "x" and one that is "y""#;
     because(all, r#"{"a": ["x", "y"]}"#, true, words);
-    let reason = format!(r#"has 2 values, the first is "x"; wanted is what {words}"#);
+    let reason = format!(r#"has 2 values, of which the first is "x"; wanted is one that {words}"#);
     because(all, r#"{"a": ["x", "z"]}"#, false, &reason);
     because(
         r#"{"a": [{"date": ["<", "2026-01-31T12:00:00Z"]}]}"#,
@@ -191,7 +197,7 @@ fn of_an_absent_field_it_says_how_far_the_path_leads() {
 
 #[test]
 fn of_an_absent_field_it_says_what_is_spelled_nearly_so() {
-    let alike = |name: &str| format!("is not in the event; it has {name}, spelled otherwise");
+    let alike = |name: &str| format!("is not in the event, which has {name}: check the spelling");
     for (wanted, found) in [
         ("detail-type", "detailType"),
         ("detail-type", "detail_type"),
@@ -229,13 +235,18 @@ fn of_an_object_and_of_an_empty_array_it_says_that_they_are_no_value() {
 #[test]
 fn of_a_field_that_has_to_be_absent_it_says_whether_it_is() {
     let pattern = r#"{"a": [{"exists": false}]}"#;
-    because(pattern, r#"{"b": 1}"#, true, "is absent, as it may be");
-    because(pattern, r#"{"a": {"b": 1}}"#, true, "is absent, as it may be");
+    because(pattern, r#"{"b": 1}"#, true, "is absent, as wanted");
+    because(pattern, r#"{"a": {"b": 1}}"#, true, "is absent, as wanted");
     because(pattern, r#"{"a": null}"#, false, "is there: null");
     let pattern = r#"{"a": [{"exists": false}, "x"]}"#;
-    because(pattern, "{}", true, "is absent, as it may be");
+    because(pattern, "{}", true, "is absent, as wanted");
     because(pattern, r#"{"a": "x"}"#, true, r#""x" is "x""#);
-    because(pattern, r#"{"a": "y"}"#, false, r#"is "y", wanted is what is absent; or is "x""#);
+    because(
+        pattern,
+        r#"{"a": "y"}"#,
+        false,
+        r#"is "y"; wanted is no value, or a value that is "x""#,
+    );
 }
 
 #[test]
@@ -244,8 +255,8 @@ fn a_field_may_be_absent_beside_array_elements() {
         r#"{"a": {"x": [1], "y": [{"exists": false}]}}"#,
         r#"{"a": [{"x": 1}, {"y": 2}]}"#,
         "The event matches.\n  \
-           + a.x: 1 is 1\n  \
-           + a.y: may be absent from the array elements of the other fields",
+           + a.x: 1 equals 1\n  \
+           + a.y: is in some array elements; it has to be absent from those the fields before it chose",
     );
     assert!(!explanation(r#"{"a": {"y": [{"exists": false}]}}"#, r#"{"a": [{"y": 2}]}"#).matches);
 }
@@ -258,8 +269,8 @@ fn fields_that_are_satisfied_in_different_elements_are_torn() {
         r#"{"teams": [{"name": "red"}, {"rank": 1}]}"#,
         "The event does not match.\n  \
            + teams.name: \"red\" is \"red\"\n  \
-           + teams.rank: 1 is 1\n  \
-         Each field is satisfied, but not together: in different elements of one array.",
+           + teams.rank: 1 equals 1\n  \
+         Each field alone is satisfied, but no element of the array satisfies all together.",
     );
     let torn = |event: &str| explanation(pattern, event).ways.iter().any(|way| way.torn);
     assert!(torn(r#"{"teams": [{"name": "red", "rank": 2}, {"name": "blue", "rank": 1}]}"#));
@@ -280,7 +291,7 @@ fn of_a_choice_every_way_that_fails_is_told() {
            + source: \"cars\" is \"cars\"\n\
          \n\
          Way 2 of 2:\n  \
-           + b: 2 is 2\n  \
+           + b: 2 equals 2\n  \
            - c: is not in the event\n  \
            + source: \"cars\" is \"cars\"",
     );
@@ -296,7 +307,7 @@ fn of_a_choice_only_the_ways_that_match_are_told() {
         "The event matches.\n\
          \n\
          Way 2 of 2:\n  \
-           + b: 2 is 2\n  \
+           + b: 2 equals 2\n  \
            + source: \"cars\" is \"cars\"",
     );
     let matches: Vec<bool> =
@@ -311,7 +322,7 @@ fn of_many_ways_five_are_told() {
     let mut expected = "The event does not match.".to_owned();
     for index in 0..5 {
         let way = index + 1;
-        write!(expected, "\n\nWay {way} of 7:\n  - a: is 9, wanted is what is {index}")
+        write!(expected, "\n\nWay {way} of 7:\n  - a: is 9; wanted is a value that equals {index}")
             .expect("a String takes all");
     }
     expected.push_str("\n\n… and 2 more ways.");
@@ -326,11 +337,10 @@ fn a_long_value_is_cut() {
         let field = first_field(r#"{"a": ["y"]}"#, &event(length));
         field.values.into_iter().next().expect("there is a value").value
     };
-    // The quotes count.
-    assert_eq!(shown(98), format!("\"{}\"", "é".repeat(98)));
-    assert_eq!(shown(99), format!("\"{}…", "é".repeat(99)));
-    assert_eq!(shown(100_000), format!("\"{}…", "é".repeat(99)));
-    let reason = format!("is \"{}…, wanted is what is \"y\"", "é".repeat(99));
+    assert_eq!(shown(100), format!("\"{}\"", "é".repeat(100)));
+    assert_eq!(shown(101), format!("\"{}\"…", "é".repeat(100)));
+    assert_eq!(shown(100_000), format!("\"{}\"…", "é".repeat(100)));
+    let reason = format!("is \"{}\"…; wanted is a value that is \"y\"", "é".repeat(100));
     because(r#"{"a": ["y"]}"#, &event(150), false, &reason);
     let number = "1".repeat(150);
     let field = first_field(r#"{"a": ["y"]}"#, &format!(r#"{{"a": {number}}}"#));
@@ -364,7 +374,7 @@ fn ten_values_are_shown_and_all_are_counted() {
     expected[3] = Some(2);
     assert_eq!(satisfies, expected);
     // One that is not shown satisfies the field all the same.
-    because(r#"{"a": [11]}"#, &event, true, "11 is 11");
+    because(r#"{"a": [11]}"#, &event, true, "11 equals 11");
     let field = first_field(r#"{"a": [11]}"#, &event);
     assert!(field.values.iter().all(|found| found.satisfies.is_none()));
 }
@@ -373,11 +383,11 @@ fn ten_values_are_shown_and_all_are_counted() {
 fn a_field_says_its_path_and_what_it_asks() {
     let field = first_field(r#"{"a": {"b.c": ["x", 1]}}"#, r#"{"a.b": {"c": 1}}"#);
     assert_eq!(field.path, "a.b.c");
-    assert_eq!(field.asks, [r#"is "x""#, "is 1"]);
+    assert_eq!(field.asks, [r#"is "x""#, "equals 1"]);
     assert_eq!(field.values_count, 1);
     // A field that another one of its path took the place of is not asked.
     let explanation = explanation(r#"{"a": ["x"], "b": [1], "a": ["y"]}"#, r#"{"a": "y"}"#);
     let fields: Vec<(&str, &[String])> =
         explanation.ways[0].fields.iter().map(|field| (&*field.path, &*field.asks)).collect();
-    assert_eq!(fields, [("a", &[r#"is "y""#.to_owned()][..]), ("b", &["is 1".to_owned()][..])]);
+    assert_eq!(fields, [("a", &[r#"is "y""#.to_owned()][..]), ("b", &["equals 1".to_owned()][..])]);
 }

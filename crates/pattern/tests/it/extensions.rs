@@ -80,8 +80,8 @@ fn they_have_names() {
     for wrong in ["", "Date", "containsAll", "exists"] {
         let error = Extensions::named(["date", wrong]).expect_err("there is no such name");
         let expected = format!(
-            "there is no pattern extension \"{wrong}\"; there are \"contains-all\", \"compare\" and \
-             \"date\""
+            "there is no pattern extension \"{wrong}\"; there are \"contains-all\", \"compare\" \
+             and \"date\""
         );
         assert_eq!(error.to_string(), expected);
     }
@@ -376,9 +376,8 @@ fn a_date_is_an_instant_in_any_spelling() {
         "2026-01-31T07:30:00-04:30",
         "2026-02-01T01:00:00+13:00",
         "9999-12-30T00:00:00Z",
-        // Shorter, as ISO 8601 allows.
-        "2026-01-31T12:00Z",
-        "2026-01-31T12Z",
+        // Many write this for "never".
+        "9999-12-31T23:59:59Z",
     ] {
         check(&text, &format!(r#"{{"a": "{date}"}}"#), true);
     }
@@ -387,6 +386,11 @@ fn a_date_is_an_instant_in_any_spelling() {
         "2026-01-31T12:00:00+00:01",
         "2026-02-01T00:59:59+13:00",
         "0000-01-01T00:00:00Z",
+        // Shorter, as ISO 8601 allows and RFC 3339 does not.
+        "2026-01-31T12:00Z",
+        "2026-01-31T12Z",
+        "20260131T120000Z",
+        "2026-01-31T12:00:00Z[UTC]",
     ] {
         check(&text, &format!(r#"{{"a": "{date}"}}"#), false);
     }

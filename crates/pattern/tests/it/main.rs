@@ -8,6 +8,8 @@ mod cidr;
 mod errors;
 mod exact;
 mod exists;
+mod explain;
+mod extensions;
 mod fields;
 mod generate;
 mod hostile;
@@ -17,6 +19,7 @@ mod numeric;
 mod or;
 mod prefix;
 mod properties;
+mod specification;
 mod suffix;
 mod wildcard;
 

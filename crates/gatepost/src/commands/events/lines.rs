@@ -7,7 +7,6 @@ use anyhow::Context as _;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-
 /// The longest line: an event of a megabyte and a pattern, both as strings with every character
 /// escaped.
 const LINE_BYTES_MAX: u64 = 8 << 20;
