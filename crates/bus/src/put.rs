@@ -1,12 +1,13 @@
-//! Accepting entries: checked, matched, appended; answered only when durable.
+//! Accepting entries: checked, matched, appended once; answered only when durable.
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use model::{
-    Clock, ENTRIES_BYTES_MAX, ENTRIES_MAX, EntryError, EventDraft, EventFields, EventId, Timestamp,
+    Clock, ENTRIES_BYTES_MAX, ENTRIES_MAX, EntryError, EntryId, EventDraft, EventFields, EventId,
+    Timestamp,
 };
-use store::{Store, StoreError};
+use store::{Appended, Once, Store, StoreError};
 
 use crate::rules::Rules;
 
@@ -21,16 +22,27 @@ pub struct World {
     pub observer: Arc<dyn Observer>,
 }
 
-/// One entry of a publishing request.
-pub type Entry = Result<EventFields, EntryError>;
+/// What a publisher hands in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submission {
+    /// The id by which a repetition is recognised; where there is none, the entry is always new.
+    pub id: Option<EntryId>,
+    /// What it says about the event.
+    pub fields: EventFields,
+}
+
+/// One entry of a publishing request, or why the door could not read it.
+pub type Entry = Result<Submission, EntryError>;
 
 /// What a publisher learns of an accepted entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accepted {
-    /// The event's id.
+    /// The event's id; of a repetition, that of the first time.
     pub id: EventId,
     /// How many targets it goes to; none means that no rule of the bus matched it.
     pub matched: usize,
+    /// Whether it had been accepted before, so that nothing was appended now.
+    pub duplicate: bool,
 }
 
 /// One accepted event as the log and the metrics see it.
@@ -56,6 +68,8 @@ pub struct Published {
 pub trait Observer: Send + Sync {
     /// An event has been accepted.
     fn published(&self, event: Published);
+    /// An entry repeats one that was accepted before, as this event; there is no new one.
+    fn duplicate(&self, bus: &str, first: EventId);
     /// An entry has been refused.
     fn refused(&self, bus: &str, error: &EntryError);
 }
@@ -88,7 +102,8 @@ impl Bus {
     }
 
     /// Takes entries for a bus. Each has its own result, in order; those that are taken are on disk
-    /// when this answers (EventBridge, `PutEvents`).
+    /// when this answers (EventBridge, `PutEvents`). One that repeats an entry of the same id is
+    /// answered as that one was, and not taken again.
     pub async fn put(
         &self,
         bus: &str,
@@ -97,7 +112,7 @@ impl Bus {
         if entries.is_empty() || entries.len() > ENTRIES_MAX {
             return Err(PutError::Count(entries.len()));
         }
-        let size: usize = entries.iter().flatten().map(size).sum();
+        let size: usize = entries.iter().flatten().map(|entry| size(&entry.fields)).sum();
         if size > ENTRIES_BYTES_MAX {
             return Err(PutError::TooLarge);
         }
@@ -108,41 +123,60 @@ impl Bus {
         let checked: Vec<Result<store::Entry, EntryError>> = entries
             .into_iter()
             .map(|entry| {
-                let bus = known.clone().ok_or_else(|| EntryError::UnknownBus(bus.to_owned()))?;
-                let draft = EventDraft::new(bus, entry?)?;
-                Ok(store::Entry { lanes: rules.lanes(&draft, now, &mut scratch), draft })
+                let (bus, window_ms) =
+                    known.clone().ok_or_else(|| EntryError::UnknownBus(bus.to_owned()))?;
+                let Submission { id, fields } = entry?;
+                let draft = EventDraft::new(bus, fields)?;
+                let id = id.filter(|_| window_ms > 0);
+                let once = id.map(|id| Once { id, window_ms });
+                Ok(store::Entry { lanes: rules.lanes(&draft, now, &mut scratch), draft, once })
             })
             .collect();
         let taken: Vec<store::Entry> = checked.iter().flatten().cloned().collect();
         drop(rules);
-        let ids =
+        let appended =
             if taken.is_empty() { Vec::new() } else { self.world.store.append(now, taken).await? };
-        Ok(self.told(bus, checked, ids.into_iter()))
+        Ok(self.told(bus, checked, appended.into_iter()))
     }
 
     fn told(
         &self,
         bus: &str,
         checked: Vec<Result<store::Entry, EntryError>>,
-        mut ids: impl Iterator<Item = EventId>,
+        mut appended: impl Iterator<Item = Appended>,
     ) -> Vec<Result<Accepted, EntryError>> {
         let observer = &self.world.observer;
         let tell = |entry: Result<store::Entry, EntryError>| {
-            let entry = entry.inspect_err(|error| observer.refused(bus, error))?;
-            let id = ids.next().expect("the store gives an id for every entry it took");
-            let fields = entry.draft.fields();
-            observer.published(Published {
-                at: id.accepted_at,
-                id,
-                bus: bus.to_owned(),
-                source: fields.source.clone(),
-                detail_type: fields.detail_type.clone(),
-                lanes: entry.lanes.len(),
-                traceparent: fields.traceparent.clone(),
+            let result = entry.and_then(|entry| {
+                match appended.next().expect("the store answers for every entry it was handed") {
+                    Appended::New(id) => {
+                        let matched = entry.lanes.len();
+                        observer.published(published(bus, id, &entry));
+                        Ok(Accepted { id, matched, duplicate: false })
+                    }
+                    Appended::Duplicate { first, lanes } => {
+                        observer.duplicate(bus, first);
+                        Ok(Accepted { id: first, matched: lanes, duplicate: true })
+                    }
+                    Appended::Mismatch { first } => Err(EntryError::IdempotencyMismatch(first)),
+                }
             });
-            Ok(Accepted { id, matched: entry.lanes.len() })
+            result.inspect_err(|error| observer.refused(bus, error))
         };
         checked.into_iter().map(tell).collect()
+    }
+}
+
+fn published(bus: &str, id: EventId, entry: &store::Entry) -> Published {
+    let fields = entry.draft.fields();
+    Published {
+        at: id.accepted_at,
+        id,
+        bus: bus.to_owned(),
+        source: fields.source.clone(),
+        detail_type: fields.detail_type.clone(),
+        lanes: entry.lanes.len(),
+        traceparent: fields.traceparent.clone(),
     }
 }
 

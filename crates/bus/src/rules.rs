@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use model::{Definitions, EventDraft, LaneKey, Name, Timestamp};
+use model::{Bus, Definitions, EventDraft, LaneKey, Name, Timestamp};
 use pattern::{Event, Matcher, Scratch};
 use store::LaneId;
 
@@ -11,7 +11,12 @@ pub type LaneNumbers = BTreeMap<LaneKey, LaneId>;
 
 /// The rules of all buses, ready to match.
 pub struct Rules {
-    buses: HashMap<Name, Matcher<Vec<LaneId>>>,
+    buses: HashMap<Name, OneBus>,
+}
+
+struct OneBus {
+    matcher: Matcher<Vec<LaneId>>,
+    deduplicate_ms: i64,
 }
 
 /// Every lane that the definitions make: one per target of a rule, one per schedule.
@@ -30,22 +35,24 @@ pub fn lane_keys(definitions: &Definitions) -> Vec<LaneKey> {
 impl Rules {
     /// Builds the matchers; a lane without a number is left out.
     pub fn build(definitions: &Definitions, lanes: &LaneNumbers) -> Self {
-        let mut buses: HashMap<Name, Matcher<Vec<LaneId>>> =
-            definitions.buses.keys().map(|bus| (bus.clone(), Matcher::new())).collect();
+        let empty =
+            |bus: &Bus| OneBus { matcher: Matcher::new(), deduplicate_ms: bus.deduplicate_ms };
+        let mut buses: HashMap<Name, OneBus> =
+            definitions.buses.iter().map(|(name, bus)| (name.clone(), empty(bus))).collect();
         for rule in definitions.rules.values() {
-            let Some(matcher) = buses.get_mut(&rule.bus) else { continue };
+            let Some(bus) = buses.get_mut(&rule.bus) else { continue };
             let numbers = rule.targets.iter().filter_map(|target| {
                 let (bus, name) = (rule.bus.clone(), rule.name.clone());
                 lanes.get(&LaneKey::Target { bus, rule: name, target: target.id.clone() }).copied()
             });
-            matcher.add(numbers.collect(), &rule.pattern);
+            bus.matcher.add(numbers.collect(), &rule.pattern);
         }
         Self { buses }
     }
 
-    /// Whether there is a bus of that name.
-    pub(crate) fn bus(&self, name: &str) -> Option<Name> {
-        self.buses.get_key_value(name).map(|(name, _)| name.clone())
+    /// The bus of that name, if there is one, and how many milliseconds it remembers ids for.
+    pub(crate) fn bus(&self, name: &str) -> Option<(Name, i64)> {
+        self.buses.get_key_value(name).map(|(name, bus)| (name.clone(), bus.deduplicate_ms))
     }
 
     /// The lanes an event goes to. Patterns see the envelope; its `id` is empty, for the event's
@@ -56,12 +63,12 @@ impl Rules {
         now: Timestamp,
         scratch: &mut Scratch,
     ) -> Vec<LaneId> {
-        let Some(matcher) = self.buses.get(draft.bus()) else {
+        let Some(bus) = self.buses.get(draft.bus()) else {
             return Vec::new();
         };
         // The envelope is ours, and its detail was read when the draft was made.
         let envelope = draft.envelope(None, now);
-        let matched = matcher.matches(&Event::of_valid(&envelope), scratch);
+        let matched = bus.matcher.matches(&Event::of_valid(&envelope), scratch);
         matched.into_iter().flatten().copied().collect()
     }
 }

@@ -108,6 +108,6 @@ async fn fire(next: &Next, world: &World, now: Timestamp) -> Result<(), StoreErr
     };
     let bus = Name::new(SYSTEM_BUS).expect("a plain word is a name");
     let draft = EventDraft::new(bus, fields).expect("every field is given");
-    let entry = store::Entry { draft, lanes: vec![next.lane] };
+    let entry = store::Entry { draft, lanes: vec![next.lane], once: None };
     world.store.fire(name.to_string(), now, entry).await.map(drop)
 }

@@ -109,6 +109,10 @@ const PROBLEMS: &[(&str, &str)] = &[
         "The published entries cannot be read or are too many or too large; nothing was taken. Status 400.",
     ),
     (
+        "bad-idempotency-key",
+        "The `Idempotency-Key` of a publishing request is empty, too long, there twice, or has other than visible ASCII characters; the detail says which. Nothing was taken. Status 400.",
+    ),
+    (
         "admin-token",
         "The admin API needs the token in the file `admin-token` of the data directory. Status 401.",
     ),
@@ -123,7 +127,11 @@ const PROBLEMS: &[(&str, &str)] = &[
     ),
     (
         "InvalidArgument",
-        "An entry of a publishing request lacks `source`, `detail_type` or `detail`, or one of them is too long; the message names it. The other entries were taken.",
+        "An entry of a publishing request lacks `source`, `detail_type` or `detail`, or one of them is too long, or its `id` is no id; the message names it. The other entries were taken.",
+    ),
+    (
+        "IdempotencyMismatch",
+        "An entry's `id` (its own, or one out of `Idempotency-Key`) was accepted before, within the bus's `deduplicate`, with another source, detail-type, detail, resources or time; the message names that event. Give another event another id; repeat an event unchanged. The other entries were taken.",
     ),
     (
         "MalformedDetail",

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bus::Published;
 use courier::AttemptRecord;
 use gateway::Record;
-use model::{Clock, EntryError, Name};
+use model::{Clock, EntryError, EventId, Name};
 use oauth::TokenRecord;
 
 pub use lines::{Form, Lines};
@@ -58,6 +58,12 @@ impl bus::Observer for Telemetry {
     fn published(&self, event: Published) {
         self.metrics.event(&event.bus, "accepted");
         self.lines.write(|form| show::event(&event, form));
+    }
+
+    fn duplicate(&self, bus: &str, first: EventId) {
+        self.metrics.duplicate(bus);
+        let now = self.clock.now();
+        self.lines.write(|form| show::event_duplicate(now, bus, first, form));
     }
 
     fn refused(&self, bus: &str, error: &EntryError) {

@@ -1,9 +1,11 @@
 //! The internal door: where the company's own services publish events.
 //!
 //! `POST /events/{bus}` takes one event or `{"entries": […]}`, answers when they are durable, and
-//! gives every entry its own result in order. The door listens on loopback unless told otherwise;
+//! gives every entry its own result in order. An entry with an id, its own or one out of the
+//! request's `Idempotency-Key`, is taken once. The door listens on loopback unless told otherwise;
 //! a browser cannot be made to use it, for it takes `application/json` only and allows no origin.
 
+mod key;
 mod problem;
 mod wire;
 
@@ -20,6 +22,7 @@ use bus::{Bus, PutError};
 use http::uri::Authority;
 use http::{HeaderMap, StatusCode, Uri};
 
+use key::Key;
 use problem::problem;
 
 /// The largest request body: the entries' own bound, and room for the JSON around them.
@@ -77,9 +80,7 @@ async fn publish(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let kind = headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/json") {
+    if !is_json(&headers) {
         return problem(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "media-type",
@@ -95,8 +96,19 @@ async fn publish(
             "Send fewer entries at once: at most 100, and at most 1 MB together.",
         );
     };
+    let key = match Key::read(&headers) {
+        Ok(key) => key,
+        Err(detail) => {
+            return problem(
+                StatusCode::BAD_REQUEST,
+                "bad-idempotency-key",
+                "The Idempotency-Key cannot be used",
+                &detail,
+            );
+        }
+    };
     let traceparent = headers.get("traceparent").and_then(|value| value.to_str().ok());
-    let entries = match wire::read(&body, traceparent) {
+    let entries = match wire::read(&body, key.as_ref(), traceparent) {
         Ok(entries) => entries,
         Err(detail) => {
             return problem(
@@ -109,13 +121,26 @@ async fn publish(
     };
     match bus.put(&name, entries).await {
         Ok(results) => wire::write(&results),
-        Err(error @ (PutError::Count(_) | PutError::TooLarge)) => problem(
+        Err(error) => not_taken(&error),
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
+    kind.trim().eq_ignore_ascii_case("application/json")
+}
+
+/// Why nothing of a request was taken.
+fn not_taken(error: &PutError) -> Response {
+    match error {
+        PutError::Count(_) | PutError::TooLarge => problem(
             StatusCode::BAD_REQUEST,
             "bad-entries",
             "The entries are too many",
             &error.to_string(),
         ),
-        Err(PutError::Store(error)) => {
+        PutError::Store(error) => {
             let mut response = problem(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "store-unavailable",

@@ -1,13 +1,15 @@
 //! The JSON of publishing: entries in, results out.
 
 use axum::response::{IntoResponse, Response};
-use bus::{Accepted, Entry};
+use bus::{Accepted, Entry, Submission};
 use http::header::CONTENT_TYPE;
 use listener::TraceParent;
-use model::{EntryError, EventFields, Timestamp};
+use model::{EntryError, EntryId, EventFields, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+
+use crate::key::Key;
 
 #[derive(Deserialize)]
 struct Entries<'a> {
@@ -19,9 +21,9 @@ struct Entries<'a> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WireEntry<'a> {
-    /// The publisher's own name for the entry; echoed nowhere, reserved for de-duplication.
-    #[serde(default, rename = "id")]
-    _id: Option<String>,
+    /// The publisher's own id of the entry, by which a repetition is recognised.
+    #[serde(default)]
+    id: Option<String>,
     #[serde(default, alias = "Source")]
     source: String,
     #[serde(default, alias = "detail-type", alias = "DetailType")]
@@ -36,8 +38,13 @@ struct WireEntry<'a> {
     traceparent: Option<String>,
 }
 
-/// Reads one event or `{"entries": […]}`. The text of the error says what is wrong and where.
-pub(crate) fn read(body: &[u8], traceparent: Option<&str>) -> Result<Vec<Entry>, String> {
+/// Reads one event or `{"entries": […]}`; entries take id and trace of the request where they have
+/// none of their own. The text of the error says what is wrong and where.
+pub(crate) fn read(
+    body: &[u8],
+    key: Option<&Key>,
+    traceparent: Option<&str>,
+) -> Result<Vec<Entry>, String> {
     let explain = |error: serde_json::Error| {
         format!(
             "{error}. Send {{\"entries\": [{{\"source\": …, \"detail_type\": …, \"detail\": \
@@ -60,10 +67,19 @@ pub(crate) fn read(body: &[u8], traceparent: Option<&str>) -> Result<Vec<Entry>,
     } else {
         vec![serde_json::from_slice::<WireEntry<'_>>(body).map_err(explain)?]
     };
-    entries.into_iter().map(|entry| fields(entry, traceparent)).collect()
+    let with_id = |(index, mut entry): (usize, WireEntry<'_>)| -> Result<Entry, String> {
+        let id = match entry.id.take() {
+            Some(id) => EntryId::new(id).map(Some),
+            None => key.map(|key| key.entry_id(index)).transpose(),
+        };
+        let fields = fields(entry, traceparent)?;
+        // An id that is none is the matter of its entry alone, as its other fields are.
+        Ok(id.map(|id| Submission { id, fields }))
+    };
+    entries.into_iter().enumerate().map(with_id).collect()
 }
 
-fn fields(entry: WireEntry<'_>, traceparent: Option<&str>) -> Result<Entry, String> {
+fn fields(entry: WireEntry<'_>, traceparent: Option<&str>) -> Result<EventFields, String> {
     let time = match entry.time {
         None => None,
         Some(text) => Some(Timestamp::parse(&text).ok_or_else(|| {
@@ -78,7 +94,7 @@ fn fields(entry: WireEntry<'_>, traceparent: Option<&str>) -> Result<Entry, Stri
         }
         Some(text) => text.to_owned(),
     };
-    Ok(Ok(EventFields {
+    Ok(EventFields {
         source: entry.source,
         detail_type: entry.detail_type,
         detail,
@@ -89,19 +105,27 @@ fn fields(entry: WireEntry<'_>, traceparent: Option<&str>) -> Result<Entry, Stri
             .traceparent
             .or_else(|| traceparent.map(str::to_owned))
             .filter(|text| TraceParent::parse(text).is_some()),
-    }))
+    })
 }
 
 /// Every entry's result, in the order of the request.
 pub(crate) fn write(results: &[Result<Accepted, EntryError>]) -> Response {
+    ([(CONTENT_TYPE, "application/json")], results_json(results).to_string()).into_response()
+}
+
+fn results_json(results: &[Result<Accepted, EntryError>]) -> Value {
     let failed = results.iter().filter(|result| result.is_err()).count();
     let entry = |result: &Result<Accepted, EntryError>| match result {
-        Ok(Accepted { id, matched }) => json!({ "id": id.to_string(), "matched": matched }),
+        Ok(Accepted { id, matched, duplicate: false }) => {
+            json!({ "id": id.to_string(), "matched": matched })
+        }
+        Ok(Accepted { id, matched, duplicate: true }) => {
+            json!({ "id": id.to_string(), "matched": matched, "duplicate": true })
+        }
         Err(error) => json!({ "error": { "code": error.code(), "message": error.to_string() } }),
     };
     let entries: Vec<Value> = results.iter().map(entry).collect();
-    let body = json!({ "failed": failed, "entries": entries }).to_string();
-    ([(CONTENT_TYPE, "application/json")], body).into_response()
+    json!({ "failed": failed, "entries": entries })
 }
 
 #[cfg(test)]
@@ -117,8 +141,8 @@ mod tests {
             r#"{"entries":[{"source":"s","detail-type":"t","detail":{"a":1},"id":"x"}]}"#,
             r#"{"Entries":[{"Source":"s","DetailType":"t","Detail":"{\"a\":1}"}]}"#,
         ] {
-            let entries = read(body.as_bytes(), Some(TRACE)).unwrap();
-            let fields = entries[0].as_ref().unwrap();
+            let entries = read(body.as_bytes(), None, Some(TRACE)).unwrap();
+            let fields = &entries[0].as_ref().unwrap().fields;
             assert_eq!((&*fields.source, &*fields.detail_type), ("s", "t"), "{body}");
             assert_eq!(fields.detail, r#"{"a":1}"#);
             assert_eq!(fields.traceparent.as_deref(), Some(TRACE));
@@ -135,8 +159,38 @@ mod tests {
             (r#"{"entries":[{"sauce":"s"}]}"#, "unknown field `sauce`"),
             (r#"{"source":"s","time":"yesterday"}"#, "`time` is `yesterday`"),
         ] {
-            let error = read(body.as_bytes(), None).unwrap_err();
+            let error = read(body.as_bytes(), None, None).unwrap_err();
             assert!(error.contains(part), "{body}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_entry_has_its_own_id_or_one_of_the_requests_key() {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("idempotency-key", http::HeaderValue::from_static("\"k\""));
+        let key = Key::read(&headers).unwrap();
+        let body = r#"{"entries":[{},{"id":"own"},{"id":null},{"id":"a b"}]}"#;
+        let ids = |key: Option<&Key>| {
+            let entries = read(body.as_bytes(), key, None).unwrap().into_iter();
+            let id = |entry: Entry| match entry {
+                Ok(Submission { id, .. }) => id.map_or("none".to_owned(), |id| id.as_str().into()),
+                Err(error) => error.code().to_owned(),
+            };
+            entries.map(id).collect::<Vec<String>>()
+        };
+        assert_eq!(ids(None), ["none", "own", "none", "InvalidArgument"]);
+        assert_eq!(ids(key.as_ref()), ["k/0", "own", "k/2", "InvalidArgument"]);
+    }
+
+    #[test]
+    fn a_repetition_says_so() {
+        let id = model::EventId { accepted_at: Timestamp::from_ms(1_700_000_000_000), seq: 1 };
+        for (duplicate, part) in
+            [(false, r#""matched":2}"#), (true, r#""matched":2,"duplicate":true}"#)]
+        {
+            let results = [Ok(Accepted { id, matched: 2, duplicate })];
+            let text = results_json(&results).to_string();
+            assert!(text.ends_with(&format!("{part}]}}")), "{text}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Events: what a publisher hands in, what is kept, and the envelope that targets see.
 
-use crate::{EventId, Name, Timestamp};
+use crate::{ENTRY_ID_MAX, EventId, Name, Timestamp};
 
 /// The most entries one publishing request may carry.
 pub const ENTRIES_MAX: usize = 100;
@@ -13,7 +13,7 @@ const DETAIL_TYPE_MAX: usize = 128;
 const SOURCE_MAX: usize = 256;
 const RESOURCES_MAX: usize = 100;
 
-/// Why an entry is not taken; the codes are EventBridge's.
+/// Why an entry is not taken; the codes are EventBridge's where it has one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EntryError {
     /// A required argument is missing or empty.
@@ -36,16 +36,27 @@ pub enum EntryError {
     /// No such bus. EventBridge would take the entry and drop it.
     #[error("There is no bus called `{0}`.")]
     UnknownBus(String),
+    /// The entry's own id is empty, too long, or has characters it may not have.
+    #[error(
+        "Parameter id is not valid. Reason: an id has 1 to {ENTRY_ID_MAX} visible ASCII characters, no blanks."
+    )]
+    BadId,
+    /// The entry's own id is that of an event with another content.
+    #[error(
+        "This id was accepted before with another content, as {0}. Give another event another id; repeat an event with its source, detail-type, detail, resources and time unchanged."
+    )]
+    IdempotencyMismatch(EventId),
 }
 
 impl EntryError {
     /// The code a publisher's program looks at.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Missing(_) | Self::TooLong { .. } => "InvalidArgument",
+            Self::Missing(_) | Self::TooLong { .. } | Self::BadId => "InvalidArgument",
             Self::MalformedDetail => "MalformedDetail",
             Self::ReservedSource => "NotAuthorizedForSourceException",
             Self::UnknownBus(_) => "ResourceNotFoundException",
+            Self::IdempotencyMismatch(_) => "IdempotencyMismatch",
         }
     }
 }

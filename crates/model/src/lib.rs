@@ -9,6 +9,7 @@ mod credentials;
 mod definitions;
 mod delivery;
 mod destination;
+mod entry_id;
 mod event;
 mod id;
 mod name;
@@ -29,6 +30,7 @@ pub use delivery::{
 pub use destination::{
     Auth, ClientAuth, Connection, Destination, HeaderValue, OAuthClient, Schedule,
 };
+pub use entry_id::{ENTRY_ID_MAX, EntryId};
 pub use event::{
     ENTRIES_BYTES_MAX, ENTRIES_MAX, EntryError, Event, EventDraft, EventFields, SYSTEM_BUS,
 };

@@ -9,6 +9,8 @@ pub struct Bus {
     pub name: Name,
     /// How long its events are kept after they were delivered, in milliseconds.
     pub keep_ms: i64,
+    /// How long an entry's id is remembered, in milliseconds; 0 for not at all.
+    pub deduplicate_ms: i64,
 }
 
 /// Sends what matches to its targets.

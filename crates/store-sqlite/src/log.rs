@@ -1,5 +1,7 @@
 //! The event log: appending in one commit, lanes in chunks, reading by position.
 
+mod repeats;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,10 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use model::{Event, EventDraft, EventFields, EventId, LaneKey, SYSTEM_BUS, Timestamp};
 use parking_lot::RwLock;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
-use store::{Answer, Entry, EventLog, LaneEntry, LaneId, LaneWaker, Position, StoreError};
+use store::{
+    Answer, Appended, Entry, EventLog, LaneEntry, LaneId, LaneWaker, Position, StoreError,
+};
 use tokio::sync::oneshot;
 
 use crate::{SqliteStore, error, execute, signed, unreadable, unsigned};
+use repeats::Mark;
 
 /// One read of a lane ends when its events have so many bytes together.
 const READ_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -21,9 +26,11 @@ type Also = Box<dyn FnOnce(&Connection) -> rusqlite::Result<()> + Send>;
 pub(crate) struct Append {
     accepted_at: Timestamp,
     entries: Vec<Entry>,
+    /// For each entry what is kept of its id, if it carries one.
+    marks: Vec<Option<Mark>>,
     /// A write that belongs to the same event: that a schedule fired.
     also: parking_lot::Mutex<Option<Also>>,
-    reply: oneshot::Sender<Result<Vec<EventId>, StoreError>>,
+    reply: oneshot::Sender<Result<Vec<Appended>, StoreError>>,
 }
 
 impl Append {
@@ -47,23 +54,26 @@ impl Appender {
         Self { next, waker }
     }
 
-    /// Writes the events and one chunk per lane; gives the ids of each caller.
+    /// Writes the events and one chunk per lane; gives each caller what became of its entries.
     pub(crate) fn append(
         &self,
         connection: &Connection,
         appends: &[Append],
-    ) -> Result<Vec<Vec<EventId>>, StoreError> {
+    ) -> Result<Vec<Vec<Appended>>, StoreError> {
+        // Entries that are repetitions leave their numbers unused.
         let count = appends.iter().map(|append| append.entries.len() as u64).sum();
         let first = self.next.fetch_add(count, Ordering::Relaxed);
         write(connection, appends, first).map_err(error)
     }
 
-    pub(crate) fn answer(&self, appends: Vec<Append>, ids: Vec<Vec<EventId>>) {
+    pub(crate) fn answer(&self, appends: Vec<Append>, outcomes: Vec<Vec<Appended>>) {
         let mut lanes: Vec<LaneId> = Vec::new();
-        for (append, ids) in appends.into_iter().zip(ids) {
-            lanes.extend(append.entries.iter().flat_map(|entry| entry.lanes.iter().copied()));
+        for (append, outcomes) in appends.into_iter().zip(outcomes) {
+            let entries = append.entries.iter().zip(&outcomes);
+            let new = entries.filter(|(_, outcome)| matches!(outcome, Appended::New(_)));
+            lanes.extend(new.flat_map(|(entry, _)| entry.lanes.iter().copied()));
             // A publisher that no longer waits has its events on disk all the same.
-            drop(append.reply.send(Ok(ids)));
+            drop(append.reply.send(Ok(outcomes)));
         }
         lanes.sort_unstable();
         lanes.dedup();
@@ -77,7 +87,7 @@ fn write(
     connection: &Connection,
     appends: &[Append],
     first: u64,
-) -> rusqlite::Result<Vec<Vec<EventId>>> {
+) -> rusqlite::Result<Vec<Vec<Appended>>> {
     let mut seq = first;
     let mut lanes: BTreeMap<LaneId, Vec<u64>> = BTreeMap::new();
     let mut all = Vec::with_capacity(appends.len());
@@ -87,20 +97,33 @@ fn write(
          VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
     for append in appends {
-        let mut ids = Vec::with_capacity(append.entries.len());
+        let mut outcomes = Vec::with_capacity(append.entries.len());
         since = since.max(append.accepted_at);
-        for entry in &append.entries {
+        for (entry, mark) in append.entries.iter().zip(&append.marks) {
+            // What this transaction has written is found too: a repetition within one commit.
+            let before = match mark {
+                Some(mark) => repeats::find(connection, mark, append.accepted_at)?,
+                None => None,
+            };
+            if let Some(before) = before {
+                outcomes.push(before);
+                continue;
+            }
+            let id = EventId { accepted_at: append.accepted_at, seq };
             insert_event(&mut insert, seq, append.accepted_at, &entry.draft)?;
+            if let Some(mark) = mark {
+                repeats::remember(connection, mark, id, entry.lanes.len())?;
+            }
             for lane in &entry.lanes {
                 lanes.entry(*lane).or_default().push(seq);
             }
-            ids.push(EventId { accepted_at: append.accepted_at, seq });
+            outcomes.push(Appended::New(id));
             seq += 1;
         }
         if let Some(also) = append.also.lock().take() {
             also(connection)?;
         }
-        all.push(ids);
+        all.push(outcomes);
     }
     for (lane, seqs) in &lanes {
         insert_chunk(connection, *lane, first, since, &Chunk { redrive: false, seqs })?;
@@ -270,13 +293,12 @@ impl EventLog for SqliteStore {
         })
     }
 
-    fn append(&self, accepted_at: Timestamp, entries: Vec<Entry>) -> Answer<'_, Vec<EventId>> {
-        let (reply, answer) = oneshot::channel();
-        let append = Append { accepted_at, entries, also: parking_lot::Mutex::new(None), reply };
-        Box::pin(async move {
-            self.log.append(append).await?;
-            answer.await.map_err(|_| StoreError::Closed)?
-        })
+    fn append(&self, accepted_at: Timestamp, entries: Vec<Entry>) -> Answer<'_, Vec<Appended>> {
+        self.hand_over(accepted_at, entries, None)
+    }
+
+    fn forget_entries(&self, now: Timestamp, limit: usize) -> Answer<'_, usize> {
+        self.log.write(move |connection| repeats::forget(connection, now, limit).map_err(error))
     }
 
     fn read_lane(&self, lane: LaneId, from: Position, limit: usize) -> Answer<'_, Vec<LaneEntry>> {
@@ -317,7 +339,6 @@ impl EventLog for SqliteStore {
     }
 
     fn fire(&self, schedule: String, accepted_at: Timestamp, entry: Entry) -> Answer<'_, EventId> {
-        let (reply, answer) = oneshot::channel();
         let also: Also = Box::new(move |connection| {
             execute(
                 connection,
@@ -327,12 +348,31 @@ impl EventLog for SqliteStore {
             )
             .map(drop)
         });
-        let also = parking_lot::Mutex::new(Some(also));
-        let append = Append { accepted_at, entries: vec![entry], also, reply };
+        let appended = self.hand_over(accepted_at, vec![entry], Some(also));
+        Box::pin(async move {
+            let appended = appended.await?;
+            appended.first().copied().map(Appended::event).ok_or(StoreError::Closed)
+        })
+    }
+}
+
+impl SqliteStore {
+    /// Hands entries to the writer; answers when they are on disk.
+    fn hand_over(
+        &self,
+        accepted_at: Timestamp,
+        entries: Vec<Entry>,
+        also: Option<Also>,
+    ) -> Answer<'_, Vec<Appended>> {
+        // Digests are made by the caller: the writer is one thread for all.
+        let mark = |entry: &Entry| entry.once.as_ref().map(|once| Mark::new(once, &entry.draft));
+        let marks = entries.iter().map(mark).collect();
+        let (reply, answer) = oneshot::channel();
+        let also = parking_lot::Mutex::new(also);
+        let append = Append { accepted_at, entries, marks, also, reply };
         Box::pin(async move {
             self.log.append(append).await?;
-            let ids = answer.await.map_err(|_| StoreError::Closed)??;
-            ids.first().copied().ok_or(StoreError::Closed)
+            answer.await.map_err(|_| StoreError::Closed)?
         })
     }
 }

@@ -1,4 +1,5 @@
-//! The files' tables and settings, and the check that a file is of this version.
+//! The files' tables and settings, the steps from older versions, and the check that a file is of
+//! this one.
 
 use std::fs::{OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -9,10 +10,11 @@ use store::StoreError;
 
 use crate::error;
 
-/// Written into `PRAGMA user_version`; raised with a forward-only migration when tables change.
-const VERSION: i64 = 1;
+/// The steps to the newest form of a file. How many of them it has taken is its version, in
+/// `PRAGMA user_version`; a change of tables is one more step at the end, and none is ever changed.
+type Steps = &'static [&'static str];
 
-const CORE: &str = "
+const CORE: Steps = &["
 CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE document(kind TEXT, name TEXT, origin TEXT NOT NULL, place TEXT NOT NULL, body TEXT NOT NULL,
   PRIMARY KEY(kind, name)) STRICT, WITHOUT ROWID;
@@ -26,9 +28,10 @@ CREATE TABLE quota(key TEXT, start_ms INTEGER, end_ms INTEGER NOT NULL, leased I
   PRIMARY KEY(key, start_ms)) STRICT, WITHOUT ROWID;
 CREATE TABLE audit(n INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL,
   subject TEXT NOT NULL, detail TEXT NOT NULL) STRICT;
-";
+"];
 
-const LOG: &str = "
+const LOG: Steps = &[
+    "
 CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE lane(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE event(seq INTEGER PRIMARY KEY, ts INTEGER NOT NULL, bus TEXT NOT NULL, source TEXT NOT NULL,
@@ -47,7 +50,14 @@ CREATE TABLE dead(lane INTEGER, seq INTEGER, queue TEXT NOT NULL, at INTEGER NOT
   code TEXT NOT NULL, message TEXT NOT NULL, exhausted TEXT, purged INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY(lane, seq)) STRICT, WITHOUT ROWID;
 CREATE TABLE schedule(name TEXT PRIMARY KEY, fired_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-";
+",
+    // The ids of entries, by which a repetition is found: see `log/repeats.rs`.
+    "
+CREATE TABLE entry(window_ms INTEGER, seq INTEGER, id BLOB NOT NULL, content BLOB NOT NULL, at INTEGER NOT NULL,
+  lanes INTEGER NOT NULL, PRIMARY KEY(window_ms, seq)) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX entry_by_id ON entry(id);
+",
+];
 
 pub(crate) fn open_core(path: &Path) -> Result<Connection, StoreError> {
     open(path, CORE)
@@ -57,17 +67,18 @@ pub(crate) fn open_log(path: &Path) -> Result<Connection, StoreError> {
     open(path, LOG)
 }
 
-fn open(path: &Path, tables: &str) -> Result<Connection, StoreError> {
+fn open(path: &Path, steps: Steps) -> Result<Connection, StoreError> {
     only_ours(path)?;
     let connection = Connection::open(path).map_err(|cause| named(path, &cause))?;
-    prepare(&connection, tables).map_err(|cause| named(path, &cause))?;
+    prepare(&connection, steps).map_err(|cause| named(path, &cause))?;
     let version: i64 =
         connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(error)?;
-    if version == VERSION {
+    let newest = steps.len();
+    if usize::try_from(version) == Ok(newest) {
         Ok(connection)
     } else {
         Err(StoreError::Unreadable(format!(
-            "{} is of version {version}; this program reads version {VERSION}",
+            "{} is of version {version}; this program reads version {newest}",
             path.display()
         )))
     }
@@ -82,7 +93,7 @@ fn only_ours(path: &Path) -> Result<(), StoreError> {
         .map_err(|cause| StoreError::Unavailable(format!("{}: {cause}", path.display())))
 }
 
-fn prepare(connection: &Connection, tables: &str) -> rusqlite::Result<()> {
+fn prepare(connection: &Connection, steps: Steps) -> rusqlite::Result<()> {
     // 8 KiB pages carry an event and its neighbours; set before the first table is made.
     connection.pragma_update(None, "page_size", 8192)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -92,10 +103,14 @@ fn prepare(connection: &Connection, tables: &str) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(64);
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if version == 0 {
+    // A version that is none, or newer than all steps, has nothing to take; the caller refuses it.
+    let taken = usize::try_from(version).unwrap_or(usize::MAX);
+    if let Some(missing @ [_, ..]) = steps.get(taken..) {
         connection.execute_batch("BEGIN IMMEDIATE")?;
-        connection.execute_batch(tables)?;
-        connection.pragma_update(None, "user_version", VERSION)?;
+        for step in missing {
+            connection.execute_batch(step)?;
+        }
+        connection.pragma_update(None, "user_version", steps.len())?;
         connection.execute_batch("COMMIT")?;
     }
     Ok(())

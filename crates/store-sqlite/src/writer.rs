@@ -177,7 +177,7 @@ fn commit(
         finish(committed.clone());
     }
     match (committed, appended, appender) {
-        (Ok(()), Ok(ids), Some(appender)) => appender.answer(appends, ids),
+        (Ok(()), Ok(outcomes), Some(appender)) => appender.answer(appends, outcomes),
         (Err(cause), _, _) => appends.into_iter().for_each(|append| append.refuse(&cause)),
         _ => {}
     }

@@ -3,6 +3,8 @@
 //! An adapter lends a [`Bench`]: a way to open a fresh store, and the same one again; each claim is
 //! one test of the adapter.
 
+mod repeats;
+
 use std::future::Future;
 use std::sync::Arc;
 
@@ -14,8 +16,14 @@ use model::{
 };
 
 use crate::{
-    AttemptFilter, AuditEntry, Change, DeadFilter, Document, Entry, LaneId, Position, Settlement,
-    Store, StoreError, Then,
+    Appended, AttemptFilter, AuditEntry, Change, DeadFilter, Document, Entry, LaneId, Position,
+    Settlement, Store, StoreError, Then,
+};
+
+pub use repeats::{
+    an_entry_with_an_id_is_appended_once, an_id_is_forgotten_after_its_window,
+    an_id_with_another_content_is_a_mismatch, ids_are_known_as_in_a_naive_book,
+    the_same_id_twice_in_one_call_is_one_event,
 };
 
 /// What an adapter's test lends: stores that can be opened again.
@@ -52,7 +60,13 @@ fn entry(number: u32, lanes: &[LaneId]) -> Entry {
         traceparent: Some("00-aa-bb-01".to_owned()),
     };
     let draft = EventDraft::new(name("orders"), fields).expect("a whole event");
-    Entry { draft, lanes: lanes.to_vec() }
+    Entry { draft, lanes: lanes.to_vec(), once: None }
+}
+
+/// Appends entries that are all new; gives their ids.
+async fn append(store: &dyn Store, now: Timestamp, entries: Vec<Entry>) -> Vec<EventId> {
+    let appended = store.append(now, entries).await.expect("appended");
+    appended.into_iter().map(Appended::event).collect()
 }
 
 fn lane_key(target: &str) -> LaneKey {
@@ -182,8 +196,8 @@ pub async fn a_lane_reads_what_was_appended_in_order<B: Bench>(bench: &B) {
     assert_eq!(store.lanes(vec![lane_key("b")]).await.expect("lanes"), [lanes[1]]);
     let both = [lanes[0], lanes[1]];
     let entries = vec![entry(1, &both), entry(2, &lanes[..1]), entry(3, &[])];
-    let mut ids = store.append(at(0), entries).await.expect("appended");
-    ids.extend(store.append(at(1), vec![entry(4, &both)]).await.expect("appended"));
+    let mut ids = append(&*store, at(0), entries).await;
+    ids.extend(append(&*store, at(1), vec![entry(4, &both)]).await);
     assert!(ids.is_sorted_by_key(|id| id.seq));
     let read = numbers(&*store, lanes[0], Position::default()).await;
     assert_eq!(read.iter().map(|(_, id)| *id).collect::<Vec<_>>(), [ids[0], ids[1], ids[3]]);
@@ -198,7 +212,7 @@ pub async fn a_lane_reads_what_was_appended_in_order<B: Bench>(bench: &B) {
     drop(store);
     let store = bench.open().await;
     assert_eq!(numbers(&*store, lanes[0], Position::default()).await, read);
-    let next = store.append(at(2), vec![entry(5, &both)]).await.expect("appended");
+    let next = append(&*store, at(2), vec![entry(5, &both)]).await;
     assert!(next[0].seq > ids[3].seq);
 }
 
@@ -207,7 +221,7 @@ pub async fn after_a_restart_a_lane_knows_what_is_settled<B: Bench>(bench: &B) {
     let store = bench.open().await;
     let lane = store.lanes(vec![lane_key("a")]).await.expect("lanes")[0];
     let entries = (0..6).map(|number| entry(number, &[lane])).collect();
-    let ids = store.append(at(0), entries).await.expect("appended");
+    let ids = append(&*store, at(0), entries).await;
     let places = numbers(&*store, lane, Position::default()).await;
     let retry = Then::Retry { due: at(5000), tries: 1, since: at(0) };
     let settlements = vec![
@@ -246,7 +260,7 @@ pub async fn dead_letters_are_redriven_once<B: Bench>(bench: &B) {
     let store = bench.open().await;
     let lane = store.lanes(vec![lane_key("a")]).await.expect("lanes")[0];
     let entries = (0..3).map(|number| entry(number, &[lane])).collect();
-    let ids = store.append(at(0), entries).await.expect("appended");
+    let ids = append(&*store, at(0), entries).await;
     let letters = ids.iter().map(|id| dead(lane, *id, "dlq")).collect();
     store.settle(letters, vec![]).await.expect("settled");
     let listed = store.dead_letters(everything()).await.expect("dead letters");
@@ -269,7 +283,7 @@ pub async fn dead_letters_are_redriven_once<B: Bench>(bench: &B) {
         .filter(|(position, _)| !open.settled.contains(position))
         .collect();
     assert_eq!(unsettled, [(end.position, ids[1])]);
-    let next = store.append(at(5), vec![entry(9, &[lane])]).await.expect("appended");
+    let next = append(&*store, at(5), vec![entry(9, &[lane])]).await;
     assert_eq!(numbers(&*store, lane, end.position).await[1].1, next[0]);
     assert_eq!(store.purge(everything()).await, Ok(2));
     assert!(store.dead_letters(everything()).await.expect("dead letters").is_empty());
@@ -318,7 +332,7 @@ pub async fn retention_keeps_what_is_still_needed<B: Bench>(bench: &B) {
     let store = bench.open().await;
     let lane = store.lanes(vec![lane_key("a")]).await.expect("lanes")[0];
     let entries = (0..5).map(|number| entry(number, &[lane])).collect();
-    let ids = store.append(at(0), entries).await.expect("appended");
+    let ids = append(&*store, at(0), entries).await;
     let places = numbers(&*store, lane, Position::default()).await;
     let bus = || "orders".to_owned();
     assert_eq!(store.drop_before(bus(), at(1), vec![lane], 100).await, Ok(0));
@@ -339,7 +353,7 @@ pub async fn after_a_restart_numbers_go_on_though_all_is_dropped<B: Bench>(bench
     let store = bench.open().await;
     let lane = store.lanes(vec![lane_key("a")]).await.expect("lanes")[0];
     let entries = (0..5).map(|number| entry(number, &[lane])).collect();
-    let ids = store.append(at(0), entries).await.expect("appended");
+    let ids = append(&*store, at(0), entries).await;
     let end = numbers(&*store, lane, Position::default()).await[4].0;
     let behind = Position { chunk: end.chunk, index: end.index + 1 };
     let settled = ids.iter().map(|id| done(lane, *id)).collect();
@@ -348,7 +362,7 @@ pub async fn after_a_restart_numbers_go_on_though_all_is_dropped<B: Bench>(bench
     assert_eq!(dropped, Ok(5));
     drop(store);
     let store = bench.open().await;
-    let next = store.append(at(9), vec![entry(9, &[lane])]).await.expect("appended");
+    let next = append(&*store, at(9), vec![entry(9, &[lane])]).await;
     assert!(next[0].seq > ids[4].seq);
     let open = store.open_lane(lane).await.expect("a lane");
     let read = numbers(&*store, lane, open.cursor).await;
@@ -359,7 +373,7 @@ pub async fn after_a_restart_numbers_go_on_though_all_is_dropped<B: Bench>(bench
 pub async fn after_a_restart_a_purged_letter_stays_away<B: Bench>(bench: &B) {
     let store = bench.open().await;
     let lane = store.lanes(vec![lane_key("a")]).await.expect("lanes")[0];
-    let ids = store.append(at(0), vec![entry(1, &[lane])]).await.expect("appended");
+    let ids = append(&*store, at(0), vec![entry(1, &[lane])]).await;
     store.settle(vec![dead(lane, ids[0], "dlq")], vec![]).await.expect("settled");
     assert_eq!(store.purge(everything()).await, Ok(1));
     assert_eq!(store.purge(everything()).await, Ok(0));

@@ -23,7 +23,7 @@ pub use deliveries::{
     AttemptFilter, AttemptRow, DeadFilter, Deliveries, DueDelivery, LaneState, Settlement, Then,
 };
 pub use keys::Keys;
-pub use log::{Entry, EventLog, LaneEntry, LaneId, LaneWaker, Position};
+pub use log::{Appended, Entry, EventLog, LaneEntry, LaneId, LaneWaker, Once, Position};
 pub use usage::{Lease, Usage};
 
 /// Everything together; what the program hands to the services.

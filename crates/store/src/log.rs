@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use model::{Event, EventDraft, EventId, LaneKey, Timestamp};
+use model::{EntryId, Event, EventDraft, EventId, LaneKey, Timestamp};
 
 use crate::Answer;
 
@@ -19,6 +19,46 @@ pub struct Entry {
     pub draft: EventDraft,
     /// Its lanes.
     pub lanes: Vec<LaneId>,
+    /// By what a repetition of it is recognised; where there is none, it is always new.
+    pub once: Option<Once>,
+}
+
+/// Asks that an entry is appended once, however often it is handed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    /// The id its publisher gave it; unique on its bus.
+    pub id: EntryId,
+    /// How long it is remembered, from its acceptance.
+    pub window_ms: i64,
+}
+
+/// What became of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Appended {
+    /// It is in the log, under this id.
+    New(EventId),
+    /// It repeats an entry; nothing was appended.
+    Duplicate {
+        /// The event of the first time.
+        first: EventId,
+        /// How many lanes that one went to.
+        lanes: usize,
+    },
+    /// Its id is that of an entry with another content; nothing was appended.
+    Mismatch {
+        /// The event of the first time.
+        first: EventId,
+    },
+}
+
+impl Appended {
+    /// The event that stands under the entry's id: its own, or the first one.
+    pub fn event(self) -> EventId {
+        match self {
+            Self::New(event) => event,
+            Self::Duplicate { first, .. } | Self::Mismatch { first } => first,
+        }
+    }
 }
 
 /// A place in a lane: the chunk, and how many entries of it come before. Orders as it reads.
@@ -58,8 +98,17 @@ pub trait EventLog: Send + Sync {
     fn all_lanes(&self) -> Answer<'_, Vec<(LaneKey, LaneId)>>;
 
     /// Appends events to the log and to their lanes, all or none; on disk when it answers. Callers
-    /// at the same time share one flush. The ids come in the order of the entries.
-    fn append(&self, accepted_at: Timestamp, entries: Vec<Entry>) -> Answer<'_, Vec<EventId>>;
+    /// at the same time share one flush. Says what became of each entry, in their order.
+    ///
+    /// An entry whose id was appended to the same bus less than its window ago, by whomever and also
+    /// earlier in this call, is not appended again. Two entries have the same content if source,
+    /// detail-type, detail, resources and time are the same. The id is kept in the write that appends
+    /// the event, so a crash leaves both or neither.
+    fn append(&self, accepted_at: Timestamp, entries: Vec<Entry>) -> Answer<'_, Vec<Appended>>;
+
+    /// Forgets up to `limit` ids of entries whose window is over at `now`, the window they were
+    /// appended with. Gives how many.
+    fn forget_entries(&self, now: Timestamp, limit: usize) -> Answer<'_, usize>;
 
     /// Up to `limit` entries of a lane at `from` and after it, in order, at least one if there is
     /// one; fewer when their bytes add up.

@@ -1,9 +1,9 @@
 //! The outbox: events wait in the database, beside what they tell of, until the bus has
 //! them.
 //!
-//! At least once: a row is sent again until its result is committed here, so the
-//! bus may get it twice and the receiver tells a repetition by the order. A refused row is kept, said loudly
-//! and not sent again until somebody asks.
+//! At least once: a row is sent again until its result is committed here. The bus tells a
+//! repetition by the row's id, and after a day the receiver by the order. A refused row is
+//! kept, said loudly and not sent again until somebody asks.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -29,6 +29,9 @@ pub(super) enum Command {
         /// A JSON object, or @FILE
         #[arg(long)]
         detail: String,
+        /// An id of your own: the same event sent again under it is not published again
+        #[arg(long)]
+        id: Option<String>,
         /// The internal door, `http://127.0.0.1:7401`; the configuration's where none is given
         #[arg(long, env = "GATEPOST_INTERNAL_SERVER")]
         server: Option<String>,
@@ -46,7 +49,7 @@ pub(super) enum Command {
 
 pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Publish { bus, source, detail_type, detail, server, config, json } => {
+        Command::Publish { bus, source, detail_type, detail, id, server, config, json } => {
             let server = match server {
                 Some(server) => server,
                 // The same variable that moves `serve` moves those who look for it.
@@ -57,7 +60,11 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
             };
             let detail: Value = serde_json::from_str(&text(&detail)?)
                 .context("--detail is no JSON; write an object like '{\"id\": \"7\"}'")?;
-            let entry = json!({ "source": source, "detail_type": detail_type, "detail": detail });
+            let mut entry =
+                json!({ "source": source, "detail_type": detail_type, "detail": detail });
+            if let Some(id) = id {
+                entry["id"] = id.into();
+            }
             block_on(publish(&server, &bus, &entry, json)).map(|()| ExitCode::SUCCESS)
         }
         Command::TestPattern(arguments) => Ok(patterns::run(&arguments)),
@@ -87,7 +94,9 @@ async fn publish(server: &str, bus: &str, entry: &Value, json: bool) -> anyhow::
     if !json {
         say(&output::cell(&result["id"]));
     }
-    if result["matched"] == 0 {
+    if result["duplicate"] == true {
+        output::complain("Accepted before under this id; this is the event of the first time.");
+    } else if result["matched"] == 0 {
         output::complain("Accepted, but no rule of this bus matches it.");
     }
     Ok(())

@@ -190,6 +190,7 @@ fn a_whole_file_becomes_what_is_sent() {
     assert_eq!((target.retry.attempts, target.retry.age_ms), (10, 3_600_000));
     assert_eq!(target.retry.delays, retry::Delays::List(vec![5_000, 300_000]));
     assert_eq!(defined.buses["orders"].keep_ms, 86_400_000);
+    assert_eq!(defined.buses["orders"].deduplicate_ms, 86_400_000);
 
     let connection = &defined.connections["cars"];
     let Auth::OAuth(oauth) = &connection.auth else {

@@ -1,5 +1,5 @@
-//! Retention: what has been delivered and is older than its bus keeps it is dropped, in small
-//! pieces.
+//! Retention: what has been delivered and is older than its bus keeps it is dropped, and ids of
+//! entries are forgotten after their time, in small pieces.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::Parts;
 
 /// How often is looked.
 const EVERY: Duration = Duration::from_mins(1);
-/// Events dropped in one write, so that publishers hardly wait for it.
+/// Events dropped, or ids forgotten, in one write, so that publishers hardly wait for it.
 const PIECE: usize = 500;
 /// Pieces of one look: what is more waits for the next.
 const PIECES_MAX: usize = 200;
@@ -25,6 +25,7 @@ pub(super) async fn run(parts: Parts, definitions: Arc<ArcSwap<Definitions>>) {
             () = tokio::time::sleep(EVERY) => {}
             () = parts.stop.cancelled() => return,
         }
+        forget_entries(&parts).await;
         let present = definitions.load_full();
         let in_use = match parts.store.lanes(bus::lane_keys(&present)).await {
             Ok(lanes) => lanes,
@@ -38,6 +39,24 @@ pub(super) async fn run(parts: Parts, definitions: Arc<ArcSwap<Definitions>>) {
         buses.push((SYSTEM_BUS.to_owned(), SYSTEM_KEEP_MS));
         for (bus, keep_ms) in buses {
             drop_old(&parts, bus, keep_ms, &in_use).await;
+        }
+    }
+}
+
+/// Forgets ids of entries, of all buses: also of those that are no longer defined.
+async fn forget_entries(parts: &Parts) {
+    let now = parts.clock.now();
+    for _ in 0..PIECES_MAX {
+        match parts.store.forget_entries(now, PIECE).await {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(%error, "ids of entries could not be forgotten");
+                break;
+            }
+        }
+        if parts.stop.is_cancelled() {
+            break;
         }
     }
 }

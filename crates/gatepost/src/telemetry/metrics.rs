@@ -31,6 +31,7 @@ pub struct Metrics {
     request_seconds: Histograms<2>,
     tokens: Counters<1>,
     events: Counters<2>,
+    duplicates: Counters<1>,
     attempts: Counters<3>,
     delivery_seconds: Histograms<1>,
     breakers: Family<Labels<1>, Gauge>,
@@ -66,6 +67,7 @@ impl Metrics {
             request_seconds: Family::new_with_constructor(seconds),
             tokens: Family::default(),
             events: Family::default(),
+            duplicates: Family::default(),
             attempts: Family::default(),
             delivery_seconds: Family::new_with_constructor(ages),
             breakers: Family::default(),
@@ -87,6 +89,8 @@ impl Metrics {
         registry.register("tokens", help, self.tokens.clone());
         let help = "Events handed in, by bus and whether they were accepted";
         registry.register("events", help, self.events.clone());
+        let help = "Entries that repeat an accepted one, by bus";
+        registry.register("events_duplicate", help, self.duplicates.clone());
         let help = "Attempts to deliver, by destination, outcome and status class";
         registry.register("attempts", help, self.attempts.clone());
         let help = "From an event's acceptance to its delivery";
@@ -122,6 +126,10 @@ impl Metrics {
     pub(super) fn event(&self, bus: &str, outcome: &str) {
         let labels = [("bus", bus.to_owned()), ("outcome", outcome.to_owned())];
         self.events.get_or_create(&labels).inc();
+    }
+
+    pub(super) fn duplicate(&self, bus: &str) {
+        self.duplicates.get_or_create(&[("bus", bus.to_owned())]).inc();
     }
 
     pub(super) fn attempt(&self, record: &AttemptRecord) {

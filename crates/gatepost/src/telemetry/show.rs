@@ -3,7 +3,7 @@
 use bus::Published;
 use courier::AttemptRecord;
 use gateway::Record;
-use model::{EntryError, Name, Outcome, Timestamp};
+use model::{EntryError, EventId, Name, Outcome, Timestamp};
 use oauth::TokenRecord;
 use serde_json::{Value, json};
 
@@ -112,6 +112,15 @@ pub(super) fn event(event: &Published, form: Form) -> String {
     }
     let (at, matched) = (clock(event.at), event.lanes);
     format!("{at} event {} {}/{} matched {matched}", event.bus, event.source, event.detail_type)
+}
+
+pub(super) fn event_duplicate(at: Timestamp, bus: &str, first: EventId, form: Form) -> String {
+    if form == Form::Json {
+        let (at, first) = (at.to_string(), first.to_string());
+        return json!({ "kind": "event-duplicate", "at": at, "bus": bus, "event_id": first })
+            .to_string();
+    }
+    format!("{} event repeated on {bus}: accepted before as {first}", clock(at))
 }
 
 pub(super) fn event_refused(at: Timestamp, bus: &str, error: &EntryError, form: Form) -> String {

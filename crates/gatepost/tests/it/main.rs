@@ -9,6 +9,7 @@
 
 mod commands;
 mod deliveries;
+mod duplicates;
 mod patterns;
 mod program;
 mod proxy;

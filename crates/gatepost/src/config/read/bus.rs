@@ -43,7 +43,9 @@ impl Reader<'_> {
             for (rule_entry, rule_fields) in fields.children("rules") {
                 self.rule(&name, rule_entry, &rule_fields);
             }
-            self.definitions.buses.insert(name.clone(), Bus { name, keep_ms });
+            let deduplicate_ms = milliseconds(fields.duration_ms("deduplicate"));
+            let bus = Bus { name: name.clone(), keep_ms, deduplicate_ms };
+            self.definitions.buses.insert(name, bus);
         }
     }
 

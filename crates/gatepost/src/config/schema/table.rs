@@ -314,6 +314,13 @@ static BUS: Object = Object {
     guarded: false,
     fields: &[
         Field::new("archive", Kind::Object(&ARCHIVE), "How long events are kept.", "{ keep: 1d }"),
+        Field::new(
+            "deduplicate",
+            Kind::Duration { min_ms: 0, max_ms: 7 * DAY },
+            "How long an entry's id is remembered, so that a repetition is no second event; `0s` for not at all.",
+            "1h",
+        )
+        .default_is("24h"),
         Field::new("rules", Kind::Map(&RULES), "What is sent where, by the rule's name.", "{}"),
     ],
 };
