@@ -7,6 +7,7 @@ use model::{
     Clock, ENTRIES_BYTES_MAX, ENTRIES_MAX, EntryError, EntryId, EventDraft, EventFields, EventId,
     Timestamp,
 };
+use parking_lot::Mutex;
 use store::{Appended, Once, Store, StoreError};
 
 use crate::rules::Rules;
@@ -93,12 +94,14 @@ pub enum PutError {
 pub struct Bus {
     rules: Arc<ArcSwap<Rules>>,
     world: World,
+    /// What matching needs, for the next who publishes; no more of them than ever matched at once.
+    scratches: Arc<Mutex<Vec<pattern::Scratch>>>,
 }
 
 impl Bus {
     /// A bus over rules that somebody else swaps.
     pub fn new(rules: Arc<ArcSwap<Rules>>, world: World) -> Self {
-        Self { rules, world }
+        Self { rules, world, scratches: Arc::default() }
     }
 
     /// Takes entries for a bus. Each has its own result, in order; those that are taken are on disk
@@ -119,7 +122,7 @@ impl Bus {
         let rules = self.rules.load();
         let now = self.world.clock.now();
         let known = rules.bus(bus);
-        let mut scratch = pattern::Scratch::default();
+        let mut scratch = self.scratches.lock().pop().unwrap_or_default();
         let checked: Vec<Result<store::Entry, EntryError>> = entries
             .into_iter()
             .map(|entry| {
@@ -134,6 +137,7 @@ impl Bus {
             .collect();
         let taken: Vec<store::Entry> = checked.iter().flatten().cloned().collect();
         drop(rules);
+        self.scratches.lock().push(scratch);
         let appended =
             if taken.is_empty() { Vec::new() } else { self.world.store.append(now, taken).await? };
         Ok(self.told(bus, checked, appended.into_iter()))

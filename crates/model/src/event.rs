@@ -110,9 +110,9 @@ impl EventDraft {
         }
         // Checked whole, and kept in the publisher's own spelling: a number is not rounded by being
         // read and written again.
-        match serde_json::from_str::<serde_json::Value>(&fields.detail) {
-            Ok(serde_json::Value::Object(_)) => fields.detail = compact(&fields.detail),
-            _ => return Err(EntryError::MalformedDetail),
+        match pattern::Event::parse(&fields.detail) {
+            Ok(_) => fields.detail = compact(&fields.detail),
+            Err(_) => return Err(EntryError::MalformedDetail),
         }
         Ok(Self { bus, fields })
     }

@@ -6,14 +6,12 @@
 //! one goes to the array it is found in; and each array needs one element that satisfies all the
 //! fields it was given. So each element is looked at once, however many there are. Only where a
 //! field is found in several arrays of one element (an event that repeats a name, or mixes dotted
-//! and nested ones) are the ways to share out tried one after the other, and no more than
-//! [`ATTEMPTS_MAX`] of them.
+//! and nested ones) are the ways to share out tried one after the other, as long as the rule has
+//! steps left.
+
+use std::cell::Cell;
 
 use crate::scan::{Place, PlaceId};
-
-/// The most ways of sharing out to try for one question, so that an event made for the purpose
-/// cannot hold a thread; beyond it the answer is "no match".
-const ATTEMPTS_MAX: u32 = 1_000;
 
 /// The places of an event.
 #[derive(Clone, Copy)]
@@ -22,11 +20,38 @@ pub(crate) struct Places<'a> {
     pub(crate) places: &'a [Place],
     /// For each array, the first place behind it.
     pub(crate) array_ends: &'a [PlaceId],
+    /// How many more steps a rule may take among them.
+    pub(crate) steps_left: &'a Cell<u64>,
 }
 
+/// How many steps among the places of an event every rule has, and how many more for each place.
+/// Linear in the event, so that no event made for the purpose can hold a thread: a rule that needs
+/// more does not match. Those that people write need a hundredth of it.
+const STEPS: u64 = 1_000_000;
+const STEPS_PER_PLACE: u64 = 1_000;
+
 impl Places<'_> {
+    /// Gives the next rule its steps.
+    pub(crate) fn refill(self) {
+        self.steps_left.set(STEPS + STEPS_PER_PLACE * self.places.len() as u64);
+    }
+
+    /// Takes so many steps.
+    pub(crate) fn spend(self, steps: usize) {
+        self.steps_left.set(self.steps_left.get().saturating_sub(steps as u64));
+    }
+
+    /// Whether no step is left. What is found then means nothing.
+    pub(crate) fn is_spent(self) -> bool {
+        self.steps_left.get() == 0
+    }
+
     /// What contains `place`; nothing contains the event itself.
     fn get(self, place: PlaceId) -> Option<Place> {
+        self.spend(1);
+        if self.is_spent() {
+            return None;
+        }
         self.places.get(place.number().checked_sub(1)?).copied()
     }
 
@@ -85,8 +110,8 @@ pub(crate) fn possible(places: Places<'_>, wanted: &[&[PlaceId]]) -> bool {
     if others.is_empty() || first.iter().any(|place| others.iter().all(|list| has(list, *place))) {
         return true;
     }
-    let mut search = Search { places, attempts_left: ATTEMPTS_MAX };
-    search.satisfies(PlaceId::ROOT, wanted)
+    let possible = Search { places }.satisfies(PlaceId::ROOT, wanted);
+    possible && !places.is_spent()
 }
 
 fn has(list: &[PlaceId], place: PlaceId) -> bool {
@@ -95,7 +120,6 @@ fn has(list: &[PlaceId], place: PlaceId) -> bool {
 
 struct Search<'a> {
     places: Places<'a>,
-    attempts_left: u32,
 }
 
 /// A field that can be satisfied in several arrays: by array, its places there.
@@ -103,7 +127,7 @@ type Doubtful<'a> = Vec<(u32, &'a [PlaceId])>;
 
 impl<'a> Search<'a> {
     /// Whether all fields can be satisfied at `place` or inside it; `wanted` has no places outside.
-    fn satisfies(&mut self, place: PlaceId, wanted: &[&'a [PlaceId]]) -> bool {
+    fn satisfies(&self, place: PlaceId, wanted: &[&'a [PlaceId]]) -> bool {
         let mut settled: Vec<(u32, &[PlaceId])> = Vec::new();
         let mut doubtful: Vec<Doubtful<'a>> = Vec::new();
         for candidates in wanted {
@@ -145,7 +169,7 @@ impl<'a> Search<'a> {
     }
 
     /// Whether every array has one element that satisfies all the fields it is given.
-    fn satisfies_shares(&mut self, place: PlaceId, mut shares: Vec<(u32, &'a [PlaceId])>) -> bool {
+    fn satisfies_shares(&self, place: PlaceId, mut shares: Vec<(u32, &'a [PlaceId])>) -> bool {
         shares.sort_by_key(|(array, candidates)| (*array, candidates.len()));
         let mut arrays = shares.chunk_by(|one, other| one.0 == other.0);
         arrays.all(|shares| {
@@ -157,14 +181,14 @@ impl<'a> Search<'a> {
 
     /// Whether one element of an array in `place` satisfies all fields; the first field has the
     /// fewest candidates.
-    fn some_element_satisfies(&mut self, place: PlaceId, wanted: &[&'a [PlaceId]]) -> bool {
+    fn some_element_satisfies(&self, place: PlaceId, wanted: &[&'a [PlaceId]]) -> bool {
         let Some((fewest, others)) = wanted.split_first() else {
             return true;
         };
         if others.is_empty() {
             return true;
         }
-        let mut fewest = *fewest;
+        let mut fewest: &'a [PlaceId] = fewest;
         while let Some(first) = fewest.first() {
             let Some((element, found)) = self.places.child_towards(place, *first) else {
                 return false;
@@ -188,17 +212,17 @@ impl<'a> Search<'a> {
 
     /// Tries the ways to give each doubtful field to one of its arrays.
     fn satisfies_some_sharing(
-        &mut self,
+        &self,
         place: PlaceId,
         settled: &[(u32, &'a [PlaceId])],
         doubtful: &[Doubtful<'a>],
     ) -> bool {
         let mut choices = vec![0; doubtful.len()];
         loop {
-            let Some(left) = self.attempts_left.checked_sub(1) else {
+            self.places.spend(doubtful.len());
+            if self.places.is_spent() {
                 return false;
-            };
-            self.attempts_left = left;
+            }
             let chosen = doubtful.iter().zip(&choices).map(|(arrays, choice)| arrays[*choice]);
             let shares = settled.iter().copied().chain(chosen).collect();
             if self.satisfies_shares(place, shares) {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::condition::Condition;
 use crate::event::Event;
+use crate::explain::places::Hints;
 use crate::matcher::Matcher;
 use crate::pattern::Pattern;
 use crate::scan::{Findings, Scratch};
@@ -23,6 +24,9 @@ const VALUES_MAX: usize = 10;
 /// The most characters of one value that are shown.
 const VALUE_CHARS_MAX: usize = 100;
 
+/// The most ways that are explained, but for one that matches.
+const WAYS_MAX: usize = 50;
+
 /// The most ways that are told in words; the others are counted.
 const WAYS_TOLD: usize = 5;
 
@@ -31,14 +35,18 @@ const WAYS_TOLD: usize = 5;
 pub struct Explanation {
     /// Whether it matches.
     pub matches: bool,
-    /// The ways to match: one, or one for each choice between the branches of `$or`. The event
-    /// matches if it satisfies one of them.
+    /// The ways to match: one, or one for each choice between the branches of `$or`; the first
+    /// fifty, and the first that matches. The event matches if it satisfies one of all.
     pub ways: Vec<Way>,
+    /// How many ways there are.
+    pub ways_count: usize,
 }
 
 /// One way to match a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Way {
+    /// Which of them it is, from 1.
+    pub number: usize,
     /// Whether the event satisfies it.
     pub matches: bool,
     /// Whether every field alone is satisfied, and yet not all of them together: they would have
@@ -80,16 +88,24 @@ impl Pattern {
         let mut matcher = Matcher::new();
         matcher.add((), self);
         let mut scratch = Scratch::default();
-        let ways = matcher.examine(event, &mut scratch, |tests, findings, satisfied| {
+        let (mut ways, mut ways_count, mut matched) = (Vec::new(), 0, false);
+        let mut hints = Hints::new(event.text());
+        matcher.examine(event, &mut scratch, |tests, findings, satisfied| {
+            ways_count += 1;
+            let matches = test::all_hold(tests, findings, satisfied);
+            if ways_count > WAYS_MAX && (matched || !matches) {
+                return;
+            }
+            matched |= matches;
             let fields: Vec<FieldExplanation> = tests
                 .iter()
                 .enumerate()
-                .map(|(index, test)| explain(test, &tests[..index], findings, event.text()))
+                .map(|(index, test)| explain(test, &tests[..index], findings, &mut hints))
                 .collect();
-            let matches = test::all_hold(tests, findings, satisfied);
-            Way { matches, torn: !matches && fields.iter().all(|field| field.matches), fields }
+            let torn = !matches && fields.iter().all(|field| field.matches);
+            ways.push(Way { number: ways_count, matches, torn, fields });
         });
-        Explanation { matches: ways.iter().any(|way| way.matches), ways }
+        Explanation { matches: matched, ways, ways_count }
     }
 }
 
@@ -97,7 +113,7 @@ fn explain(
     test: &Test,
     before: &[Arc<Test>],
     findings: Findings<'_>,
-    event: &str,
+    hints: &mut Hints<'_>,
 ) -> FieldExplanation {
     let asks: Vec<String> = test.conditions().map(ToString::to_string).collect();
     let mut values = Vec::new();
@@ -105,13 +121,19 @@ fn explain(
     let mut first_satisfying = None;
     for (value, _) in findings.leaves(test.id) {
         values_count += 1;
-        let satisfies = test.conditions().position(|condition| condition.holds_for(value));
-        let found = FoundValue { value: json(value), satisfies };
-        if satisfies.is_some() && first_satisfying.is_none() {
-            first_satisfying = Some(found.clone());
+        if values.len() >= VALUES_MAX && first_satisfying.is_some() {
+            continue;
         }
-        if values.len() < VALUES_MAX {
-            values.push(found);
+        let satisfies = test.conditions().position(|condition| condition.holds_for(value));
+        let is_first = satisfies.is_some() && first_satisfying.is_none();
+        if values.len() < VALUES_MAX || is_first {
+            let found = FoundValue { value: json(value), satisfies };
+            if is_first {
+                first_satisfying = Some(found.clone());
+            }
+            if values.len() < VALUES_MAX {
+                values.push(found);
+            }
         }
     }
     let absent = values_count == 0;
@@ -128,7 +150,7 @@ fn explain(
             format!("{value} {}", asks.get(*index).map_or("", String::as_str))
         }
         (_, true) if matches => "is absent, as wanted".to_owned(),
-        (_, true) => places::why_absent(event, &test.path),
+        (_, true) => hints.why_absent(&test.path),
         _ if test.holds_specially(findings) => {
             let special = test.conditions().position(Condition::is_beyond_a_value);
             special.and_then(|index| asks.get(index)).cloned().unwrap_or_default()
@@ -192,15 +214,16 @@ impl Display for Explanation {
         let verdict = if self.matches { "The event matches." } else { "The event does not match." };
         f.write_str(verdict)?;
         // What matches needs no word about the other branches.
-        let told: Vec<(usize, &Way)> =
-            self.ways.iter().enumerate().filter(|(_, way)| way.matches == self.matches).collect();
-        for (number, way) in told.iter().take(WAYS_TOLD) {
-            if self.ways.len() > 1 {
-                write!(f, "\n\nWay {} of {}:", number + 1, self.ways.len())?;
+        let told = self.ways.iter().filter(|way| way.matches == self.matches);
+        for way in told.clone().take(WAYS_TOLD) {
+            if self.ways_count > 1 {
+                write!(f, "\n\nWay {} of {}:", way.number, self.ways_count)?;
             }
             write!(f, "{way}")?;
         }
-        match told.len().saturating_sub(WAYS_TOLD) {
+        // Of those that do not match, all are worth a look.
+        let others = if self.matches { told.count() } else { self.ways_count };
+        match others.saturating_sub(WAYS_TOLD) {
             0 => Ok(()),
             1 => f.write_str("\n\n… and 1 more way."),
             more => write!(f, "\n\n… and {more} more ways."),

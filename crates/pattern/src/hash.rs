@@ -1,7 +1,7 @@
 //! Hashes of bytes: whole texts eight bytes at a time, and beginnings of texts byte by byte.
 //!
-//! The keys of every table come from rules, which their owner chooses, so no event can make two
-//! keys collide; and two that do only share a list whose entries are checked one by one.
+//! Whoever writes rules can make two keys collide. Then they share a list, whose entries are told
+//! apart or checked one by one, so that a collision costs time and changes no answer.
 
 /// Odd constants without a pattern in their bits.
 const SEED: u64 = 0x9E37_79B9_7F4A_7C15;

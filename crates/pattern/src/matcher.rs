@@ -35,9 +35,12 @@ pub struct Matcher<K> {
     free_paths: Arc<Vec<PathId>>,
     /// Every test once, by its hash.
     tests: Map<Shared>,
+    /// How many numbers of tests there are, and which of them are free.
+    test_numbers: u32,
+    free_tests: Arc<Vec<u32>>,
     rules: List<Arc<Entry<K>>>,
     /// The alternatives that an event without any of their fields may match.
-    unanchored: Map<()>,
+    unanchored: Map<u64>,
 }
 
 /// Which pattern of a [`Matcher`]; later ones are greater.
@@ -100,6 +103,8 @@ impl<K> Matcher<K> {
             paths: 0,
             free_paths: Arc::default(),
             tests: Map::new(),
+            test_numbers: 0,
+            free_tests: Arc::default(),
             rules: List::new(),
             unanchored: Map::new(),
         }
@@ -163,15 +168,19 @@ impl<K> Matcher<K> {
     pub fn matches<'a>(&'a self, event: &Event<'_>, scratch: &mut Scratch) -> Vec<&'a K> {
         let mut found = Vec::new();
         scan::scan(&self.names, self.paths as usize, event.text(), scratch);
+        scratch.keep_answers(self.test_numbers as usize);
         let (findings, candidates, satisfied) = scratch.findings(event.text());
-        self.unanchored.each(&mut |id, ()| candidates.push(id));
+        self.unanchored.each(&mut |_, id| candidates.push(*id));
         candidates.sort_unstable();
         candidates.dedup();
-        let mut matched = None;
+        let (mut matched, mut last) = (None, None);
         for candidate in candidates {
             let (number, index) = rule_and_alternative(*candidate);
             if matched == Some(number) {
                 continue;
+            }
+            if last.replace(number) != Some(number) {
+                findings.places.refill();
             }
             let Some(rule) = self.rules.get(number) else { continue };
             let Some(alternative) = rule.alternative(index) else { continue };
@@ -184,23 +193,25 @@ impl<K> Matcher<K> {
     }
 
     /// Shows the fields of every alternative of every rule and what `event` has at their paths.
-    pub(crate) fn examine<T>(
+    pub(crate) fn examine(
         &self,
         event: &Event<'_>,
         scratch: &mut Scratch,
-        mut look: impl FnMut(&[Arc<Test>], Findings<'_>, &mut Vec<PlaceId>) -> T,
-    ) -> Vec<T> {
+        mut look: impl FnMut(&[Arc<Test>], Findings<'_>, &mut Vec<PlaceId>),
+    ) {
         scan::scan(&self.names, self.paths as usize, event.text(), scratch);
+        scratch.keep_answers(self.test_numbers as usize);
         let (findings, _, satisfied) = scratch.findings(event.text());
+        findings.places.refill();
         let rules = (0..self.rules.next()).filter_map(|number| self.rules.get(number));
         let alternatives = rules.flat_map(|rule| (0..).map_while(|index| rule.alternative(index)));
-        alternatives.map(|alternative| look(alternative.tests, findings, satisfied)).collect()
+        alternatives.for_each(|alternative| look(alternative.tests, findings, satisfied));
     }
 
     /// Enters an alternative of a rule at the keys of its anchor.
     fn enter(&mut self, id: u64, anchor: Option<&Arc<Test>>) {
         let Some(test) = anchor else {
-            self.unanchored.entry(id, || ());
+            self.unanchored.entry(hash::mix(id), || id);
             return;
         };
         let keys = test.conditions().filter_map(Key::of);
@@ -209,7 +220,7 @@ impl<K> Matcher<K> {
 
     fn leave(&mut self, id: u64, anchor: Option<&Arc<Test>>) {
         let Some(test) = anchor else {
-            self.unanchored.remove(id);
+            self.unanchored.remove(hash::mix(id));
             return;
         };
         let keys = test.conditions().filter_map(Key::of);
@@ -247,7 +258,12 @@ impl<K> Matcher<K> {
         // A list has at least one entry; an empty one would ask for nothing that is.
         let first = conditions.next().unwrap_or(Condition::Absent);
         let others = conditions.collect();
-        let test = Arc::new(Test { path, id, first, others, compared: compared.into() });
+        let number = Arc::make_mut(&mut self.free_tests).pop().unwrap_or_else(|| {
+            self.test_numbers += 1;
+            self.test_numbers - 1
+        });
+        let compared = compared.into();
+        let test = Arc::new(Test { path, id, number, first, others, compared });
         // Where the hash is taken by another test, this one is simply not shared.
         self.tests.entry(hash, || Shared { test: Arc::clone(&test), uses: 1 });
         test
@@ -282,6 +298,7 @@ impl<K> Matcher<K> {
             }
             self.tests.remove(hash);
         }
+        Arc::make_mut(&mut self.free_tests).push(test.number);
         self.forget(&test.path, wants_numbers(test.conditions()));
         test.conditions().filter_map(compared_path).for_each(|path| self.forget(path, true));
     }

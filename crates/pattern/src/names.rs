@@ -55,8 +55,8 @@ pub(crate) struct Asked {
 enum Below {
     /// Each with its [`tag`].
     Few(Vec<(u32, Box<[u8]>, Arc<Node>)>),
-    /// By hash, each with its name.
-    Many(Map<(Box<[u8]>, Arc<Node>)>),
+    /// By hash; names of one hash are told apart like few ones.
+    Many(Map<Vec<(Box<[u8]>, Arc<Node>)>>),
 }
 
 impl Default for Below {
@@ -97,8 +97,8 @@ impl Node {
                 found.map(|(_, _, node)| &**node)
             }
             Below::Many(many) => {
-                let (known, node) = many.get(hash::text(name))?;
-                (**known == *name).then_some(node)
+                let alike = many.get(hash::text(name))?;
+                alike.iter().find(|(known, _)| **known == *name).map(|(_, node)| &**node)
             }
         }
     }
@@ -178,7 +178,16 @@ impl Node {
                 });
                 &mut few[at].2
             }
-            Below::Many(many) => &mut many.entry(hash::text(name.as_bytes()), make).1,
+            Below::Many(many) => {
+                let alike = many.entry(hash::text(name.as_bytes()), Vec::new);
+                let at = alike.iter().position(|(known, _)| **known == *name.as_bytes());
+                let at = at.unwrap_or_else(|| {
+                    alike.reserve_exact(1);
+                    alike.push(make());
+                    alike.len() - 1
+                });
+                &mut alike[at].1
+            }
         };
         Arc::make_mut(child)
     }
@@ -193,7 +202,7 @@ impl Node {
         }
         let mut many = Map::new();
         for (_, name, node) in few.drain(..) {
-            many.entry(hash::text(&name), || (name, node));
+            many.entry(hash::text(&name), Vec::new).push((name, node));
         }
         self.below = Below::Many(many);
     }
@@ -202,7 +211,12 @@ impl Node {
         match &mut self.below {
             Below::Few(few) => few.retain(|(_, known, _)| **known != *name.as_bytes()),
             Below::Many(many) => {
-                many.remove(hash::text(name.as_bytes()));
+                let hash = hash::text(name.as_bytes());
+                let Some(alike) = many.get_mut(hash) else { return };
+                alike.retain(|(known, _)| **known != *name.as_bytes());
+                if alike.is_empty() {
+                    many.remove(hash);
+                }
             }
         }
     }

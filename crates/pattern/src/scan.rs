@@ -19,11 +19,21 @@ use crate::consistency::Places;
 use crate::index::Work;
 use crate::names::{Asked, Node, PathId};
 use crate::number::{Exactness, Number, Ordered};
+use crate::test::Answer;
 use crate::value::Value;
 
 /// The most arrays and objects inside each other that are followed: more than any [`crate::Event`]
 /// has, and few enough for a thread's stack.
 const DEPTH_MAX: usize = 256;
+
+/// The least length of a list of candidates from which repetitions are taken out.
+const CANDIDATES_MIN: usize = 4_096;
+
+/// The most entries of each list that are kept from one event to the next.
+const KEPT_MAX: usize = 65_536;
+
+/// How many leaves an event has at most for which a test is rather asked again than remembered.
+const LEAVES_ASKED_AGAIN: usize = 128;
 
 /// A place in an event: an array element that is an object or an array, or the event itself.
 /// Places are numbered in the order of the text, so those inside a place follow it.
@@ -33,6 +43,9 @@ pub(crate) struct PlaceId(u32);
 impl PlaceId {
     /// The event itself, inside no array.
     pub(crate) const ROOT: Self = Self(0);
+
+    /// Behind all places.
+    const LAST: Self = Self(u32::MAX);
 
     /// Its number, in the order of the text.
     pub(crate) fn number(self) -> usize {
@@ -99,6 +112,11 @@ pub struct Scratch {
     work: Work,
     /// The entries that values of the event found.
     pub(crate) candidates: Vec<u64>,
+    /// How long that list may become before repetitions are taken out of it.
+    candidates_limit: usize,
+    /// By the number of a test, what the event says to it.
+    answers: Vec<Cell<Answer>>,
+    steps_left: Cell<u64>,
     /// Where the fields of an alternative are satisfied.
     pub(crate) satisfied: Vec<PlaceId>,
 }
@@ -111,6 +129,7 @@ pub(crate) struct Findings<'a> {
     paths: &'a [Path],
     leaves: &'a [Leaf],
     unescaped: &'a str,
+    answers: &'a [Cell<Answer>],
     /// The array elements of the event.
     pub(crate) places: Places<'a>,
 }
@@ -131,6 +150,33 @@ impl Scratch {
         self.array_ends.clear();
         self.unescaped.clear();
         self.candidates.clear();
+        self.candidates_limit = CANDIDATES_MIN;
+        self.answers.clear();
+        self.shrink();
+    }
+
+    /// Gives back what only an unusually large event needed.
+    fn shrink(&mut self) {
+        fn shrink<T>(list: &mut Vec<T>) {
+            if list.capacity() > KEPT_MAX {
+                list.shrink_to(KEPT_MAX);
+            }
+        }
+        shrink(&mut self.leaves);
+        shrink(&mut self.places);
+        shrink(&mut self.array_ends);
+        shrink(&mut self.candidates);
+        shrink(&mut self.satisfied);
+        if self.unescaped.capacity() > KEPT_MAX {
+            self.unescaped.shrink_to(KEPT_MAX);
+        }
+    }
+
+    /// Keeps the answers of so many tests, if the event is long enough to make asking dear.
+    pub(crate) fn keep_answers(&mut self, tests: usize) {
+        if self.leaves.len() > LEAVES_ASKED_AGAIN {
+            self.answers.resize(tests, Cell::default());
+        }
     }
 
     /// What was found, with the lists that are worked on next.
@@ -144,13 +190,23 @@ impl Scratch {
             paths: &self.paths,
             leaves: &self.leaves,
             unescaped: &self.unescaped,
-            places: Places { places: &self.places, array_ends: &self.array_ends },
+            answers: &self.answers,
+            places: Places {
+                places: &self.places,
+                array_ends: &self.array_ends,
+                steps_left: &self.steps_left,
+            },
         };
         (findings, &mut self.candidates, &mut self.satisfied)
     }
 }
 
 impl<'a> Findings<'a> {
+    /// Where the answer to a test is kept; nowhere if the event is short.
+    pub(crate) fn answer(self, test: u32) -> Option<&'a Cell<Answer>> {
+        self.answers.get(test as usize)
+    }
+
     /// What stands at a path, in the order of the text; nothing if the field is absent, an object
     /// or an empty array.
     #[inline]
@@ -278,7 +334,7 @@ impl Scan<'_, '_> {
             return None;
         }
         // Arrays are numbered from 1.
-        self.scratch.array_ends.push(PlaceId::ROOT);
+        self.scratch.array_ends.push(PlaceId::LAST);
         let array = u32::try_from(self.scratch.array_ends.len()).ok()?;
         self.skip_space();
         while self.peek()? != b']' {
@@ -288,7 +344,8 @@ impl Scan<'_, '_> {
             if first == b'{' || first == b'[' {
                 let index = self.scratch.places.len();
                 let id = PlaceId(u32::try_from(index + 1).ok()?);
-                self.scratch.places.push(Place { array, parent: place, end: id });
+                // Where the text breaks off, everything behind is inside.
+                self.scratch.places.push(Place { array, parent: place, end: PlaceId::LAST });
                 self.value(node, id)?;
                 let end = u32::try_from(self.scratch.places.len() + 1).ok()?;
                 self.scratch.places[index].end = PlaceId(end);
@@ -324,13 +381,20 @@ impl Scan<'_, '_> {
             }
         };
         self.note(asked.path, found, place)?;
-        let Scratch { leaves, unescaped, work, candidates, .. } = &mut *self.scratch;
+        let Scratch { leaves, unescaped, work, candidates, candidates_limit, .. } =
+            &mut *self.scratch;
         let value = leaves.last()?.value(self.text, unescaped);
         asked.index.of(value, work, &mut |id| {
             // The elements of an array often find the same.
-            if candidates.last() != Some(&id) {
-                candidates.push(id);
+            if candidates.last() == Some(&id) {
+                return;
             }
+            if candidates.len() == *candidates_limit {
+                candidates.sort_unstable();
+                candidates.dedup();
+                *candidates_limit = CANDIDATES_MIN.max(2 * candidates.len());
+            }
+            candidates.push(id);
         });
         Some(())
     }

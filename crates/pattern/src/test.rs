@@ -1,5 +1,6 @@
 //! A field of a rule, ready to be asked of events.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -9,10 +10,6 @@ use crate::extensions::ContainsAll;
 use crate::names::PathId;
 use crate::scan::{Findings, PlaceId};
 use crate::value::Value;
-
-/// The most pairs of places to compare for one alternative; an event that needs more is made for
-/// the purpose, and does not match.
-const COMPARISONS_MAX: u32 = 2_000_000;
 
 /// The most values of a field that are compared with those of another, of which as many are looked
 /// at.
@@ -25,6 +22,8 @@ pub(crate) struct Test {
     pub(crate) path: Arc<str>,
     /// Its number in the tree of names.
     pub(crate) id: PathId,
+    /// The number of this test, small and used again once nobody asks it.
+    pub(crate) number: u32,
     /// The first entry of the list, one of which has to hold; most lists have no other.
     pub(crate) first: Condition,
     /// The others.
@@ -34,7 +33,11 @@ pub(crate) struct Test {
 }
 
 /// What an event has to say to a field.
-enum Answer {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Nobody has asked.
+    #[default]
+    Unknown,
     /// It does not satisfy the field.
     Never,
     /// It satisfies it, whatever the others do.
@@ -134,8 +137,20 @@ impl Test {
             && before.iter().any(|test| in_arrays(test))
     }
 
-    /// Asks the event.
+    /// Asks the event; once only, where the answer is kept.
     fn ask(&self, findings: Findings<'_>) -> Answer {
+        let kept = findings.answer(self.number);
+        if let Some(answer) = kept.map(Cell::get).filter(|answer| *answer != Answer::Unknown) {
+            return answer;
+        }
+        let answer = self.work_out(findings);
+        if let Some(kept) = kept {
+            kept.set(answer);
+        }
+        answer
+    }
+
+    fn work_out(&self, findings: Findings<'_>) -> Answer {
         let (mut is_found, mut is_outside, mut is_tied) = (false, false, false);
         for (value, place) in findings.leaves(self.id) {
             is_found = true;
@@ -168,12 +183,16 @@ impl Test {
     /// Appends the places of the values that satisfy this, in order.
     fn add_places(&self, findings: Findings<'_>, satisfied: &mut Vec<PlaceId>) -> Range<usize> {
         let start = satisfied.len();
+        let mut read = 0;
         for (value, place) in findings.leaves(self.id) {
+            read += 1;
             let is_new = satisfied[start..].last() != Some(&place);
             if is_new && self.holds_for(value) {
                 satisfied.push(place);
             }
         }
+        // To read on is cheaper than to climb.
+        findings.places.spend(read / 8);
         self.add_special(findings, satisfied);
         sort(satisfied, start);
         start..satisfied.len()
@@ -182,6 +201,7 @@ impl Test {
     /// Every place where a value is, and every place where one satisfies this.
     fn places(&self, findings: Findings<'_>) -> (Vec<PlaceId>, Vec<PlaceId>) {
         let mut all: Vec<PlaceId> = findings.leaves(self.id).map(|(_, place)| place).collect();
+        findings.places.spend(all.len());
         sort(&mut all, 0);
         let mut satisfied = Vec::new();
         self.add_places(findings, &mut satisfied);
@@ -206,10 +226,13 @@ pub(crate) fn all_hold(
     findings: Findings<'_>,
     satisfied: &mut Vec<PlaceId>,
 ) -> bool {
+    if findings.places.is_spent() {
+        return false;
+    }
     let (mut tied, mut depends) = (0, false);
     for test in tests {
         match test.ask(findings) {
-            Answer::Never => return false,
+            Answer::Never | Answer::Unknown => return false,
             Answer::Freely => {}
             Answer::Tied => tied += 1,
             Answer::Depends => depends = true,
@@ -217,7 +240,8 @@ pub(crate) fn all_hold(
     }
     let places = findings.places;
     if depends {
-        return Walk::new(tests, findings, places).goes_on(0, &mut Vec::new());
+        let goes_on = Walk::new(tests, findings).goes_on(0, &mut Vec::new());
+        return goes_on && !places.is_spent();
     }
     if tied < 2 {
         return true;
@@ -235,7 +259,6 @@ pub(crate) fn all_hold(
 struct Walk<'a> {
     fields: Vec<Step>,
     places: Places<'a>,
-    comparisons_left: u32,
 }
 
 struct Step {
@@ -245,16 +268,16 @@ struct Step {
 }
 
 impl<'a> Walk<'a> {
-    fn new(tests: &[Arc<Test>], findings: Findings<'_>, places: Places<'a>) -> Self {
+    fn new(tests: &[Arc<Test>], findings: Findings<'a>) -> Self {
         let step = |test: &Arc<Test>| {
             let (all, satisfied) = test.places(findings);
             Step { may_be_absent: test.holds_for_absence(), all, satisfied }
         };
-        Self { fields: tests.iter().map(step).collect(), places, comparisons_left: COMPARISONS_MAX }
+        Self { fields: tests.iter().map(step).collect(), places: findings.places }
     }
 
     /// Whether the fields from `index` on can be satisfied beside the places chosen for others.
-    fn goes_on(&mut self, index: usize, chosen: &mut Vec<PlaceId>) -> bool {
+    fn goes_on(&self, index: usize, chosen: &mut Vec<PlaceId>) -> bool {
         let Some(field) = self.fields.get(index) else {
             return true;
         };
@@ -282,7 +305,7 @@ impl<'a> Walk<'a> {
     /// The first place of a field from `from` on, of `all` or of the satisfied ones, that agrees
     /// with every chosen one.
     fn first_agreeing(
-        &mut self,
+        &self,
         index: usize,
         from: usize,
         all: bool,
@@ -295,17 +318,13 @@ impl<'a> Walk<'a> {
         // everything behind it is stepped over at once.
         'places: while let Some(place) = list.get(at) {
             for other in chosen {
-                // Out of comparisons: taken for present, and for not satisfied.
-                let Some(left) = self.comparisons_left.checked_sub(1) else {
-                    return all.then_some((at, *place));
-                };
-                self.comparisons_left = left;
                 if let Some(next) = self.places.next_agreeing(*place, *other) {
                     at = (at + 1).max(list.partition_point(|place| *place < next));
                     continue 'places;
                 }
             }
-            return Some((at, *place));
+            self.places.spend(1);
+            return (!self.places.is_spent()).then_some((at, *place));
         }
         None
     }

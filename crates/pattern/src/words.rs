@@ -22,7 +22,9 @@ impl Display for Condition {
                 write!(f, "ends with {} in any case", quoted(suffix.text()))
             }
             Self::EqualsIgnoringCase(text) => write!(f, "is {} in any case", quoted(text.text())),
-            Self::Wildcard(wildcard) => write!(f, "fits the wildcard \"{wildcard}\""),
+            Self::Wildcard(wildcard) => {
+                write!(f, "fits the wildcard {}", quoted(&wildcard.to_string()))
+            }
             Self::AnythingBut(excluded) => write!(f, "is anything but {excluded}"),
             Self::Numeric(range) => write!(f, "is a number {range}"),
             Self::Cidr(network) => {
@@ -50,7 +52,7 @@ impl Display for Excluded {
                 f.write_str(" in any case")
             }
             Self::Wildcards(wildcards) => {
-                list(f, "what fits ", wildcards, |wildcard| format!("\"{wildcard}\""))
+                list(f, "what fits ", wildcards, |wildcard| quoted(&wildcard.to_string()))
             }
         }
     }

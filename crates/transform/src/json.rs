@@ -141,12 +141,27 @@ pub(crate) fn push_escaped(into: &mut String, json: &str) {
     }
 }
 
-/// Adds the compact value without any quote.
+/// Adds the compact value without any quote; an escaped one goes with its backslash, which would
+/// escape what follows.
 pub(crate) fn push_stripped(into: &mut String, json: &str) {
     for part in parts(json) {
         match part {
-            Part::Quoted(string) => into.extend(string.split('"')),
+            Part::Quoted(string) => push_unquoted(into, string),
             Part::Plain(signs) => into.extend(signs.split(SPACE)),
+        }
+    }
+}
+
+fn push_unquoted(into: &mut String, string: &str) {
+    let mut rest = string.chars().peekable();
+    while let Some(next) = rest.next() {
+        match (next, rest.peek()) {
+            ('"', _) | ('\\', Some('"')) => {}
+            ('\\', _) => {
+                into.push(next);
+                into.extend(rest.next());
+            }
+            _ => into.push(next),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Why nothing stands at a path: what is there instead, and what has nearly its name.
 
+use std::collections::BTreeMap;
+
 use crate::event::DEPTH_MAX;
 use crate::json::{Reader, Token};
 
@@ -10,20 +12,50 @@ enum Instead {
     EmptyArray,
 }
 
-/// Says why `event` has no value at `path`.
-pub(super) fn why_absent(event: &str, path: &str) -> String {
+/// The most absent paths that are looked for; each costs to read the event once.
+const PATHS_MAX: usize = 20;
+
+/// Says why an event has no value at some paths.
+pub(super) struct Hints<'a> {
+    event: &'a str,
+    /// What was said already.
+    known: BTreeMap<String, String>,
+}
+
+impl<'a> Hints<'a> {
+    /// Nothing is said yet.
+    pub(super) fn new(event: &'a str) -> Self {
+        Self { event, known: BTreeMap::new() }
+    }
+
+    /// Says why the event has no value at `path`.
+    pub(super) fn why_absent(&mut self, path: &str) -> String {
+        if let Some(known) = self.known.get(path) {
+            return known.clone();
+        }
+        if self.known.len() == PATHS_MAX {
+            return NOT_THERE.to_owned();
+        }
+        let why = why_absent(self.event, path);
+        self.known.insert(path.to_owned(), why.clone());
+        why
+    }
+}
+
+/// What is said of a path if nothing else can be.
+const NOT_THERE: &str = "is not in the event";
+
+fn why_absent(event: &str, path: &str) -> String {
     let mut paths = Paths { path, instead: None, alike: None, longest: 0 };
     // The event was read before; what is past a fault would change no more than a hint.
     let _read = paths.read(event);
     match (paths.instead, paths.alike) {
         (Some(Instead::Object), _) => "is an object, which has no value of its own".to_owned(),
         (Some(Instead::EmptyArray), _) => "is an empty array, which is like absent".to_owned(),
-        (None, Some(alike)) => {
-            format!("is not in the event, which has {alike}: check the spelling")
-        }
+        (None, Some(alike)) => format!("{NOT_THERE}, which has {alike}: check the spelling"),
         (None, None) => match paths.longest {
-            0 => "is not in the event".to_owned(),
-            end => format!("is not in the event, though {} is", &path[..end]),
+            0 => NOT_THERE.to_owned(),
+            end => format!("{NOT_THERE}, though {} is", &path[..end]),
         },
     }
 }

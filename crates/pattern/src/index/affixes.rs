@@ -17,7 +17,7 @@ pub(crate) const LENGTH_MAX: usize = 136;
 #[derive(Clone, Debug)]
 pub(crate) struct Affixes {
     by_hash: Map<Posting>,
-    /// Each length with the number of entries of it, in order.
+    /// Each length with the number of insertions of it, in order.
     lengths: Arc<Vec<(usize, usize)>>,
 }
 
@@ -60,27 +60,23 @@ impl Affixes {
 
     /// Adds who asks for one.
     pub(crate) fn insert(&mut self, affix: Affix, id: u64) {
-        let posting = self.by_hash.entry(affix.hash, || Posting::Nobody);
-        if posting.is_empty() {
-            let lengths = Arc::make_mut(&mut self.lengths);
-            match lengths.binary_search_by_key(&affix.length, |(length, _)| *length) {
-                Ok(at) => lengths[at].1 += 1,
-                Err(at) => lengths.insert(at, (affix.length, 1)),
-            }
+        self.by_hash.entry(affix.hash, || Posting::Nobody).insert(id);
+        let lengths = Arc::make_mut(&mut self.lengths);
+        match lengths.binary_search_by_key(&affix.length, |(length, _)| *length) {
+            Ok(at) => lengths[at].1 += 1,
+            Err(at) => lengths.insert(at, (affix.length, 1)),
         }
-        posting.insert(id);
     }
 
     /// Takes who asks for one out.
     pub(crate) fn remove(&mut self, affix: Affix, id: u64) {
-        let Some(posting) = self.by_hash.get_mut(affix.hash) else {
-            return;
-        };
-        posting.remove(id);
-        if !posting.is_empty() {
-            return;
+        if let Some(posting) = self.by_hash.get_mut(affix.hash) {
+            posting.remove(id);
+            if posting.is_empty() {
+                self.by_hash.remove(affix.hash);
+            }
         }
-        self.by_hash.remove(affix.hash);
+        // Counted at every insertion, which each removal undoes.
         let lengths = Arc::make_mut(&mut self.lengths);
         if let Ok(at) = lengths.binary_search_by_key(&affix.length, |(length, _)| *length) {
             lengths[at].1 -= 1;

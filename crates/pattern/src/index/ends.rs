@@ -16,7 +16,7 @@ const LENGTH_MAX: usize = 16;
 #[derive(Clone, Debug)]
 pub(crate) struct Ends {
     by_hash: Map<Posting>,
-    /// Each pair of lengths with the number of entries of it.
+    /// Each pair of lengths with the number of insertions of it.
     lengths: Arc<Vec<((usize, usize), usize)>>,
 }
 
@@ -71,27 +71,23 @@ impl Ends {
 
     /// Adds who asks for one.
     pub(crate) fn insert(&mut self, pair: Pair, id: u64) {
-        let posting = self.by_hash.entry(pair.hash, || Posting::Nobody);
-        if posting.is_empty() {
-            let lengths = Arc::make_mut(&mut self.lengths);
-            match lengths.iter_mut().find(|(lengths, _)| *lengths == pair.lengths) {
-                Some((_, count)) => *count += 1,
-                None => lengths.push((pair.lengths, 1)),
-            }
+        self.by_hash.entry(pair.hash, || Posting::Nobody).insert(id);
+        let lengths = Arc::make_mut(&mut self.lengths);
+        match lengths.iter_mut().find(|(lengths, _)| *lengths == pair.lengths) {
+            Some((_, count)) => *count += 1,
+            None => lengths.push((pair.lengths, 1)),
         }
-        posting.insert(id);
     }
 
     /// Takes who asks for one out.
     pub(crate) fn remove(&mut self, pair: Pair, id: u64) {
-        let Some(posting) = self.by_hash.get_mut(pair.hash) else {
-            return;
-        };
-        posting.remove(id);
-        if !posting.is_empty() {
-            return;
+        if let Some(posting) = self.by_hash.get_mut(pair.hash) {
+            posting.remove(id);
+            if posting.is_empty() {
+                self.by_hash.remove(pair.hash);
+            }
         }
-        self.by_hash.remove(pair.hash);
+        // Counted at every insertion, which each removal undoes.
         let lengths = Arc::make_mut(&mut self.lengths);
         if let Some((_, count)) = lengths.iter_mut().find(|(lengths, _)| *lengths == pair.lengths) {
             *count -= 1;

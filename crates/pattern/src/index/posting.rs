@@ -1,5 +1,6 @@
 //! Who asks for one thing.
 
+use crate::hash;
 use crate::map::Map;
 
 /// The ids of those who ask; most often there is one.
@@ -9,8 +10,8 @@ pub(crate) enum Posting {
     Nobody,
     /// One.
     One(u64),
-    /// Several.
-    Several(Box<Map<()>>),
+    /// Several, by their mixed ids.
+    Several(Box<Map<u64>>),
 }
 
 impl Posting {
@@ -35,12 +36,12 @@ impl Posting {
             Self::One(first) if *first == id => {}
             Self::One(first) => {
                 let mut ids = Map::new();
-                ids.entry(*first, || ());
-                ids.entry(id, || ());
+                ids.entry(hash::mix(*first), || *first);
+                ids.entry(hash::mix(id), || id);
                 *self = Self::Several(Box::new(ids));
             }
             Self::Several(ids) => {
-                ids.entry(id, || ());
+                ids.entry(hash::mix(id), || id);
             }
         }
     }
@@ -51,7 +52,7 @@ impl Posting {
             Self::One(only) if *only == id => *self = Self::Nobody,
             Self::Nobody | Self::One(_) => {}
             Self::Several(ids) => {
-                ids.remove(id);
+                ids.remove(hash::mix(id));
                 if ids.len() == 0 {
                     *self = Self::Nobody;
                 }
@@ -64,7 +65,7 @@ impl Posting {
         match self {
             Self::Nobody => {}
             Self::One(id) => visit(*id),
-            Self::Several(ids) => ids.each(&mut |id, ()| visit(id)),
+            Self::Several(ids) => ids.each(&mut |_, id| visit(*id)),
         }
     }
 }

@@ -98,7 +98,7 @@ fn every_condition_has_words() {
         (r#"{"suffix": "x"}"#, r#"ends with "x""#),
         (r#"{"suffix": {"equals-ignore-case": "x"}}"#, r#"ends with "x" in any case"#),
         (r#"{"equals-ignore-case": "Tires"}"#, r#"is "Tires" in any case"#),
-        (r#"{"wildcard": "a*c\\*"}"#, r#"fits the wildcard "a*c\*""#),
+        (r#"{"wildcard": "a*c\\*"}"#, r#"fits the wildcard "a*c\\*""#),
         (r#"{"numeric": ["=", 5]}"#, "is a number = 5"),
         (r#"{"numeric": [">", 0, "<=", 1.5]}"#, "is a number > 0 and <= 1.5"),
         (r#"{"cidr": "10.0.0.77/24"}"#, "is an address in 10.0.0.0/24"),

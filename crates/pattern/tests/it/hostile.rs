@@ -386,3 +386,74 @@ fn a_long_list_of_values_is_no_long_search() {
     });
     check_all(&patterns, &format!(r#"{{"a":[{others}]}}"#), &odd);
 }
+
+#[test]
+fn names_of_one_hash_are_told_apart() {
+    // A pair that somebody searched for; more names than are looked through one by one make their
+    // hashes matter.
+    let (one, other) = ("nhomhlnakckhjank", "dpcedamcpanngode");
+    let others: Vec<String> =
+        (0..14).map(|index| format!(r#""n{index}": [{{"exists": false}}]"#)).collect();
+    let others = others.join(", ");
+    let both = format!(r#"{{{others}, "{one}": ["x"], "{other}": ["y"]}}"#);
+    check(&both, &format!(r#"{{"{one}": "x", "{other}": "y"}}"#), true);
+    check(&both, &format!(r#"{{"{one}": "y", "{other}": "x"}}"#), false);
+    let either = format!(r#"{{{others}, "$or": [{{"{one}": ["never"]}}, {{"{other}": ["x"]}}]}}"#);
+    check(&either, &format!(r#"{{"{one}": "x"}}"#), false);
+    check(&either, &format!(r#"{{"{other}": "x"}}"#), true);
+}
+
+/// Three choices of ten that ask for the absence of a name no event has.
+fn a_thousand_ways() -> String {
+    let choice = |name: &str| {
+        let branches: Vec<String> =
+            (0..10).map(|index| format!(r#"{{"{name}{index}": [{{"exists": false}}]}}"#)).collect();
+        format!(r#""$or": [{}]"#, branches.join(", "))
+    };
+    format!("{}, {}, {}", choice("p"), choice("q"), choice("r"))
+}
+
+#[test]
+fn what_an_array_finds_a_thousand_times_is_kept_once() {
+    // Every element finds every alternative: kept all, that would be ten million entries.
+    let pattern = format!(r#"{{"a": ["x"], {}}}"#, a_thousand_ways());
+    let elements = vec![r#""x""#; 10_000].join(", ");
+    check(&pattern, &format!(r#"{{"a": [{elements}]}}"#), true);
+    check(&pattern, &format!(r#"{{"a": [{}]}}"#, elements.replace('x', "y")), false);
+}
+
+#[test]
+fn absence_in_a_thousand_ways_ends() {
+    // A name written three times makes three arrays, whose elements can be combined freely: one
+    // way alone has millions of combinations to try in vain, and the others have them as well.
+    let pattern = format!(
+        r#"{{"l": {{"a": [1], "b": [1], "c": [1], "d": [{{"exists": false}}]}}, {}}}"#,
+        a_thousand_ways()
+    );
+    let elements = vec![r#"{"a": 1, "b": 1, "c": 1, "d": 1}"#; 100].join(", ");
+    let event = format!(r#"{{"l": [{elements}], "l": [{elements}], "l": [{elements}]}}"#);
+    // Out of steps the answer is no, whatever it would have been.
+    let parsed = Pattern::parse(&pattern).expect("the pattern is valid");
+    let _answer = parsed.matches(&Event::of_valid(&event));
+}
+
+#[test]
+fn an_event_that_breaks_off_ends() {
+    let pattern = r#"{"l": {"a": [1], "b": [1]}, "m": {"a": [1], "b": [1]}}"#;
+    let parsed = Pattern::parse(pattern).expect("the pattern is valid");
+    let whole = r#"{"l": [{"a": 1}, [{"b": 1}, {"a": 1}]], "m": [[{"b": 1}], {"a": 1, "b": [1]}]}"#;
+    for end in 0..whole.len() {
+        let _answer = parsed.matches(&Event::of_valid(&whole[..end]));
+    }
+}
+
+#[test]
+fn a_thousand_ways_are_explained_in_few_words() {
+    let pattern = format!(r#"{{"a": ["x"], {}}}"#, a_thousand_ways());
+    let parsed = Pattern::parse(&pattern).expect("the pattern is valid");
+    let elements = vec![r#""y""#; 10_000].join(", ");
+    let event = format!(r#"{{"a": [{elements}]}}"#);
+    let explanation = parsed.explain(&Event::of_valid(&event));
+    assert_eq!((explanation.ways_count, explanation.ways.len()), (1_000, 50));
+    assert!(explanation.ways.iter().all(|way| way.fields.iter().all(|f| f.values.len() <= 10)));
+}

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, ErrorKind, Read as _, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use serde::Deserialize as _;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -81,11 +82,21 @@ pub(super) fn text(member: Option<&RawValue>, name: &str) -> Result<String, Line
     }
 }
 
+/// A member that is there, `null` included.
+pub(super) fn given<'de: 'a, 'a, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
 /// The question on a line.
 pub(super) fn question<'a, T: serde::Deserialize<'a>>(
     line: &'a str,
     example: &str,
 ) -> Result<T, LineError> {
+    if !line.starts_with('{') {
+        return Err(LineError::question(format!("The line is no JSON object; write {example}.")));
+    }
     serde_json::from_str(line).map_err(|error| {
         LineError::question(format!("The line is no question ({error}); write {example}."))
     })

@@ -85,9 +85,9 @@ fn one(
 /// A line of `--jsonl`.
 #[derive(Deserialize)]
 struct Question<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "lines::given")]
     pattern: Option<&'a RawValue>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "lines::given")]
     event: Option<&'a RawValue>,
 }
 
@@ -131,8 +131,17 @@ fn explained(explanation: &Explanation) -> Value {
     };
     let way = |way: &pattern::Way| {
         let fields: Vec<Value> = way.fields.iter().map(field).collect();
-        json!({ "matches": way.matches, "torn": way.torn, "fields": fields })
+        json!({
+            "number": way.number,
+            "matches": way.matches,
+            "torn": way.torn,
+            "fields": fields,
+        })
     };
     let ways: Vec<Value> = explanation.ways.iter().map(way).collect();
-    json!({ "matches": explanation.matches, "ways": ways })
+    json!({
+        "matches": explanation.matches,
+        "ways": ways,
+        "ways_count": explanation.ways_count,
+    })
 }

@@ -13,6 +13,11 @@ use transform::{Context, Definition, DefinitionError, Input, Transformer};
 use super::super::{output, say};
 use super::lines::{self, LineError};
 
+/// What `--jsonl` does.
+const JSONL: &str = r#"Read lines {"event": …} with at most one of "input", "input_path" and
+"input_transformer" ({"paths", "template"}) from standard input and answer each with
+{"output": …}, a string that holds the text sent, or {"error": {"code", "message"}}"#;
+
 /// What is asked.
 #[derive(clap::Args)]
 pub(in super::super) struct Arguments {
@@ -31,10 +36,8 @@ pub(in super::super) struct Arguments {
     /// A variable of the template and its path, `id=$.detail.id`; may be repeated
     #[arg(long = "path", value_name = "NAME=PATH", requires = "template")]
     paths: Vec<String>,
-    /// Read lines {"event": …} with at most one of "input", "`input_path`" and
-    /// "`input_transformer`" ({"paths", "template"}) from standard input and answer each with
-    /// {"output": …}, a string that holds the text sent, or {"error": {"code", "message"}}
-    #[arg(long, conflicts_with_all = ["event", "how", "paths"])]
+    /// Answer a question on each line of standard input
+    #[arg(long, help = JSONL, conflicts_with_all = ["event", "how", "paths"])]
     jsonl: bool,
 }
 
@@ -79,19 +82,12 @@ fn one(event: &Path, arguments: &Arguments) -> anyhow::Result<ExitCode> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Question<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "lines::given")]
     event: Option<&'a RawValue>,
-    // `null` is an input like any other.
-    #[serde(borrow, default, deserialize_with = "given")]
+    #[serde(borrow, default, deserialize_with = "lines::given")]
     input: Option<&'a RawValue>,
     input_path: Option<String>,
     input_transformer: Option<Transform>,
-}
-
-fn given<'de: 'a, 'a, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<&'a RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 #[derive(Deserialize)]
