@@ -78,6 +78,8 @@ pub fn router(world: World) -> Router {
         .route("/keys/{name}/values", post(keys::mint))
         .route("/key-values/{id}", delete(keys::revoke))
         .route("/destinations", get(destinations::list))
+        .route("/destinations/{name}/disable", post(destinations::disable))
+        .route("/destinations/{name}/enable", post(destinations::enable))
         .route("/deliveries", get(deliveries::list))
         .route("/dead-letters", get(dead_letters::list))
         .route("/dead-letters/redrive", post(dead_letters::redrive))

@@ -5,6 +5,7 @@ use model::{
     SecretCredential, Status, Timestamp,
 };
 use serde_json::{Value, json};
+use store::{Switch, SwitchState};
 
 /// A listing: `{"items": […]}`.
 pub(crate) fn items(items: Vec<Value>) -> Value {
@@ -73,6 +74,23 @@ pub(crate) fn key_value(value: &KeyCredential, now: Timestamp) -> Value {
         "created_at": value.created_at.to_string(),
         "expires_at": time(value.expires_at),
         "revoked_at": time(value.revoked_at),
+    })
+}
+
+/// Adds the members of one object to another.
+pub(crate) fn add(item: &mut Value, more: Value) {
+    if let (Value::Object(members), Value::Object(more)) = (item, more) {
+        members.extend(more);
+    }
+}
+
+/// Whether a destination is in use; one that never was switched is.
+pub(crate) fn switch(switch: Option<&Switch>) -> Value {
+    let state = switch.map_or(SwitchState::Enabled, |switch| switch.state);
+    json!({
+        "state": state.as_str(),
+        "reason": switch.map(|switch| switch.reason.as_str()).filter(|reason| !reason.is_empty()),
+        "since": time(switch.map(|switch| switch.since)),
     })
 }
 

@@ -50,6 +50,8 @@ pub(crate) enum What {
     Refused {
         code: String,
     },
+    /// The address is gone: it waits until somebody enables the destination.
+    Gone,
 }
 
 /// What could not be made of an event: nothing that trying again would change.
@@ -103,6 +105,7 @@ fn judge(
     let wish = header(&RETRY_AFTER).and_then(|value| retry_after(value, now.ms(), longest_wish_ms));
     let what = match (destination.retry_on.verdict(status), wish) {
         (Verdict::Delivered, _) => What::Delivered,
+        (Verdict::Gone, _) => What::Gone,
         (Verdict::Retry, Some(Wish::Never)) | (Verdict::Refused, _) => {
             What::Refused { code: format!("HTTP_{status}") }
         }

@@ -4,12 +4,14 @@
 //! Courier::run      a worker per destination; begun anew when its definition changes
 //!   plan.rs         which lanes lead to which destination
 //!   worker.rs       one destination: rate, places in flight, breaker, pauses; what to try next
+//!   condition.rs    whether it is switched off, in trouble, and what is told and kept of that
 //!   lane.rs         one lane: where it is read, what is under way, how far all is settled
 //!   attempt.rs      one attempt, whole: body, address, credentials, request, outcome
 //!   credentials.rs  a connection's headers; tokens cached, renewed early, one request at a time
 //! ```
 
 mod attempt;
+mod condition;
 mod credentials;
 mod lane;
 mod plan;
@@ -27,7 +29,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use plan::{DestinationPlan, LanePlan, Plan};
+pub use plan::{DestinationPlan, Holds, LanePlan, Plan};
 pub use worker::{AttemptRecord, Observer};
 
 use credentials::Credentials;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use model::{Connection, Definitions, Destination, LaneKey, Name, Target};
 use retry::Policy;
-use store::LaneId;
+use store::{LaneId, Switch};
 use transform::{Input, JsonPath};
 
 /// The queue of schedules whose firing was given up.
@@ -27,6 +27,16 @@ pub struct DestinationPlan {
     pub connection: Option<Connection>,
     /// What.
     pub lanes: Vec<LanePlan>,
+    /// Its last switching off or on. Any switching makes another plan, and so another worker: one
+    /// that was enabled begins without breaker and pause.
+    pub switch: Option<Switch>,
+}
+
+/// What holds deliveries back although they are defined.
+#[derive(Debug, Clone, Default)]
+pub struct Holds {
+    /// The last switching of destinations that were switched.
+    pub switches: BTreeMap<Name, Switch>,
 }
 
 /// One lane: what of an event is sent, how long it is tried.
@@ -50,7 +60,11 @@ pub struct LanePlan {
 
 impl Plan {
     /// The plan of the definitions; `number` gives lanes their numbers.
-    pub fn new(definitions: &Definitions, number: impl Fn(&LaneKey) -> Option<LaneId>) -> Self {
+    pub fn new(
+        definitions: &Definitions,
+        holds: &Holds,
+        number: impl Fn(&LaneKey) -> Option<LaneId>,
+    ) -> Self {
         let mut lanes: BTreeMap<Name, Vec<LanePlan>> = BTreeMap::new();
         for rule in definitions.rules.values() {
             for target in &rule.targets {
@@ -76,7 +90,8 @@ impl Plan {
             let destination = definitions.destinations.get(&name)?.clone();
             let connection = destination.connection.as_ref();
             let connection = connection.and_then(|name| definitions.connections.get(name)).cloned();
-            Some((name, Arc::new(DestinationPlan { destination, connection, lanes })))
+            let switch = holds.switches.get(&name).cloned();
+            Some((name, Arc::new(DestinationPlan { destination, connection, lanes, switch })))
         };
         Self { destinations: lanes.into_iter().filter_map(plan).collect() }
     }

@@ -29,6 +29,11 @@ pub(crate) fn settlement(
             let why = Why { code: code.clone(), message: message(result), exhausted: None };
             dead(lane, delivery, why, moment.ended)
         }
+        // Held with what it stood among: due since it was put on its lane, so that it comes first and
+        // in order when the destination is enabled, and the attempt costs it none of its tries.
+        What::Gone => {
+            Then::Retry { due: delivery.since, tries: delivery.tries, since: delivery.since }
+        }
         What::Retry { wish_ms } => {
             let failure = Failure {
                 attempts: tries,

@@ -18,7 +18,7 @@ use http_body_util::Full;
 use limit::{Bucket, Limit, Rate};
 use model::{DeliveryId, EventId, LaneKey, Name, Outcome, Timestamp};
 use outbound::{Guard, Origin, Pool};
-use retry::{Breaker, Gate, Passage, pause_ms};
+use retry::{Breaker, Gate, Notice, Passage, pause_ms};
 use store::{DueDelivery, LaneId, Position, Settlement, StoreError, Then};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::World;
 use crate::attempt::{self, Route, What, attempt};
+use crate::condition::{Condition, Keep};
 use crate::credentials::Credentials;
 use crate::lane::{Delivery, Lane};
 use crate::plan::{DestinationPlan, LanePlan};
@@ -73,12 +74,15 @@ pub struct AttemptRecord {
     pub traceparent: Option<String>,
 }
 
-/// Is told of every attempt and of every opening and closing of a breaker. Must not block.
+/// Is told of every attempt, of every opening and closing of a breaker, and of destinations that
+/// take nothing. Must not block.
 pub trait Observer: Send + Sync {
     /// An attempt has ended.
     fn attempted(&self, record: AttemptRecord);
     /// A destination's breaker has opened or closed.
     fn breaker(&self, destination: &Name, open: bool);
+    /// A destination is in trouble, or was disabled for it.
+    fn noticed(&self, destination: &Name, notice: Notice);
 }
 
 /// What a worker works with.
@@ -112,6 +116,8 @@ struct Kept {
 
 type Batch = (Vec<Kept>, Vec<(usize, Position)>);
 type Written = (Batch, Result<(), StoreError>);
+/// What was kept of the destination's condition, and how that went.
+type Noted = (Keep, Result<(), StoreError>);
 
 /// The worker's present state.
 struct Run {
@@ -123,10 +129,12 @@ struct Run {
     bucket: Bucket,
     limit: Limit,
     breaker: Breaker,
+    condition: Condition,
     paused_until: Timestamp,
     under_way: FuturesUnordered<BoxFuture<'static, Ended>>,
     outcomes: VecDeque<Kept>,
     writing: Option<BoxFuture<'static, Written>>,
+    noting: Option<BoxFuture<'static, Noted>>,
     cursors_saved_at: Timestamp,
 }
 
@@ -202,6 +210,9 @@ impl Worker {
         for plan in &self.plan.lanes {
             lanes.push(Lane::open(plan.clone(), Arc::clone(&self.world.store)).await?);
         }
+        let name = self.plan.destination.name.clone();
+        let state = self.world.store.destination_state(name).await?;
+        let (now, observer) = (self.world.clock.now(), Arc::clone(&self.world.observer));
         Ok(Run {
             plan: Arc::clone(&self.plan),
             sender: Arc::clone(sender),
@@ -210,11 +221,13 @@ impl Worker {
             bucket: Bucket::new(),
             limit: with_slack(self.plan.destination.rate),
             breaker: Breaker::default(),
+            condition: Condition::open(&self.plan, state, now, observer),
             paused_until: Timestamp::default(),
             under_way: FuturesUnordered::new(),
             outcomes: VecDeque::new(),
             writing: None,
-            cursors_saved_at: self.world.clock.now(),
+            noting: None,
+            cursors_saved_at: now,
             world: self.world.clone(),
         })
     }
@@ -230,9 +243,11 @@ impl Run {
         }
         let wait = self.begin();
         self.write();
+        self.note();
         tokio::select! {
             Some(ended) = self.under_way.next(), if !self.under_way.is_empty() => self.ended(ended),
-            written = written(&mut self.writing) => self.written(written),
+            written = end_of(&mut self.writing) => self.written(written),
+            noted = end_of(&mut self.noting) => self.noted(noted),
             () = bell.notified() => self.lanes.iter_mut().for_each(Lane::wake),
             () = tokio::time::sleep(wait) => self.lanes.iter_mut().for_each(Lane::wake),
             () = stop.cancelled() => {}
@@ -243,6 +258,9 @@ impl Run {
     fn begin(&mut self) -> Duration {
         let now = self.world.clock.now();
         self.bury_expired(now);
+        if self.condition.is_off() {
+            return until(SLEEP_MAX_MS);
+        }
         loop {
             let room = self.under_way.len() < self.plan.destination.in_flight_max as usize
                 && self.outcomes.len() < OUTCOMES_MAX;
@@ -309,6 +327,13 @@ impl Run {
         if self.breaker.record(passage, answered || unsendable, now.ms()) {
             let open = self.breaker.is_open();
             self.world.observer.breaker(&self.plan.destination.name, open);
+        }
+        match result.what {
+            What::Delivered => self.condition.succeeded(now),
+            What::Gone => self.condition.gone(now),
+            // What could not be sent says nothing of the receiver.
+            What::Refused { .. } if result.status.is_none() => {}
+            What::Refused { .. } | What::Retry { .. } => self.condition.failed(now),
         }
         if let What::Retry { wish_ms: Some(wish_ms) } = result.what {
             // The wish is the receiver's, not the event's: everybody waits.
@@ -382,7 +407,10 @@ impl Run {
     ) {
         let (outcome, due) = match &settlement.then {
             Then::Done => (Outcome::Delivered, None),
-            Then::Retry { due, .. } => (Outcome::Retry, Some(*due)),
+            // One that is held has no time of its own.
+            Then::Retry { due, .. } => {
+                (Outcome::Retry, Some(*due).filter(|due| *due >= moment.ended))
+            }
             Then::Dead { .. } => (Outcome::Dead, None),
         };
         self.world.observer.attempted(AttemptRecord {
@@ -458,14 +486,61 @@ impl Run {
         }
     }
 
+    /// Keeps what is new of the destination's condition, if nothing of it is being kept.
+    fn note(&mut self) {
+        if self.noting.is_none()
+            && let Some(keep) = self.condition.take_unkept(self.world.clock.now())
+        {
+            self.noting = Some(self.noting_of(keep, Duration::ZERO));
+        }
+    }
+
+    fn noting_of(&self, keep: Keep, pause: Duration) -> BoxFuture<'static, Noted> {
+        let store = Arc::clone(&self.world.store);
+        async move {
+            tokio::time::sleep(pause).await;
+            let noted = keep.clone().write(&*store).await;
+            (keep, noted)
+        }
+        .boxed()
+    }
+
+    fn noted(&mut self, (keep, noted): Noted) {
+        self.noting = None;
+        if let Err(error) = noted {
+            let name = &self.plan.destination.name;
+            tracing::error!(%error, destination = %name, "its state could not be kept; trying again");
+            self.noting = Some(self.noting_of(keep, STORE_PAUSE));
+        }
+    }
+
+    /// Keeps the destination's condition before the worker ends: what the store refused, once more,
+    /// and what is new since.
+    async fn end_note(&mut self) {
+        let mut unkept = Vec::new();
+        if let Some(noting) = self.noting.take()
+            && let (keep, Err(_)) = noting.await
+        {
+            unkept.push(keep);
+        }
+        unkept.extend(self.condition.take_last());
+        for keep in unkept {
+            if let Err(error) = keep.write(&*self.world.store).await {
+                let name = &self.plan.destination.name;
+                tracing::error!(%error, destination = %name, "its state could not be kept");
+            }
+        }
+    }
+
     /// Lets attempts under way end, then keeps outcomes and cursors; tried three times.
     async fn end(mut self) {
         while let Some(ended) = self.under_way.next().await {
             self.ended(ended);
         }
+        self.end_note().await;
         for _ in 0..3 {
             if self.writing.is_some() {
-                let done = written(&mut self.writing).await;
+                let done = end_of(&mut self.writing).await;
                 self.written(done);
             }
             self.cursors_saved_at = Timestamp::default();
@@ -475,7 +550,7 @@ impl Run {
             }
         }
         if self.writing.is_some() {
-            let done = written(&mut self.writing).await;
+            let done = end_of(&mut self.writing).await;
             self.written(done);
         }
     }
@@ -494,10 +569,10 @@ fn until(ms: i64) -> Duration {
     Duration::from_millis(u64::try_from(ms.clamp(1, SLEEP_MAX_MS)).unwrap_or(1))
 }
 
-/// The end of the write under way; never, when there is none.
-async fn written(writing: &mut Option<BoxFuture<'static, Written>>) -> Written {
-    match writing {
-        Some(writing) => writing.await,
+/// The end of what is under way; never, when there is nothing.
+async fn end_of<T>(under_way: &mut Option<BoxFuture<'static, T>>) -> T {
+    match under_way {
+        Some(under_way) => under_way.await,
         None => std::future::pending().await,
     }
 }

@@ -12,6 +12,7 @@ use courier::AttemptRecord;
 use gateway::Record;
 use model::{Clock, EntryError, EventId, Name};
 use oauth::TokenRecord;
+use retry::Notice;
 
 pub use lines::{Form, Lines};
 pub use metrics::Metrics;
@@ -85,5 +86,9 @@ impl courier::Observer for Telemetry {
         self.metrics.breaker(destination, open);
         let now = self.clock.now();
         self.lines.write(|form| show::breaker(now, destination, open, form));
+    }
+
+    fn noticed(&self, destination: &Name, notice: Notice) {
+        self.metrics.notice(destination, notice.as_str());
     }
 }

@@ -4,11 +4,13 @@
 //! of retries is a unit test that takes no time.
 
 mod breaker;
+mod health;
 mod rate_limit;
 mod retry_after;
 mod verdict;
 
 pub use breaker::{Breaker, Gate, Passage};
+pub use health::{Health, Notice};
 pub use rate_limit::{Advertised, advertised};
 pub use retry_after::{Wish, pause_ms, retry_after};
 pub use verdict::{NoStatuses, StatusTable, Statuses, Treatment, Verdict};

@@ -11,6 +11,9 @@ pub enum Verdict {
     Retry,
     /// The receiver will never take it: into the dead letters at once.
     Refused,
+    /// The receiver says that its address is gone for good: nothing more is sent there, and the
+    /// delivery waits with the others.
+    Gone,
 }
 
 /// The statuses one row of a table is about.
@@ -73,7 +76,8 @@ impl Treatment {
 }
 
 /// A destination's own judgement of statuses: a row for one status wins over the row of its class,
-/// and what has no row is judged as EventBridge judges it.
+/// and what has no row is judged as EventBridge judges it, but for 410, which is [`Verdict::Gone`]
+/// unless the table has a row for 410 itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StatusTable(BTreeMap<Statuses, Treatment>);
 
@@ -90,7 +94,8 @@ impl StatusTable {
             return Verdict::Delivered;
         }
         let row = self.0.get(&Statuses::One(status));
-        let row = row.or_else(|| self.0.get(&Statuses::Class(status / 100)));
+        let class = Statuses::Class(status / 100);
+        let row = if status == GONE { row } else { row.or_else(|| self.0.get(&class)) };
         match row {
             Some(Treatment::Retry) => Verdict::Retry,
             Some(Treatment::DeadLetter) => Verdict::Refused,
@@ -99,10 +104,14 @@ impl StatusTable {
     }
 }
 
+/// The address is not there any more, and that is likely to be for good (RFC 9110 §15.5.11).
+const GONE: u16 = 410;
+
 /// EventBridge's table for API destinations: 401, 407, 409, 429 and 5xx are tried again; other
-/// 4xx, 3xx and 1xx are not. Redirects are never followed, so a 3xx is a refusal.
+/// 4xx, 3xx and 1xx are not, and 410 is more than that. Redirects are never followed, so a 3xx is a refusal.
 fn by_default(status: u16) -> Verdict {
     match status {
+        GONE => Verdict::Gone,
         401 | 407 | 409 | 429 | 500..=599 => Verdict::Retry,
         _ => Verdict::Refused,
     }
@@ -130,7 +139,7 @@ mod tests {
         let none = StatusTable::default();
         check(&none, Verdict::Delivered, &[200, 201, 202, 204, 299]);
         check(&none, Verdict::Retry, &[401, 407, 409, 429, 500, 502, 503, 504, 599]);
-        check(&none, Verdict::Refused, &[100, 301, 302, 307, 400, 403, 404, 408, 410, 422, 600]);
+        check(&none, Verdict::Refused, &[100, 301, 302, 307, 400, 403, 404, 408, 422, 600]);
     }
 
     #[test]
@@ -145,6 +154,15 @@ mod tests {
         check(&inside, Verdict::Retry, &[503, 301, 308]);
         check(&inside, Verdict::Refused, &[500, 502]);
         check(&classes, Verdict::Delivered, &[200, 204]);
+    }
+
+    #[test]
+    fn a_410_is_the_end_of_the_address_unless_it_has_a_row_of_its_own() {
+        check(&StatusTable::default(), Verdict::Gone, &[410]);
+        check(&table(&[("4xx", "retry")]), Verdict::Gone, &[410]);
+        check(&table(&[("4xx", "dead_letter")]), Verdict::Gone, &[410]);
+        check(&table(&[("410", "dead_letter")]), Verdict::Refused, &[410]);
+        check(&table(&[("410", "retry")]), Verdict::Retry, &[410]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The embedded store: SQLite files in one data directory.
 //!
-//! `core.db` holds definitions, credentials, quotas and the audit trail; `log/<first-seq>.db`
+//! `core.db` holds definitions, credentials, quotas, what is switched off and the audit trail; `log/<first-seq>.db`
 //! holds events and what became of them. No transaction spans two files. Each file has one writer
 //! thread that gathers what waits into one commit, so that callers share a flush, and a few
 //! read-only connections with short reads. Write-ahead log, `synchronous=FULL`: what has been
@@ -12,6 +12,7 @@ mod keys;
 mod log;
 mod reader;
 mod schema;
+mod states;
 mod usage;
 mod writer;
 

@@ -30,6 +30,13 @@ CREATE TABLE audit(n INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL
   subject TEXT NOT NULL, detail TEXT NOT NULL) STRICT;
 "];
 
+/// Tables that a `core.db` of this version may not have yet. A program that does not know them passes
+/// them over, so they are made at any opening and the version stays.
+const CORE_LATER: &str = "
+CREATE TABLE IF NOT EXISTS destination_state(name TEXT PRIMARY KEY, state TEXT, reason TEXT, since INTEGER,
+  trouble_since INTEGER, notices INTEGER NOT NULL, last_success INTEGER) STRICT, WITHOUT ROWID;
+";
+
 const LOG: Steps = &[
     "
 CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -60,7 +67,9 @@ CREATE UNIQUE INDEX entry_by_id ON entry(id);
 ];
 
 pub(crate) fn open_core(path: &Path) -> Result<Connection, StoreError> {
-    open(path, CORE)
+    let connection = open(path, CORE)?;
+    connection.execute_batch(CORE_LATER).map_err(|cause| named(path, &cause))?;
+    Ok(connection)
 }
 
 pub(crate) fn open_log(path: &Path) -> Result<Connection, StoreError> {

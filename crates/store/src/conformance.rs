@@ -16,8 +16,9 @@ use model::{
 };
 
 use crate::{
-    Appended, AttemptFilter, AuditEntry, Change, DeadFilter, Document, Entry, LaneId, Position,
-    Settlement, Store, StoreError, Then,
+    Appended, AttemptFilter, AuditEntry, Change, DeadFilter, DestinationNote, DestinationState,
+    Document, Entry, LaneId, Position, Settlement, Store, StoreError, Switch, SwitchState, Then,
+    Trouble,
 };
 
 pub use repeats::{
@@ -381,4 +382,41 @@ pub async fn after_a_restart_a_purged_letter_stays_away<B: Bench>(bench: &B) {
     drop(store);
     let store = bench.open().await;
     assert_eq!(store.open_lane(lane).await.expect("a lane").settled.len(), 1);
+}
+
+/// A destination stays switched as it was, over a restart; its trouble is kept beside, without a
+/// revision, and forgotten when it is switched.
+pub async fn after_a_restart_a_destination_is_as_it_was_switched<B: Bench>(bench: &B) {
+    let store = bench.open().await;
+    let hook = || name("hook");
+    assert_eq!(store.destination_state(hook()).await, Ok(None));
+    let before = *store.revisions().borrow();
+    let trouble = Some(Trouble { since: at(1), notices: 2 });
+    let seen =
+        DestinationNote { name: hook(), switched_at: None, trouble, last_success: Some(at(0)) };
+    store.note_destination(seen.clone()).await.expect("noted");
+    assert_eq!(*store.revisions().borrow(), before);
+    let mut state =
+        DestinationState { name: hook(), switch: None, trouble, last_success: Some(at(0)) };
+    assert_eq!(store.destination_state(hook()).await, Ok(Some(state.clone())));
+    let off =
+        Switch { state: SwitchState::Disabled, reason: "moved house".to_owned(), since: at(5) };
+    store.switch_destination(hook(), off.clone(), audit("disable")).await.expect("switched");
+    assert!(*store.revisions().borrow() > before);
+    drop(store);
+    let store = bench.open().await;
+    (state.switch, state.trouble) = (Some(off), None);
+    assert_eq!(store.destination_states().await, Ok(vec![state.clone()]));
+    // Seen before it was switched: it belongs to another time.
+    store.note_destination(seen.clone()).await.expect("passed over");
+    assert_eq!(store.destination_state(hook()).await, Ok(Some(state.clone())));
+    let now = DestinationNote { switched_at: Some(at(5)), last_success: Some(at(7)), ..seen };
+    store.note_destination(now).await.expect("noted");
+    (state.trouble, state.last_success) = (trouble, Some(at(7)));
+    assert_eq!(store.destination_state(hook()).await, Ok(Some(state)));
+    let on = Switch { state: SwitchState::Enabled, reason: String::new(), since: at(9) };
+    store.switch_destination(hook(), on.clone(), audit("enable")).await.expect("switched");
+    let state = store.destination_state(hook()).await.expect("a state").expect("it is there");
+    assert_eq!((state.switch, state.trouble, state.last_success), (Some(on), None, Some(at(7))));
+    assert_eq!(store.audit(10).await.expect("audit").len(), 2);
 }

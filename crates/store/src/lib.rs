@@ -13,6 +13,7 @@ pub mod definitions;
 pub mod deliveries;
 pub mod keys;
 pub mod log;
+pub mod states;
 pub mod usage;
 
 use std::future::Future;
@@ -24,12 +25,13 @@ pub use deliveries::{
 };
 pub use keys::Keys;
 pub use log::{Appended, Entry, EventLog, LaneEntry, LaneId, LaneWaker, Once, Position};
+pub use states::{DestinationNote, DestinationState, States, Switch, SwitchState, Trouble};
 pub use usage::{Lease, Usage};
 
 /// Everything together; what the program hands to the services.
-pub trait Store: Catalog + Keys + EventLog + Deliveries + Usage {}
+pub trait Store: Catalog + Keys + EventLog + Deliveries + Usage + States {}
 
-impl<T: Catalog + Keys + EventLog + Deliveries + Usage> Store for T {}
+impl<T: Catalog + Keys + EventLog + Deliveries + Usage + States> Store for T {}
 
 /// What every call gives: an answer later.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;

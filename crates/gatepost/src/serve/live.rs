@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use bus::{Bus, LaneNumbers, Rules, Schedules, lane_keys};
-use courier::Plan;
+use courier::{Holds, Plan};
 use credential::{Digester, Master, Vault};
 use gateway::Snapshot;
 use model::{Clock as _, Definitions, Revision, SigningKeyRecord};
@@ -199,6 +199,7 @@ async fn build(
     let keys = store.key_credentials().await.context("the API keys cannot be read")?;
     let secrets = store.secret_credentials().await.context("the secrets cannot be read")?;
     let lanes = lane_numbers(store, definitions).await?;
+    let holds = holds(store).await?;
     let source = gateway::Source {
         definitions,
         keys,
@@ -217,7 +218,7 @@ async fn build(
         gateway,
         tokens,
         rules: Rules::build(definitions, &lanes),
-        plan: Plan::new(definitions, |key| lanes.get(key).copied()),
+        plan: Plan::new(definitions, &holds, |key| lanes.get(key).copied()),
         schedules: Schedules::new(definitions, &lanes),
     })
 }
@@ -226,4 +227,10 @@ async fn lane_numbers(store: &dyn Store, definitions: &Definitions) -> anyhow::R
     let keys = lane_keys(definitions);
     let numbers = store.lanes(keys.clone()).await.context("the lanes cannot be numbered")?;
     Ok(keys.into_iter().zip(numbers).collect::<BTreeMap<_, _>>())
+}
+
+async fn holds(store: &dyn Store) -> anyhow::Result<Holds> {
+    let states = store.destination_states().await.context("what is disabled cannot be read")?;
+    let switches = states.into_iter().filter_map(|state| Some((state.name, state.switch?)));
+    Ok(Holds { switches: switches.collect() })
 }

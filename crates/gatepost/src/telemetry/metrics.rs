@@ -35,6 +35,7 @@ pub struct Metrics {
     attempts: Counters<3>,
     delivery_seconds: Histograms<1>,
     breakers: Family<Labels<1>, Gauge>,
+    notices: Counters<2>,
     lines_dropped: Gauge<u64, AtomicU64>,
 }
 
@@ -71,6 +72,7 @@ impl Metrics {
             attempts: Family::default(),
             delivery_seconds: Family::new_with_constructor(ages),
             breakers: Family::default(),
+            notices: Family::default(),
             lines_dropped: Gauge::default(),
         };
         metrics.register();
@@ -98,6 +100,8 @@ impl Metrics {
         registry.register_with_unit("delivery_latency", help, Unit::Seconds, histogram);
         let help = "Whether a destination's breaker holds attempts back";
         registry.register("breaker_open", help, self.breakers.clone());
+        let help = "Notices of destinations that take nothing: trouble, half-way, disabled";
+        registry.register("destination_notices", help, self.notices.clone());
         let help = "Log lines left out because the writer could not keep up";
         registry.register("log_lines_dropped", help, self.lines_dropped.clone());
     }
@@ -151,6 +155,11 @@ impl Metrics {
     pub(super) fn breaker(&self, destination: &Name, open: bool) {
         let labels = [("destination", destination.to_string())];
         self.breakers.get_or_create(&labels).set(i64::from(open));
+    }
+
+    pub(super) fn notice(&self, destination: &Name, notice: &str) {
+        let labels = [("destination", destination.to_string()), ("notice", notice.to_owned())];
+        self.notices.get_or_create(&labels).inc();
     }
 
     pub(super) fn text(&self, lines_dropped: u64) -> String {

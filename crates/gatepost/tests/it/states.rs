@@ -147,3 +147,142 @@ async fn a_negative_retry_after_ends_the_retries_of_that_event_alone() {
         (&"HTTP_503".into(), &1.into())
     );
 }
+
+fn destination(program: &Program, name: &str) -> Value {
+    let rows = rows(program, &["destinations", "list", "--json"]);
+    rows.into_iter().find(|row| row["name"] == name).unwrap()
+}
+
+async fn in_state(program: &Program, state: &str) -> Value {
+    until("the destination is in that state", async || {
+        Some(destination(program, "hook")).filter(|row| row["state"] == state)
+    })
+    .await
+}
+
+async fn metrics(program: &Program) -> String {
+    let url = format!("{}/metrics", program.admin);
+    crate::program::http().get(url).send().await.unwrap().text().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_410_disables_and_enabling_goes_on_in_order_with_nothing_lost() {
+    let receiver =
+        Receiver::start(|before, _| Reply::status(if before < 2 { 204 } else { 410 })).await;
+    let mut program = Program::start(&definitions(&receiver, "")).await;
+    publish(&program, 1..=5).await;
+    let row = in_state(&program, "disabled").await;
+    assert_eq!(row["reason"], "the receiver answered 410 Gone");
+    assert_eq!(called(&receiver, "/hook/"), ["1", "2", "3"]);
+    assert!(program.read("stderr").contains("disabled: deliveries wait in the log"));
+    // What comes meanwhile waits with the others, also over a kill.
+    publish(&program, 6..=7).await;
+    program.kill_and_restart().await;
+    publish(&program, 8..=9).await;
+    let row = in_state(&program, "disabled").await;
+    assert_eq!(row["lanes"][0]["waiting"], 7);
+    assert_eq!(called(&receiver, "/hook/").len(), 3, "nothing is sent to a disabled destination");
+    receiver.answer(|_, _| Reply::status(204));
+    let told = program.done(&["destinations", "enable", "hook"]);
+    assert!(told.starts_with("Enabled: "), "{told}");
+    let all: Vec<_> = (3..=9).map(|number: u32| number.to_string()).collect();
+    until("all that waited arrives in order", async || {
+        (called(&receiver, "/hook/")[3..] == all).then_some(())
+    })
+    .await;
+    let row = destination(&program, "hook");
+    assert_eq!((&row["state"], &row["reason"]), (&"enabled".into(), &Value::Null));
+    assert!(rows(&program, &["dead-letters", "list", "--json"]).is_empty());
+    // The attempt that was answered 410 cost the event none of its tries, and is in the history.
+    let attempts = rows(&program, &["deliveries", "list", "--failed", "--json"]);
+    assert_eq!((attempts.len(), &attempts[0]["status"]), (1, &410.into()));
+    let trail = rows(&program, &["audit", "--json"]);
+    let who: Vec<_> = trail
+        .iter()
+        .filter(|entry| entry["subject"] == "destination/hook")
+        .map(|entry| (entry["who"].as_str().unwrap(), entry["what"].as_str().unwrap()))
+        .collect();
+    let expected =
+        [("admin", "enable destination"), ("system", "disable destination"), ("file", "apply")];
+    assert_eq!(who, expected);
+}
+
+#[tokio::test]
+async fn an_operator_disables_with_a_reason_and_enables_again() {
+    let receiver = Receiver::start(|_, _| Reply::status(204)).await;
+    let program = Program::start(&definitions(&receiver, "")).await;
+    for (arguments, message) in [
+        (&["disable", "hook", "--reason", " "][..], "`reason` says why"),
+        (&["disable", "nowhere", "--reason", "x"][..], "There is no destination `nowhere`."),
+        (&["enable", "nowhere"][..], "There is no destination `nowhere`."),
+    ] {
+        let output = program.run(&[&["destinations"][..], arguments].concat());
+        let talk = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(talk.contains(message), "{talk}");
+    }
+    program.done(&["destinations", "disable", "hook", "--reason", "they move house"]);
+    publish(&program, [1, 2]).await;
+    let row = in_state(&program, "disabled").await;
+    assert_eq!((&row["reason"], row["since"].is_string()), (&"they move house".into(), true));
+    assert_eq!(row["lanes"][0]["waiting"], 2);
+    assert!(receiver.got().is_empty());
+    program.done(&["destinations", "enable", "hook"]);
+    until("both arrive", async || (called(&receiver, "/hook/") == ["1", "2"]).then_some(())).await;
+}
+
+#[tokio::test]
+async fn five_days_of_nothing_but_failures_disable() {
+    let receiver = Receiver::start(|_, _| Reply::status(404)).await;
+    let mut program = Program::start(&definitions(&receiver, "")).await;
+    assert!(program.stop().success());
+    // It has failed for five days but an hour, and the second notice was given.
+    let core = rusqlite::Connection::open(program.path("data/core.db")).unwrap();
+    let insert = "INSERT INTO destination_state(name, trouble_since, notices)
+                  VALUES('hook', (unixepoch() - 119 * 3600) * 1000, 2)";
+    assert_eq!(core.execute(insert, []).unwrap(), 1);
+    drop(core);
+    program.start_again().await;
+    publish(&program, [1]).await;
+    until("the first is given up", async || {
+        (!rows(&program, &["dead-letters", "list", "--json"]).is_empty()).then_some(())
+    })
+    .await;
+    assert_eq!(destination(&program, "hook")["state"], "enabled");
+    assert!(program.stop().success());
+    let hours = "UPDATE destination_state SET trouble_since = trouble_since - 2 * 3600000";
+    let core = rusqlite::Connection::open(program.path("data/core.db")).unwrap();
+    assert_eq!(core.execute(hours, []).unwrap(), 1);
+    drop(core);
+    program.start_again().await;
+    publish(&program, [2, 3]).await;
+    let row = in_state(&program, "disabled").await;
+    assert!(row["reason"].as_str().unwrap().starts_with("five days without a success"), "{row}");
+    assert_eq!(called(&receiver, "/hook/"), ["1", "2"]);
+    let notice = "gatepost_destination_notices_total{destination=\"hook\",notice=\"disabled\"} 1";
+    let metrics = metrics(&program).await;
+    assert!(metrics.contains(notice), "{metrics}");
+}
+
+#[tokio::test]
+async fn what_becomes_too_old_for_a_disabled_destination_is_a_dead_letter() {
+    let receiver = Receiver::start(|_, _| Reply::status(204)).await;
+    let mut program = Program::start(&definitions(&receiver, "")).await;
+    program.done(&["destinations", "disable", "hook", "--reason", "they move house"]);
+    publish(&program, [1]).await;
+    assert!(program.stop().success());
+    // Two days pass.
+    let log = rusqlite::Connection::open(program.path("data/log/00000000000000000001.db")).unwrap();
+    log.execute("UPDATE delivery SET ts = ts - 2 * 86400000", []).unwrap();
+    drop(log);
+    program.start_again().await;
+    let letters = until("it is given up", async || {
+        Some(rows(&program, &["dead-letters", "list", "--json"])).filter(|rows| !rows.is_empty())
+    })
+    .await;
+    assert_eq!(
+        (&letters[0]["error_code"], &letters[0]["exhausted"]),
+        (&"TOO_OLD".into(), &"MaximumEventAgeInSeconds".into())
+    );
+    assert!(receiver.got().is_empty());
+}

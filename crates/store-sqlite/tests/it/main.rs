@@ -61,6 +61,7 @@ conforms!(
     an_id_with_another_content_is_a_mismatch,
     an_id_is_forgotten_after_its_window,
     ids_are_known_as_in_a_naive_book,
+    after_a_restart_a_destination_is_as_it_was_switched,
 );
 
 #[tokio::test]

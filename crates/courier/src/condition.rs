@@ -1,0 +1,273 @@
+//! How one destination is: in use or switched off, taking what it is sent or not; what is told of
+//! it and what is kept.
+//!
+//! Success and failure are counted in memory and written when something was told, so that a
+//! destination that fails now and then costs no writes. When it succeeded last is kept once a
+//! minute. Switching off is in force at once, and kept until the store has it.
+
+use std::sync::Arc;
+
+use model::{Name, Timestamp};
+use retry::{Health, Notice};
+use store::{
+    AuditEntry, DestinationNote, DestinationState, Store, StoreError, Switch, SwitchState, Trouble,
+};
+
+use crate::plan::DestinationPlan;
+use crate::worker::Observer;
+
+/// How often the time of the last success is kept.
+const SUCCESS_EVERY_MS: i64 = 60_000;
+
+/// Something to be kept.
+#[derive(Debug, Clone)]
+pub(crate) enum Keep {
+    /// That it was switched off.
+    Off(Name, Switch),
+    /// What was seen of it.
+    Note(DestinationNote),
+}
+
+impl Keep {
+    /// Writes it.
+    pub(crate) async fn write(self, store: &dyn Store) -> Result<(), StoreError> {
+        let (name, off) = match self {
+            Self::Off(name, off) => (name, off),
+            Self::Note(note) => return store.note_destination(note).await,
+        };
+        let audit = AuditEntry {
+            at: off.since,
+            who: "system".to_owned(),
+            what: "disable destination".to_owned(),
+            subject: format!("destination/{name}"),
+            detail: off.reason.clone(),
+        };
+        store.switch_destination(name, off, audit).await
+    }
+}
+
+/// One destination's condition.
+pub(crate) struct Condition {
+    name: Name,
+    switch: Option<Switch>,
+    health: Health,
+    last_success: Option<Timestamp>,
+    /// Whether what was seen is to be kept soon, not with the next minute.
+    news: bool,
+    success_kept: Option<Timestamp>,
+    kept_at: Timestamp,
+    off_unkept: Option<Switch>,
+    observer: Arc<dyn Observer>,
+}
+
+impl Condition {
+    /// As the plan and the store have it.
+    pub(crate) fn open(
+        plan: &DestinationPlan,
+        state: Option<DestinationState>,
+        now: Timestamp,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
+        let (trouble, last_success) =
+            state.map_or((None, None), |state| (state.trouble, state.last_success));
+        let health = trouble.map_or_else(Health::default, |trouble| {
+            Health::failing(trouble.since.ms(), trouble.notices)
+        });
+        Self {
+            name: plan.destination.name.clone(),
+            switch: plan.switch.clone(),
+            health,
+            last_success,
+            news: false,
+            success_kept: last_success,
+            kept_at: now,
+            off_unkept: None,
+            observer,
+        }
+    }
+
+    /// Whether nothing may be sent.
+    pub(crate) fn is_off(&self) -> bool {
+        self.switch.as_ref().is_some_and(|switch| switch.state == SwitchState::Disabled)
+    }
+
+    /// An attempt was taken.
+    pub(crate) fn succeeded(&mut self, now: Timestamp) {
+        self.last_success = Some(now);
+        if self.health.succeeded() {
+            self.news = true;
+            tracing::info!(destination = %self.name, "it takes deliveries again");
+        }
+    }
+
+    /// An attempt reached for the receiver and was not taken.
+    pub(crate) fn failed(&mut self, now: Timestamp) {
+        if self.is_off() {
+            return;
+        }
+        let Some(notice) = self.health.failed(now.ms()) else { return };
+        let since = self.health.failing_since_ms().map_or(now, Timestamp::from_ms);
+        match notice {
+            Notice::Trouble => tracing::warn!(
+                destination = %self.name,
+                %since,
+                "nothing but failures for a minute; deliveries are tried again, and it is disabled \
+                 after five days of this"
+            ),
+            Notice::HalfWay => tracing::warn!(
+                destination = %self.name,
+                %since,
+                "nothing but failures for two and a half days; it is disabled after five"
+            ),
+            Notice::Disabled => {
+                let why =
+                    format!("five days without a success, nothing but failures since {since}");
+                return self.switch_off(why, now);
+            }
+        }
+        self.news = true;
+        self.observer.noticed(&self.name, notice);
+    }
+
+    /// The receiver answered that its address is gone.
+    pub(crate) fn gone(&mut self, now: Timestamp) {
+        if !self.is_off() {
+            self.switch_off("the receiver answered 410 Gone".to_owned(), now);
+        }
+    }
+
+    fn switch_off(&mut self, reason: String, now: Timestamp) {
+        tracing::warn!(
+            destination = %self.name,
+            reason,
+            "disabled: deliveries wait in the log; `gatepost destinations enable` lets them go on"
+        );
+        let off = Switch { state: SwitchState::Disabled, reason, since: now };
+        self.off_unkept = Some(off.clone());
+        self.switch = Some(off);
+        self.health = Health::default();
+        self.observer.noticed(&self.name, Notice::Disabled);
+    }
+
+    /// What is to be kept now; nothing is taken twice.
+    pub(crate) fn take_unkept(&mut self, now: Timestamp) -> Option<Keep> {
+        if let Some(off) = self.off_unkept.take() {
+            // The switching forgets the trouble; the last success goes with the next note.
+            self.news = false;
+            return Some(Keep::Off(self.name.clone(), off));
+        }
+        let minute_is_over = now.since_ms(self.kept_at) >= SUCCESS_EVERY_MS;
+        let success = self.last_success != self.success_kept && minute_is_over;
+        if !self.news && !success {
+            return None;
+        }
+        (self.news, self.kept_at, self.success_kept) = (false, now, self.last_success);
+        Some(Keep::Note(self.note()))
+    }
+
+    /// What is to be kept at the end, be the minute over or not.
+    pub(crate) fn take_last(&mut self) -> Option<Keep> {
+        self.news |= self.last_success != self.success_kept;
+        self.take_unkept(self.kept_at)
+    }
+
+    fn note(&self) -> DestinationNote {
+        // Trouble is kept once it was told; before, it may be a hiccup.
+        let notices = self.health.notices();
+        let since = self.health.failing_since_ms().filter(|_| notices > 0);
+        DestinationNote {
+            name: self.name.clone(),
+            switched_at: self.switch.as_ref().map(|switch| switch.since),
+            trouble: since.map(|since| Trouble { since: Timestamp::from_ms(since), notices }),
+            last_success: self.last_success,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::AttemptRecord;
+
+    struct Nobody;
+
+    impl Observer for Nobody {
+        fn attempted(&self, _: AttemptRecord) {}
+        fn breaker(&self, _: &Name, _: bool) {}
+        fn noticed(&self, _: &Name, _: Notice) {}
+    }
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_ms(ms)
+    }
+
+    fn fresh() -> Condition {
+        Condition {
+            name: Name::new("hook").unwrap(),
+            switch: None,
+            health: Health::default(),
+            last_success: None,
+            news: false,
+            success_kept: None,
+            kept_at: at(0),
+            off_unkept: None,
+            observer: Arc::new(Nobody),
+        }
+    }
+
+    /// What is to be kept of what was seen.
+    fn noted(keep: Option<Keep>) -> DestinationNote {
+        let Some(Keep::Note(note)) = keep else { panic!("{keep:?}") };
+        note
+    }
+
+    #[test]
+    fn a_hiccup_is_not_kept_and_a_trouble_is_at_once() {
+        let mut condition = fresh();
+        condition.failed(at(1_000));
+        assert!(condition.take_unkept(at(1_000)).is_none());
+        condition.failed(at(61_000));
+        let note = noted(condition.take_unkept(at(61_000)));
+        assert_eq!(note.trouble, Some(Trouble { since: at(1_000), notices: 1 }));
+        assert!(condition.take_unkept(at(61_000)).is_none());
+        condition.succeeded(at(62_000));
+        let note = noted(condition.take_unkept(at(62_000)));
+        assert_eq!((note.trouble, note.last_success), (None, Some(at(62_000))));
+    }
+
+    #[test]
+    fn the_last_success_is_kept_once_a_minute_and_at_the_end() {
+        let mut condition = fresh();
+        condition.succeeded(at(100));
+        assert!(condition.take_unkept(at(100)).is_none());
+        assert_eq!(noted(condition.take_unkept(at(60_000))).last_success, Some(at(100)));
+        condition.succeeded(at(60_100));
+        assert!(condition.take_unkept(at(60_100)).is_none());
+        assert_eq!(noted(condition.take_last()).last_success, Some(at(60_100)));
+        assert!(condition.take_last().is_none());
+    }
+
+    #[test]
+    fn gone_is_off_at_once_and_kept_once() {
+        let mut condition = fresh();
+        condition.gone(at(5));
+        condition.gone(at(6));
+        assert!(condition.is_off());
+        let keep = condition.take_unkept(at(6));
+        let Some(Keep::Off(name, off)) = keep else { panic!("{keep:?}") };
+        assert_eq!((&*name, off.since, off.state), ("hook", at(5), SwitchState::Disabled));
+        condition.failed(at(1_000_000));
+        assert!(condition.take_unkept(at(1_000_000)).is_none());
+    }
+
+    #[test]
+    fn five_days_of_failures_switch_it_off() {
+        let mut condition = fresh();
+        for hour in 0..=120 {
+            assert!(!condition.is_off(), "{hour}");
+            condition.failed(at(hour * 3_600_000));
+        }
+        assert!(condition.is_off());
+        assert!(matches!(condition.take_unkept(at(0)), Some(Keep::Off(..))));
+    }
+}
