@@ -44,13 +44,7 @@ pub(crate) async fn list(State(world): State<World>) -> Result<Json<Value>, Prob
     let mut items = Vec::new();
     for destination in definitions.destinations.values() {
         let keys = lanes.remove(&destination.name).unwrap_or_default();
-        let mut of_lanes = Vec::new();
-        let numbers = world.store.lanes(keys.clone()).await?;
-        for (key, number) in keys.iter().zip(numbers) {
-            let waiting = world.store.backlog(number).await?;
-            of_lanes.push(json!({ "lane": key.to_string(), "waiting": waiting }));
-        }
-        let state = states.remove(&destination.name);
+        let (of_lanes, waiting) = waiting(&world, keys).await?;
         let mut item = json!({
             "name": destination.name.as_str(),
             "request": format!("{} {}", destination.method, destination.url),
@@ -61,10 +55,30 @@ pub(crate) async fn list(State(world): State<World>) -> Result<Json<Value>, Prob
             "timeout_ms": destination.timeout_ms,
             "lanes": of_lanes,
         });
+        wire::add(&mut item, waiting);
+        let state = states.remove(&destination.name);
+        let kept = state.as_ref().and_then(|state| state.last_success);
         wire::add(&mut item, wire::switch(state.and_then(|state| state.switch).as_ref()));
+        let standing = world.board.standing(&destination.name).unwrap_or_default();
+        wire::add(&mut item, wire::standing(&standing, kept, world.clock.now()));
         items.push(item);
     }
     Ok(Json(wire::items(items)))
+}
+
+/// What waits on lanes, one by one, and on all of them.
+async fn waiting(world: &World, keys: Vec<LaneKey>) -> Result<(Vec<Value>, Value), Problem> {
+    let (mut of_lanes, mut all, mut oldest) = (Vec::new(), 0, None);
+    let numbers = world.store.lanes(keys.clone()).await?;
+    for (key, number) in keys.iter().zip(numbers) {
+        let waiting = world.store.backlog(number).await?;
+        of_lanes.push(json!({ "lane": key.to_string(), "waiting": waiting }));
+        all += waiting;
+        oldest = world.store.oldest(number).await?.into_iter().chain(oldest).min();
+    }
+    let age_s = oldest.map(|oldest| world.clock.now().since_ms(oldest).max(0) / 1000);
+    let sum = json!({ "waiting": all, "oldest_at": wire::time(oldest), "oldest_age_s": age_s });
+    Ok((of_lanes, sum))
 }
 
 /// Switches a destination off: what goes there waits in the log.

@@ -26,6 +26,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
+use courier::Board;
 use credential::{Digest, Digester};
 use model::{Clock, Definitions, Random, Revision};
 use store::Store;
@@ -53,6 +54,8 @@ pub struct World {
     pub token: Digest,
     /// Up to which revision of the store the doors have caught up.
     pub live: watch::Receiver<Revision>,
+    /// How destinations are at present.
+    pub board: Arc<Board>,
     /// Health and metrics.
     pub status: Arc<dyn Status>,
 }

@@ -1,5 +1,6 @@
 //! The admin API's JSON: nouns as programs read them. Never a secret, but at its minting.
 
+use courier::Standing;
 use model::{
     Attempt, Client, DeadLetter, Definitions, Event, KeyCredential, Name, Partner,
     SecretCredential, Status, Timestamp,
@@ -91,6 +92,17 @@ pub(crate) fn switch(switch: Option<&Switch>) -> Value {
         "state": state.as_str(),
         "reason": switch.map(|switch| switch.reason.as_str()).filter(|reason| !reason.is_empty()),
         "since": time(switch.map(|switch| switch.since)),
+    })
+}
+
+/// How a destination is beside that. What the store kept of its last success stands in until its
+/// worker has begun.
+pub(crate) fn standing(standing: &Standing, kept: Option<Timestamp>, now: Timestamp) -> Value {
+    json!({
+        "breaker": if standing.breaker_open { "open" } else { "closed" },
+        "paused_until": time(standing.paused_until.filter(|until| *until > now)),
+        "failing_since": time(standing.failing_since),
+        "last_success": time(standing.last_success.or(kept)),
     })
 }
 

@@ -91,6 +91,21 @@ impl Condition {
         self.switch.as_ref().is_some_and(|switch| switch.state == SwitchState::Disabled)
     }
 
+    /// When it was switched off or on last.
+    pub(crate) fn switched_at(&self) -> Option<Timestamp> {
+        self.switch.as_ref().map(|switch| switch.since)
+    }
+
+    /// When the first failure after the last success was.
+    pub(crate) fn failing_since(&self) -> Option<Timestamp> {
+        self.health.failing_since_ms().map(Timestamp::from_ms)
+    }
+
+    /// When it took something last.
+    pub(crate) fn last_success(&self) -> Option<Timestamp> {
+        self.last_success
+    }
+
     /// An attempt was taken.
     pub(crate) fn succeeded(&mut self, now: Timestamp) {
         self.last_success = Some(now);
@@ -106,7 +121,7 @@ impl Condition {
             return;
         }
         let Some(notice) = self.health.failed(now.ms()) else { return };
-        let since = self.health.failing_since_ms().map_or(now, Timestamp::from_ms);
+        let since = self.failing_since().unwrap_or(now);
         match notice {
             Notice::Trouble => tracing::warn!(
                 destination = %self.name,
@@ -174,11 +189,11 @@ impl Condition {
     fn note(&self) -> DestinationNote {
         // Trouble is kept once it was told; before, it may be a hiccup.
         let notices = self.health.notices();
-        let since = self.health.failing_since_ms().filter(|_| notices > 0);
+        let since = self.failing_since().filter(|_| notices > 0);
         DestinationNote {
             name: self.name.clone(),
-            switched_at: self.switch.as_ref().map(|switch| switch.since),
-            trouble: since.map(|since| Trouble { since: Timestamp::from_ms(since), notices }),
+            switched_at: self.switched_at(),
+            trouble: since.map(|since| Trouble { since, notices }),
             last_success: self.last_success,
         }
     }

@@ -5,12 +5,14 @@
 //!   plan.rs         which lanes lead to which destination
 //!   worker.rs       one destination: rate, places in flight, breaker, pauses; what to try next
 //!   condition.rs    whether it is switched off, in trouble, and what is told and kept of that
+//!   board.rs        how each is at present, for whoever shows it
 //!   lane.rs         one lane: where it is read, what is under way, how far all is settled
 //!   attempt.rs      one attempt, whole: body, address, credentials, request, outcome
 //!   credentials.rs  a connection's headers; tokens cached, renewed early, one request at a time
 //! ```
 
 mod attempt;
+mod board;
 mod condition;
 mod credentials;
 mod lane;
@@ -29,6 +31,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use board::{Board, Standing};
 pub use plan::{DestinationPlan, Holds, LanePlan, Plan};
 pub use worker::{AttemptRecord, Observer};
 
@@ -48,6 +51,8 @@ pub struct World {
     pub secrets: Arc<dyn SecretReader>,
     /// Who is told of every attempt.
     pub observer: Arc<dyn Observer>,
+    /// Where workers post how their destinations are.
+    pub board: Arc<Board>,
 }
 
 /// Wakes the worker of a lane when something was appended to it.
@@ -128,6 +133,9 @@ impl Courier {
                     "a destination's worker ended in a panic"
                 );
             }
+        }
+        for name in ending.iter().filter(|name| !plan.destinations.contains_key(*name)) {
+            self.world.board.forget(name);
         }
         for (name, plan) in &plan.destinations {
             if !self.running.contains_key(name) {

@@ -26,6 +26,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::World;
 use crate::attempt::{self, Route, What, attempt};
+use crate::board::Standing;
 use crate::condition::{Condition, Keep};
 use crate::credentials::Credentials;
 use crate::lane::{Delivery, Lane};
@@ -131,6 +132,8 @@ struct Run {
     breaker: Breaker,
     condition: Condition,
     paused_until: Timestamp,
+    /// What the board shows.
+    posted: Option<Standing>,
     under_way: FuturesUnordered<BoxFuture<'static, Ended>>,
     outcomes: VecDeque<Kept>,
     writing: Option<BoxFuture<'static, Written>>,
@@ -213,6 +216,7 @@ impl Worker {
         let name = self.plan.destination.name.clone();
         let state = self.world.store.destination_state(name).await?;
         let (now, observer) = (self.world.clock.now(), Arc::clone(&self.world.observer));
+        let condition = Condition::open(&self.plan, state, now, observer);
         Ok(Run {
             plan: Arc::clone(&self.plan),
             sender: Arc::clone(sender),
@@ -221,8 +225,9 @@ impl Worker {
             bucket: Bucket::new(),
             limit: with_slack(self.plan.destination.rate),
             breaker: Breaker::default(),
-            condition: Condition::open(&self.plan, state, now, observer),
-            paused_until: Timestamp::default(),
+            paused_until: self.paused_until(&condition),
+            condition,
+            posted: None,
             under_way: FuturesUnordered::new(),
             outcomes: VecDeque::new(),
             writing: None,
@@ -230,6 +235,14 @@ impl Worker {
             cursors_saved_at: now,
             world: self.world.clone(),
         })
+    }
+
+    /// The pause in which the last worker of this destination left it: a definition that was read
+    /// again ends no pause, a switching does.
+    fn paused_until(&self, condition: &Condition) -> Timestamp {
+        let before = self.world.board.standing(&self.plan.destination.name);
+        let same = before.filter(|before| before.switched_at == condition.switched_at());
+        same.and_then(|before| before.paused_until).unwrap_or_default()
     }
 }
 
@@ -244,6 +257,7 @@ impl Run {
         let wait = self.begin();
         self.write();
         self.note();
+        self.post();
         tokio::select! {
             Some(ended) = self.under_way.next(), if !self.under_way.is_empty() => self.ended(ended),
             written = end_of(&mut self.writing) => self.written(written),
@@ -483,6 +497,22 @@ impl Run {
         }
         for (lane, cursor) in batch.1 {
             self.lanes[lane].saved(cursor);
+        }
+    }
+
+    /// Shows how the destination is, if that changed.
+    fn post(&mut self) {
+        let now = self.world.clock.now();
+        let standing = Standing {
+            breaker_open: self.breaker.is_open(),
+            paused_until: Some(self.paused_until).filter(|until| *until > now),
+            failing_since: self.condition.failing_since(),
+            last_success: self.condition.last_success(),
+            switched_at: self.condition.switched_at(),
+        };
+        if self.posted.as_ref() != Some(&standing) {
+            self.world.board.post(&self.plan.destination.name, standing.clone());
+            self.posted = Some(standing);
         }
     }
 

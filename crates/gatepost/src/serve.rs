@@ -8,12 +8,13 @@
 //! public door    gateway + token service, one runtime per core
 //! internal door  the bus takes the company's events
 //! admin door     operators, health, metrics
-//! courier, schedules, retention
+//! courier, schedules, retention, readings for the metrics
 //! ```
 
 mod apply;
 mod live;
 mod public;
+mod readings;
 mod retention;
 mod status;
 
@@ -22,7 +23,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
-use courier::Courier;
+use courier::{Board, Courier};
 use listener::{Door, Limits, RouterHandler, bind, serve, serve_on_cores};
 use model::{Clock as _, Secret};
 use store::Store;
@@ -59,6 +60,7 @@ struct Parts {
     random: Arc<SystemRandom>,
     store: Arc<dyn Store>,
     telemetry: Arc<Telemetry>,
+    board: Arc<Board>,
     status: Arc<ProgramStatus>,
     tracker: TaskTracker,
     /// Cancelled when the doors are to close.
@@ -81,6 +83,7 @@ impl Parts {
             store: Arc::clone(&self.store),
             secrets: Arc::new(SystemSecrets),
             observer: Arc::clone(&self.telemetry) as _,
+            board: Arc::clone(&self.board),
         }
     }
 
@@ -109,6 +112,7 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
         random,
         store: Arc::clone(&sqlite) as Arc<dyn Store>,
         telemetry,
+        board: Arc::default(),
         tracker: TaskTracker::new(),
         stop: CancellationToken::new(),
     };
@@ -131,6 +135,8 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     let firing = tokio_task(&parts, firing);
     let keeping = retention::run(parts.clone(), live.definitions());
     let keeping = tokio_task(&parts, keeping);
+    let reading = readings::run(parts.clone(), live.plans(), Arc::clone(&parts.board));
+    let reading = tokio_task(&parts, reading);
     let live = Arc::new(live);
     live.tell_of_orphans(&*parts.store).await;
     let following = tokio_task(&parts, Live::follow(Arc::clone(&live), parts.clone()));
@@ -144,7 +150,7 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     // it knows; the store closes last.
     parts.status.draining();
     parts.stop.cancel();
-    for task in [public, firing, keeping, following] {
+    for task in [public, firing, keeping, reading, following] {
         ended(task.await);
     }
     live.give_back(&*parts.store).await;
@@ -167,6 +173,7 @@ fn admin_world(parts: &Parts, live: &Live, token: &Secret) -> admin::World {
         definitions: live.definitions(),
         token: live.digester().digest(token.expose()),
         live: live.caught_up(),
+        board: Arc::clone(&parts.board),
         status: Arc::clone(&parts.status) as _,
     }
 }

@@ -17,6 +17,21 @@ use retry::Notice;
 pub use lines::{Form, Lines};
 pub use metrics::Metrics;
 
+/// What waits for a destination, and how it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// Deliveries that are not settled.
+    pub waiting: u64,
+    /// The age of the oldest of them, in seconds; 0 when there is none.
+    pub oldest_s: i64,
+    /// Whether it is switched off.
+    pub disabled: bool,
+    /// Whether the receiver asked to be left alone for now.
+    pub paused: bool,
+    /// Whether its breaker holds attempts back.
+    pub breaker_open: bool,
+}
+
 /// Tells log and metrics of everything that happens.
 pub struct Telemetry {
     lines: Lines,
@@ -33,6 +48,16 @@ impl Telemetry {
     /// The metrics in Prometheus' text form.
     pub fn metrics_text(&self) -> String {
         self.metrics.text(self.lines.dropped())
+    }
+
+    /// Shows a destination's reading in the metrics.
+    pub fn reading(&self, destination: &Name, reading: &Reading) {
+        self.metrics.reading(destination, reading);
+    }
+
+    /// Takes a destination that is gone out of the metrics.
+    pub fn no_reading(&self, destination: &Name) {
+        self.metrics.no_reading(destination);
     }
 
     /// Writes what waits and ends the writer.

@@ -63,6 +63,25 @@ impl Deliveries for SqliteStore {
         })
     }
 
+    fn oldest(&self, lane: LaneId) -> Answer<'_, Option<Timestamp>> {
+        self.log_readers.read(move |connection| {
+            let at = cursor(connection, lane)?;
+            // Chunks ascend in time, so the first unread one is the oldest.
+            let unread: Option<i64> = connection
+                .prepare_cached(
+                    "SELECT ts FROM delivery
+                     WHERE lane = ?1 AND chunk >= ?2 AND (chunk > ?2 OR n > ?3)
+                     ORDER BY chunk LIMIT 1",
+                )?
+                .query_row(params![lane, signed(at.chunk), at.index], |row| row.get(0))
+                .optional()?;
+            let retry: Option<i64> = connection
+                .prepare_cached("SELECT min(since) FROM retry WHERE lane = ?")?
+                .query_row([lane], |row| row.get(0))?;
+            Ok(unread.into_iter().chain(retry).min().map(Timestamp::from_ms))
+        })
+    }
+
     fn dead_letters(&self, filter: DeadFilter) -> Answer<'_, Vec<DeadLetter>> {
         self.log_readers.read(move |connection| {
             let filter = DeadFilter { limit: filter.limit.min(LIST_MAX), ..filter };

@@ -233,6 +233,7 @@ pub async fn after_a_restart_a_lane_knows_what_is_settled<B: Bench>(bench: &B) {
     ];
     store.settle(settlements, vec![(lane, places[1].0)]).await.expect("settled");
     assert_eq!(store.backlog(lane).await, Ok(6));
+    assert_eq!(store.oldest(lane).await, Ok(Some(at(0))));
     drop(store);
     let store = bench.open().await;
     let state = store.open_lane(lane).await.expect("a lane");
@@ -419,4 +420,27 @@ pub async fn after_a_restart_a_destination_is_as_it_was_switched<B: Bench>(bench
     let state = store.destination_state(hook()).await.expect("a state").expect("it is there");
     assert_eq!((state.switch, state.trouble, state.last_success), (Some(on), None, Some(at(7))));
     assert_eq!(store.audit(10).await.expect("audit").len(), 2);
+}
+
+/// The oldest entry that waits is the first behind the cursor, or a retry before it.
+pub async fn the_oldest_that_waits_is_behind_the_cursor_or_a_retry<B: Bench>(bench: &B) {
+    let store = bench.open().await;
+    let lane = store.lanes(vec![lane_key("a")]).await.expect("lanes")[0];
+    assert_eq!(store.oldest(lane).await, Ok(None));
+    let mut ids = Vec::new();
+    for ms in [10, 20, 30] {
+        ids.extend(store.append(at(ms), vec![entry(1, &[lane])]).await.expect("appended"));
+    }
+    let places = numbers(&*store, lane, Position::default()).await;
+    let behind = |place: Position| Position { chunk: place.chunk, index: place.index + 1 };
+    assert_eq!(store.oldest(lane).await, Ok(Some(at(10))));
+    let retry = Then::Retry { due: at(99), tries: 1, since: at(10) };
+    let first = Settlement { then: retry, ..done(lane, ids[0]) };
+    store.settle(vec![first], vec![(lane, behind(places[0].0))]).await.expect("settled");
+    assert_eq!(store.oldest(lane).await, Ok(Some(at(10))));
+    store.settle(vec![done(lane, ids[0])], vec![]).await.expect("settled");
+    assert_eq!(store.oldest(lane).await, Ok(Some(at(20))));
+    let rest = vec![done(lane, ids[1]), done(lane, ids[2])];
+    store.settle(rest, vec![(lane, behind(places[2].0))]).await.expect("settled");
+    assert_eq!(store.oldest(lane).await, Ok(None));
 }

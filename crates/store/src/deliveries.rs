@@ -140,6 +140,10 @@ pub trait Deliveries: Send + Sync {
     /// another attempt.
     fn backlog(&self, lane: LaneId) -> Answer<'_, u64>;
 
+    /// When the oldest entry of a lane that is not settled was put on it: of those after the cursor
+    /// and those waiting for another attempt.
+    fn oldest(&self, lane: LaneId) -> Answer<'_, Option<Timestamp>>;
+
     /// Dead letters in the order of lane and event.
     fn dead_letters(&self, filter: DeadFilter) -> Answer<'_, Vec<DeadLetter>>;
 

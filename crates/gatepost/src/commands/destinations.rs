@@ -51,10 +51,11 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
 
 async fn list(arguments: &OperatorArguments) -> anyhow::Result<()> {
     let mut destinations = arguments.operator()?.get("destinations").await?;
-    for item in destinations["items"].as_array_mut().into_iter().flatten() {
-        let lanes = item["lanes"].as_array().cloned().unwrap_or_default();
-        let waiting: u64 = lanes.iter().filter_map(|lane| lane["waiting"].as_u64()).sum();
-        item["waiting"] = Value::from(waiting);
+    if !arguments.json {
+        for item in destinations["items"].as_array_mut().into_iter().flatten() {
+            item["state"] = state(item).into();
+            item["oldest"] = item["oldest_age_s"].as_u64().map(age).into();
+        }
     }
     let columns = [
         ("destination", "name"),
@@ -62,10 +63,77 @@ async fn list(arguments: &OperatorArguments) -> anyhow::Result<()> {
         ("connection", "connection"),
         ("rate", "rate"),
         ("waiting", "waiting"),
+        ("oldest", "oldest"),
         ("state", "state"),
-        ("since", "since"),
-        ("reason", "reason"),
     ];
     output::list(&destinations, arguments.json, &columns);
     Ok(())
+}
+
+/// What most matters of how a destination is.
+fn state(item: &Value) -> String {
+    let text = |member: &str| item[member].as_str();
+    if item["state"] == "disabled" {
+        let (since, reason) = (text("since").unwrap_or("-"), text("reason").unwrap_or("-"));
+        return format!("disabled since {since}: {reason}");
+    }
+    if let Some(until) = text("paused_until") {
+        return format!("paused until {until}");
+    }
+    if item["breaker"] == "open" {
+        return "breaker open".to_owned();
+    }
+    match text("failing_since") {
+        Some(since) => format!("failing since {since}"),
+        None => "enabled".to_owned(),
+    }
+}
+
+/// Seconds in the largest unit that fits: `45s`, `12m`, `3h`, `2d`.
+fn age(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m", seconds / 60),
+        3_600..86_400 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_is_what_most_matters() {
+        for (item, expected) in [
+            (json!({ "state": "enabled", "breaker": "closed" }), "enabled"),
+            (
+                json!({ "state": "enabled", "breaker": "closed", "failing_since": "T" }),
+                "failing since T",
+            ),
+            (
+                json!({ "state": "enabled", "breaker": "open", "failing_since": "T" }),
+                "breaker open",
+            ),
+            (
+                json!({ "state": "enabled", "breaker": "open", "paused_until": "T" }),
+                "paused until T",
+            ),
+            (
+                json!({ "state": "disabled", "since": "T", "reason": "gone", "breaker": "open" }),
+                "disabled since T: gone",
+            ),
+        ] {
+            assert_eq!(state(&item), expected);
+        }
+    }
+
+    #[test]
+    fn ages_are_short() {
+        for (seconds, text) in
+            [(0, "0s"), (59, "59s"), (60, "1m"), (3_599, "59m"), (7_200, "2h"), (200_000, "2d")]
+        {
+            assert_eq!(age(seconds), text);
+        }
+    }
 }

@@ -13,6 +13,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::Reading;
+
 /// Bounds of latency histograms, in seconds: from a cached answer to a whole timeout.
 const SECONDS: [f64; 12] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
@@ -21,6 +23,7 @@ const AGES: [f64; 12] =
     [0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 300.0, 3_600.0, 21_600.0, 86_400.0];
 
 type Labels<const N: usize> = [(&'static str, String); N];
+type Gauges = Family<Labels<1>, Gauge>;
 type Counters<const N: usize> = Family<Labels<N>, Counter>;
 type Histograms<const N: usize> = Family<Labels<N>, Histogram, fn() -> Histogram>;
 
@@ -34,7 +37,11 @@ pub struct Metrics {
     duplicates: Counters<1>,
     attempts: Counters<3>,
     delivery_seconds: Histograms<1>,
-    breakers: Family<Labels<1>, Gauge>,
+    breakers: Gauges,
+    waiting: Gauges,
+    oldest: Gauges,
+    disabled: Gauges,
+    paused: Gauges,
     notices: Counters<2>,
     lines_dropped: Gauge<u64, AtomicU64>,
 }
@@ -72,10 +79,15 @@ impl Metrics {
             attempts: Family::default(),
             delivery_seconds: Family::new_with_constructor(ages),
             breakers: Family::default(),
+            waiting: Family::default(),
+            oldest: Family::default(),
+            disabled: Family::default(),
+            paused: Family::default(),
             notices: Family::default(),
             lines_dropped: Gauge::default(),
         };
         metrics.register();
+        metrics.register_destinations();
         metrics
     }
 
@@ -98,12 +110,24 @@ impl Metrics {
         let help = "From an event's acceptance to its delivery";
         let histogram = self.delivery_seconds.clone();
         registry.register_with_unit("delivery_latency", help, Unit::Seconds, histogram);
+        let help = "Log lines left out because the writer could not keep up";
+        registry.register("log_lines_dropped", help, self.lines_dropped.clone());
+    }
+
+    fn register_destinations(&mut self) {
+        let registry = &mut self.registry;
         let help = "Whether a destination's breaker holds attempts back";
         registry.register("breaker_open", help, self.breakers.clone());
         let help = "Notices of destinations that take nothing: trouble, half-way, disabled";
         registry.register("destination_notices", help, self.notices.clone());
-        let help = "Log lines left out because the writer could not keep up";
-        registry.register("log_lines_dropped", help, self.lines_dropped.clone());
+        let help = "Deliveries that wait for a destination";
+        registry.register("destination_waiting", help, self.waiting.clone());
+        let help = "Age of the oldest delivery that waits for a destination";
+        registry.register_with_unit("destination_oldest", help, Unit::Seconds, self.oldest.clone());
+        let help = "Whether a destination is disabled";
+        registry.register("destination_disabled", help, self.disabled.clone());
+        let help = "Whether a destination's receiver asked to be left alone for now";
+        registry.register("destination_paused", help, self.paused.clone());
     }
 
     pub(super) fn request(&self, record: &Record) {
@@ -155,6 +179,28 @@ impl Metrics {
     pub(super) fn breaker(&self, destination: &Name, open: bool) {
         let labels = [("destination", destination.to_string())];
         self.breakers.get_or_create(&labels).set(i64::from(open));
+    }
+
+    pub(super) fn reading(&self, destination: &Name, reading: &Reading) {
+        let labels = [("destination", destination.to_string())];
+        let waiting = i64::try_from(reading.waiting).unwrap_or(i64::MAX);
+        for (gauge, value) in [
+            (&self.waiting, waiting),
+            (&self.oldest, reading.oldest_s),
+            (&self.disabled, i64::from(reading.disabled)),
+            (&self.paused, i64::from(reading.paused)),
+            (&self.breakers, i64::from(reading.breaker_open)),
+        ] {
+            gauge.get_or_create(&labels).set(value);
+        }
+    }
+
+    pub(super) fn no_reading(&self, destination: &Name) {
+        let labels = [("destination", destination.to_string())];
+        let all = [&self.waiting, &self.oldest, &self.disabled, &self.paused, &self.breakers];
+        for gauge in all {
+            gauge.remove(&labels);
+        }
     }
 
     pub(super) fn notice(&self, destination: &Name, notice: &str) {

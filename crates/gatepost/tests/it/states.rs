@@ -119,6 +119,9 @@ destinations:
     })
     .await;
     assert_eq!(called(&receiver, "/hook/"), ["1"], "the pause holds both lanes");
+    let row = destination(&program, "hook");
+    assert_eq!((row["paused_until"].is_string(), &row["waiting"]), (true, &4.into()));
+    assert_eq!(destination(&program, "neighbour")["paused_until"], Value::Null);
     until("both lanes go on", async || (called(&receiver, "/hook/").len() == 5).then_some(()))
         .await;
 }
@@ -225,10 +228,41 @@ async fn an_operator_disables_with_a_reason_and_enables_again() {
     publish(&program, [1, 2]).await;
     let row = in_state(&program, "disabled").await;
     assert_eq!((&row["reason"], row["since"].is_string()), (&"they move house".into(), true));
-    assert_eq!(row["lanes"][0]["waiting"], 2);
+    assert_eq!((&row["waiting"], row["oldest_at"].is_string()), (&2.into(), true));
+    let table = program.done(&["destinations", "list"]);
+    assert!(table.contains("disabled since ") && table.contains(": they move house"), "{table}");
+    for sample in ["destination_disabled", "destination_waiting"] {
+        let value = if sample == "destination_waiting" { 2 } else { 1 };
+        let line = format!("gatepost_{sample}{{destination=\"hook\"}} {value}\n");
+        until("the metrics show it", async || {
+            metrics(&program).await.contains(&line).then_some(())
+        })
+        .await;
+    }
     assert!(receiver.got().is_empty());
     program.done(&["destinations", "enable", "hook"]);
     until("both arrive", async || (called(&receiver, "/hook/") == ["1", "2"]).then_some(())).await;
+}
+
+#[tokio::test]
+async fn an_open_breaker_is_shown() {
+    let receiver = Receiver::start(|_, _| Reply::status(503)).await;
+    let program = Program::start(&definitions(&receiver, "")).await;
+    publish(&program, 1..=20).await;
+    let row = until("the breaker is shown", async || {
+        Some(destination(&program, "hook")).filter(|row| row["breaker"] == "open")
+    })
+    .await;
+    assert_eq!((&row["state"], row["failing_since"].is_string()), (&"enabled".into(), true));
+    assert_eq!(row["last_success"], Value::Null);
+    receiver.answer(|_, _| Reply::status(204));
+    // Enabling what is enabled ends the wait for the breaker's probe.
+    program.done(&["destinations", "enable", "hook"]);
+    until("it is closed and something was taken", async || {
+        let row = destination(&program, "hook");
+        (row["breaker"] == "closed" && row["last_success"].is_string()).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

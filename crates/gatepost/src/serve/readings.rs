@@ -1,0 +1,66 @@
+//! What waits for each destination, and how it is: read now and then for the metrics.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use courier::{Board, DestinationPlan, Plan};
+use model::{Clock as _, Name, Timestamp};
+use store::{Store, StoreError, SwitchState};
+use tokio::sync::watch;
+
+use super::Parts;
+use crate::telemetry::Reading;
+
+/// How often is read: more often than metrics are usually fetched.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Reads until stopped.
+pub(super) async fn run(parts: Parts, plans: watch::Receiver<Arc<Plan>>, board: Arc<Board>) {
+    let mut shown: BTreeSet<Name> = BTreeSet::new();
+    loop {
+        let plan = Arc::clone(&plans.borrow());
+        for (name, destination) in &plan.destinations {
+            match read(&*parts.store, destination, &board, parts.clock.now()).await {
+                Ok(reading) => parts.telemetry.reading(name, &reading),
+                Err(error) => {
+                    tracing::warn!(%error, destination = %name, "what waits cannot be read");
+                }
+            }
+            shown.insert(name.clone());
+        }
+        shown.retain(|name| {
+            let stays = plan.destinations.contains_key(name);
+            if !stays {
+                parts.telemetry.no_reading(name);
+            }
+            stays
+        });
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            () = parts.stop.cancelled() => return,
+        }
+    }
+}
+
+async fn read(
+    store: &dyn Store,
+    plan: &DestinationPlan,
+    board: &Board,
+    now: Timestamp,
+) -> Result<Reading, StoreError> {
+    let (mut waiting, mut oldest) = (0, None);
+    for lane in &plan.lanes {
+        waiting += store.backlog(lane.id).await?;
+        oldest = store.oldest(lane.id).await?.into_iter().chain(oldest).min();
+    }
+    let switch = plan.switch.as_ref();
+    let standing = board.standing(&plan.destination.name).unwrap_or_default();
+    Ok(Reading {
+        waiting,
+        oldest_s: oldest.map_or(0, |oldest| now.since_ms(oldest).max(0) / 1000),
+        disabled: switch.is_some_and(|switch| switch.state == SwitchState::Disabled),
+        paused: standing.paused_until.is_some_and(|until| until > now),
+        breaker_open: standing.breaker_open,
+    })
+}
