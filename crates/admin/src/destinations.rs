@@ -12,7 +12,7 @@ use store::{Switch, SwitchState};
 use crate::extract::Body;
 use crate::problem::Problem;
 use crate::trail::audit;
-use crate::{World, wire};
+use crate::{World, waiting, wire};
 
 /// The longest reason, in bytes: a sentence or two.
 const REASON_BYTES_MAX: usize = 500;
@@ -44,7 +44,7 @@ pub(crate) async fn list(State(world): State<World>) -> Result<Json<Value>, Prob
     let mut items = Vec::new();
     for destination in definitions.destinations.values() {
         let keys = lanes.remove(&destination.name).unwrap_or_default();
-        let (of_lanes, waiting) = waiting(&world, keys).await?;
+        let (of_lanes, waiting) = waiting::on(&world, keys).await?;
         let mut item = json!({
             "name": destination.name.as_str(),
             "request": format!("{} {}", destination.method, destination.url),
@@ -64,21 +64,6 @@ pub(crate) async fn list(State(world): State<World>) -> Result<Json<Value>, Prob
         items.push(item);
     }
     Ok(Json(wire::items(items)))
-}
-
-/// What waits on lanes, one by one, and on all of them.
-async fn waiting(world: &World, keys: Vec<LaneKey>) -> Result<(Vec<Value>, Value), Problem> {
-    let (mut of_lanes, mut all, mut oldest) = (Vec::new(), 0, None);
-    let numbers = world.store.lanes(keys.clone()).await?;
-    for (key, number) in keys.iter().zip(numbers) {
-        let waiting = world.store.backlog(number).await?;
-        of_lanes.push(json!({ "lane": key.to_string(), "waiting": waiting }));
-        all += waiting;
-        oldest = world.store.oldest(number).await?.into_iter().chain(oldest).min();
-    }
-    let age_s = oldest.map(|oldest| world.clock.now().since_ms(oldest).max(0) / 1000);
-    let sum = json!({ "waiting": all, "oldest_at": wire::time(oldest), "oldest_age_s": age_s });
-    Ok((of_lanes, sum))
 }
 
 /// Switches a destination off: what goes there waits in the log.

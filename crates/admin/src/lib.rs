@@ -15,8 +15,10 @@ mod keys;
 mod live;
 mod partners;
 mod problem;
+mod rules;
 mod token;
 mod trail;
+mod waiting;
 mod wire;
 
 use std::sync::Arc;
@@ -80,6 +82,9 @@ pub fn router(world: World) -> Router {
         .route("/keys", get(keys::list))
         .route("/keys/{name}/values", post(keys::mint))
         .route("/key-values/{id}", delete(keys::revoke))
+        .route("/rules", get(rules::list))
+        .route("/rules/{bus}/{rule}/pause", post(rules::pause))
+        .route("/rules/{bus}/{rule}/resume", post(rules::resume))
         .route("/destinations", get(destinations::list))
         .route("/destinations/{name}/disable", post(destinations::disable))
         .route("/destinations/{name}/enable", post(destinations::enable))

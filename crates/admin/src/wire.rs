@@ -85,6 +85,12 @@ pub(crate) fn add(item: &mut Value, more: Value) {
     }
 }
 
+/// Whether a rule is paused.
+pub(crate) fn pause(since: Option<Timestamp>) -> Value {
+    let state = if since.is_some() { "paused" } else { "active" };
+    json!({ "state": state, "since": time(since) })
+}
+
 /// Whether a destination is in use; one that never was switched is.
 pub(crate) fn switch(switch: Option<&Switch>) -> Value {
     let state = switch.map_or(SwitchState::Enabled, |switch| switch.state);

@@ -13,7 +13,6 @@ use store::{
     AuditEntry, DestinationNote, DestinationState, Store, StoreError, Switch, SwitchState, Trouble,
 };
 
-use crate::plan::DestinationPlan;
 use crate::worker::Observer;
 
 /// How often the time of the last success is kept.
@@ -61,21 +60,21 @@ pub(crate) struct Condition {
 }
 
 impl Condition {
-    /// As the plan and the store have it.
+    /// As the store has it, which may know of a switching that the plan does not show yet.
     pub(crate) fn open(
-        plan: &DestinationPlan,
+        name: Name,
         state: Option<DestinationState>,
         now: Timestamp,
         observer: Arc<dyn Observer>,
     ) -> Self {
-        let (trouble, last_success) =
-            state.map_or((None, None), |state| (state.trouble, state.last_success));
+        let last_success = state.as_ref().and_then(|state| state.last_success);
+        let trouble = state.as_ref().and_then(|state| state.trouble);
         let health = trouble.map_or_else(Health::default, |trouble| {
             Health::failing(trouble.since.ms(), trouble.notices)
         });
         Self {
-            name: plan.destination.name.clone(),
-            switch: plan.switch.clone(),
+            name,
+            switch: state.and_then(|state| state.switch),
             health,
             last_success,
             news: false,

@@ -108,8 +108,12 @@ impl Lane {
         Ok(())
     }
 
-    /// The next delivery: a retry that is due, else a new one.
+    /// The next delivery: a retry that is due, else a new one. A paused lane gives none.
     pub(crate) fn take(&mut self, now: Timestamp) -> Option<Delivery> {
+        if self.plan.paused { None } else { self.pop(now) }
+    }
+
+    fn pop(&mut self, now: Timestamp) -> Option<Delivery> {
         if let Some(entry) = self.retries.first_entry()
             && entry.key().0 <= now
         {
@@ -125,7 +129,8 @@ impl Lane {
         Some(Delivery { event, position, since, tries: 0, attempts: attempts_before })
     }
 
-    /// A delivery that has become too old to be tried: it costs no permit and waits for no breaker.
+    /// A delivery that has become too old to be tried: it costs no permit and waits for no breaker,
+    /// and no pause keeps it young.
     pub(crate) fn take_expired(&mut self, now: Timestamp) -> Option<Delivery> {
         let expired = |since: Timestamp| retry::too_old(&self.plan.retry, since.ms(), now.ms());
         let retry = self
@@ -133,8 +138,8 @@ impl Lane {
             .first_key_value()
             .is_some_and(|((due, _), delivery)| *due <= now && expired(delivery.since));
         let new = self.ahead.front().is_some_and(|entry| expired(entry.since));
-        if retry || (new && self.next_due().is_none_or(|due| due > now)) {
-            return self.take(now);
+        if retry || (new && self.earliest().is_none_or(|due| due > now)) {
+            return self.pop(now);
         }
         None
     }
@@ -147,11 +152,16 @@ impl Lane {
 
     /// Whether there is something to try now.
     pub(crate) fn has_work(&self, now: Timestamp) -> bool {
-        !self.ahead.is_empty() || self.next_due().is_some_and(|due| due <= now)
+        !self.plan.paused
+            && (!self.ahead.is_empty() || self.earliest().is_some_and(|due| due <= now))
     }
 
-    /// When the earliest retry is due.
+    /// When the earliest retry is due; never, while the lane is paused.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        self.earliest().filter(|_| !self.plan.paused)
+    }
+
+    fn earliest(&self) -> Option<Timestamp> {
         self.retries.first_key_value().map(|((due, _), _)| *due)
     }
 

@@ -1,6 +1,6 @@
 //! Which lanes lead to which destination.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{Connection, Definitions, Destination, LaneKey, Name, Target};
@@ -37,6 +37,8 @@ pub struct DestinationPlan {
 pub struct Holds {
     /// The last switching of destinations that were switched.
     pub switches: BTreeMap<Name, Switch>,
+    /// Rules that are paused, by bus and name.
+    pub paused: BTreeSet<(Name, Name)>,
 }
 
 /// One lane: what of an event is sent, how long it is tried.
@@ -56,6 +58,8 @@ pub struct LanePlan {
     pub retry: Policy,
     /// The queue of its dead letters.
     pub dead_letters: Name,
+    /// Whether it stands still: its rule is paused.
+    pub paused: bool,
 }
 
 impl Plan {
@@ -66,7 +70,7 @@ impl Plan {
         number: impl Fn(&LaneKey) -> Option<LaneId>,
     ) -> Self {
         let mut lanes: BTreeMap<Name, Vec<LanePlan>> = BTreeMap::new();
-        for rule in definitions.rules.values() {
+        for (name, rule) in &definitions.rules {
             for target in &rule.targets {
                 let key = LaneKey::Target {
                     bus: rule.bus.clone(),
@@ -74,7 +78,8 @@ impl Plan {
                     target: target.id.clone(),
                 };
                 if let Some(id) = number(&key) {
-                    let lane = of_target(id, key, &rule.name, target);
+                    let paused = holds.paused.contains(name);
+                    let lane = LanePlan { paused, ..of_target(id, key, &rule.name, target) };
                     lanes.entry(target.destination.clone()).or_default().push(lane);
                 }
             }
@@ -106,6 +111,7 @@ fn of_target(id: LaneId, key: LaneKey, rule: &Name, target: &Target) -> LanePlan
         body: target.body.clone(),
         retry: target.retry.clone(),
         dead_letters: target.dead_letters.clone(),
+        paused: false,
     }
 }
 
@@ -118,5 +124,6 @@ fn of_schedule(id: LaneId, key: LaneKey, name: &Name) -> LanePlan {
         body: Input::Whole,
         retry: Policy::default(),
         dead_letters: Name::new(SCHEDULE_QUEUE).expect("a plain word is a name"),
+        paused: false,
     }
 }

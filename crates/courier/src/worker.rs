@@ -214,9 +214,9 @@ impl Worker {
             lanes.push(Lane::open(plan.clone(), Arc::clone(&self.world.store)).await?);
         }
         let name = self.plan.destination.name.clone();
-        let state = self.world.store.destination_state(name).await?;
+        let state = self.world.store.destination_state(name.clone()).await?;
         let (now, observer) = (self.world.clock.now(), Arc::clone(&self.world.observer));
-        let condition = Condition::open(&self.plan, state, now, observer);
+        let condition = Condition::open(name, state, now, observer);
         Ok(Run {
             plan: Arc::clone(&self.plan),
             sender: Arc::clone(sender),
@@ -337,7 +337,8 @@ impl Run {
         let now = self.world.clock.now();
         let Ended { lane, delivery, passage, began, result } = ended;
         let answered = result.status.is_some_and(|status| status < 500);
-        let unsendable = matches!(result.what, What::Refused { .. });
+        // What could not be sent says nothing of the receiver.
+        let unsendable = matches!(result.what, What::Refused { .. }) && result.status.is_none();
         if self.breaker.record(passage, answered || unsendable, now.ms()) {
             let open = self.breaker.is_open();
             self.world.observer.breaker(&self.plan.destination.name, open);
@@ -345,8 +346,7 @@ impl Run {
         match result.what {
             What::Delivered => self.condition.succeeded(now),
             What::Gone => self.condition.gone(now),
-            // What could not be sent says nothing of the receiver.
-            What::Refused { .. } if result.status.is_none() => {}
+            _ if unsendable => {}
             What::Refused { .. } | What::Retry { .. } => self.condition.failed(now),
         }
         if let What::Retry { wish_ms: Some(wish_ms) } = result.what {

@@ -15,6 +15,7 @@ mod keys;
 mod operator;
 mod output;
 mod partners;
+mod rules;
 mod serve;
 
 use std::path::PathBuf;
@@ -59,7 +60,10 @@ enum Command {
     /// Publish events, try patterns and inputs
     #[command(subcommand)]
     Events(events::Command),
-    /// Where deliveries go, and what waits
+    /// Rules: what waits for each, pause, resume
+    #[command(subcommand)]
+    Rules(rules::Command),
+    /// Where deliveries go, and what waits; disable, enable
     #[command(subcommand)]
     Destinations(destinations::Command),
     /// Attempts to deliver, and what was answered
@@ -141,6 +145,7 @@ fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Key(command) => done(keys::run(command)),
         Command::Handover(command) => handover::run(command).map(|()| ExitCode::SUCCESS),
         Command::Events(command) => events::run(command),
+        Command::Rules(command) => done(rules::run(command)),
         Command::Destinations(command) => done(destinations::run(command)),
         Command::Deliveries(command) => done(deliveries::run(command)),
         Command::DeadLetters(command) => done(dead_letters::run(command)),

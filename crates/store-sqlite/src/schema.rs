@@ -35,6 +35,8 @@ CREATE TABLE audit(n INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL
 const CORE_LATER: &str = "
 CREATE TABLE IF NOT EXISTS destination_state(name TEXT PRIMARY KEY, state TEXT, reason TEXT, since INTEGER,
   trouble_since INTEGER, notices INTEGER NOT NULL, last_success INTEGER) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS paused_rule(bus TEXT, rule TEXT, since INTEGER NOT NULL,
+  PRIMARY KEY(bus, rule)) STRICT, WITHOUT ROWID;
 ";
 
 const LOG: Steps = &[

@@ -1,9 +1,10 @@
-//! What destinations go through beside their definitions.
+//! What destinations and rules go through beside their definitions.
 
 use model::{Name, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use store::{
-    Answer, AuditEntry, DestinationNote, DestinationState, States, Switch, SwitchState, Trouble,
+    Answer, AuditEntry, DestinationNote, DestinationState, PausedRule, States, Switch, SwitchState,
+    Trouble,
 };
 
 use crate::definitions::note;
@@ -61,6 +62,50 @@ impl States for SqliteStore {
             .map_err(error)
         })
     }
+
+    fn paused_rules(&self) -> Answer<'_, Vec<PausedRule>> {
+        self.core_readers.read(|connection| {
+            connection
+                .prepare_cached("SELECT bus, rule, since FROM paused_rule ORDER BY bus, rule")?
+                .query_map([], |row| {
+                    let since = Timestamp::from_ms(row.get(2)?);
+                    Ok(PausedRule { bus: name(row, 0)?, rule: name(row, 1)?, since })
+                })?
+                .collect()
+        })
+    }
+
+    fn pause_rule(&self, rule: PausedRule, audit: AuditEntry) -> Answer<'_, bool> {
+        let revised = self.revise(move |connection| {
+            let (bus, name, since) = (rule.bus.as_str(), rule.rule.as_str(), rule.since.ms());
+            let sql = "INSERT OR IGNORE INTO paused_rule(bus, rule, since) VALUES(?, ?, ?)";
+            let changed = execute(connection, sql, params![bus, name, since]).map_err(error)?;
+            noted(connection, changed, &audit).map_err(error)
+        });
+        Box::pin(async move { Ok(revised.await?.1) })
+    }
+
+    fn resume_rule(&self, bus: Name, rule: Name, audit: AuditEntry) -> Answer<'_, bool> {
+        let revised = self.revise(move |connection| {
+            let sql = "DELETE FROM paused_rule WHERE bus = ? AND rule = ?";
+            let changed =
+                execute(connection, sql, params![bus.as_str(), rule.as_str()]).map_err(error)?;
+            noted(connection, changed, &audit).map_err(error)
+        });
+        Box::pin(async move { Ok(revised.await?.1) })
+    }
+}
+
+/// Notes a change in the trail, if there was one; says whether there was.
+fn noted(connection: &Connection, rows: usize, audit: &AuditEntry) -> rusqlite::Result<bool> {
+    if rows > 0 {
+        note(connection, audit)?;
+    }
+    Ok(rows > 0)
+}
+
+fn name(row: &Row<'_>, column: usize) -> rusqlite::Result<Name> {
+    Name::new(row.get_ref(column)?.as_str()?).map_err(|_| unreadable("a name"))
 }
 
 fn set_switch(connection: &Connection, name: &Name, switch: &Switch) -> rusqlite::Result<()> {
@@ -81,7 +126,7 @@ fn state_of(row: &Row<'_>) -> rusqlite::Result<DestinationState> {
     };
     let notices = row.get(5)?;
     Ok(DestinationState {
-        name: Name::new(row.get_ref(0)?.as_str()?).map_err(|_| unreadable("a name"))?,
+        name: name(row, 0)?,
         switch: switch_of(row)?,
         trouble: time(4)?.map(|since| Trouble { since, notices }),
         last_success: time(6)?,

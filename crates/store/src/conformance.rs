@@ -17,7 +17,7 @@ use model::{
 
 use crate::{
     Appended, AttemptFilter, AuditEntry, Change, DeadFilter, DestinationNote, DestinationState,
-    Document, Entry, LaneId, Position, Settlement, Store, StoreError, Switch, SwitchState, Then,
+    Document, Entry, LaneId, PausedRule, Position, Settlement, Store, StoreError, Switch, SwitchState, Then,
     Trouble,
 };
 
@@ -443,4 +443,25 @@ pub async fn the_oldest_that_waits_is_behind_the_cursor_or_a_retry<B: Bench>(ben
     let rest = vec![done(lane, ids[1]), done(lane, ids[2])];
     store.settle(rest, vec![(lane, behind(places[2].0))]).await.expect("settled");
     assert_eq!(store.oldest(lane).await, Ok(None));
+}
+
+/// A rule stays paused, over a restart, until it is resumed; each change is a revision and noted
+/// once.
+pub async fn after_a_restart_a_rule_is_paused_until_it_is_resumed<B: Bench>(bench: &B) {
+    let store = bench.open().await;
+    let paused = |rule: &str, since| PausedRule { bus: name("orders"), rule: name(rule), since };
+    let before = *store.revisions().borrow();
+    assert_eq!(store.pause_rule(paused("b", at(1)), audit("pause")).await, Ok(true));
+    assert_eq!(store.pause_rule(paused("a", at(2)), audit("pause")).await, Ok(true));
+    assert_eq!(store.pause_rule(paused("a", at(3)), audit("pause")).await, Ok(false));
+    assert!(*store.revisions().borrow() > before);
+    drop(store);
+    let store = bench.open().await;
+    let both = vec![paused("a", at(2)), paused("b", at(1))];
+    assert_eq!(store.paused_rules().await, Ok(both));
+    let resume = || store.resume_rule(name("orders"), name("a"), audit("resume"));
+    assert_eq!(resume().await, Ok(true));
+    assert_eq!(resume().await, Ok(false));
+    assert_eq!(store.paused_rules().await, Ok(vec![paused("b", at(1))]));
+    assert_eq!(store.audit(10).await.expect("audit").len(), 3);
 }

@@ -25,7 +25,9 @@ pub use deliveries::{
 };
 pub use keys::Keys;
 pub use log::{Appended, Entry, EventLog, LaneEntry, LaneId, LaneWaker, Once, Position};
-pub use states::{DestinationNote, DestinationState, States, Switch, SwitchState, Trouble};
+pub use states::{
+    DestinationNote, DestinationState, PausedRule, States, Switch, SwitchState, Trouble,
+};
 pub use usage::{Lease, Usage};
 
 /// Everything together; what the program hands to the services.

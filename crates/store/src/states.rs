@@ -1,4 +1,5 @@
-//! What destinations go through beside their definitions: switched off and on, and in trouble.
+//! What destinations and rules go through beside their definitions: switched off and on, in
+//! trouble, paused.
 
 use model::{Name, Timestamp};
 
@@ -78,7 +79,18 @@ pub struct DestinationNote {
     pub last_success: Option<Timestamp>,
 }
 
-/// Reads and changes what destinations go through.
+/// A rule whose lanes stand still.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PausedRule {
+    /// Its bus.
+    pub bus: Name,
+    /// Its name.
+    pub rule: Name,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Reads and changes what destinations and rules go through.
 pub trait States: Send + Sync {
     /// What is known of a destination.
     fn destination_state(&self, name: Name) -> Answer<'_, Option<DestinationState>>;
@@ -93,4 +105,14 @@ pub trait States: Send + Sync {
     /// Keeps what a worker has seen. No new revision, and nothing at all when the destination was
     /// switched since: then what was seen belongs to the time before.
     fn note_destination(&self, note: DestinationNote) -> Answer<'_, ()>;
+
+    /// All rules that are paused, by bus and name.
+    fn paused_rules(&self) -> Answer<'_, Vec<PausedRule>>;
+
+    /// Pauses a rule; durable when it answers, and a new revision. False when it was paused before,
+    /// which then stands as it was.
+    fn pause_rule(&self, rule: PausedRule, audit: AuditEntry) -> Answer<'_, bool>;
+
+    /// Resumes a rule; durable when it answers, and a new revision. False when it was not paused.
+    fn resume_rule(&self, bus: Name, rule: Name, audit: AuditEntry) -> Answer<'_, bool>;
 }

@@ -52,9 +52,9 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
 async fn list(arguments: &OperatorArguments) -> anyhow::Result<()> {
     let mut destinations = arguments.operator()?.get("destinations").await?;
     if !arguments.json {
+        add_ages(&mut destinations);
         for item in destinations["items"].as_array_mut().into_iter().flatten() {
             item["state"] = state(item).into();
-            item["oldest"] = item["oldest_age_s"].as_u64().map(age).into();
         }
     }
     let columns = [
@@ -68,6 +68,13 @@ async fn list(arguments: &OperatorArguments) -> anyhow::Result<()> {
     ];
     output::list(&destinations, arguments.json, &columns);
     Ok(())
+}
+
+/// In every item, says how old the oldest delivery is that waits.
+pub(super) fn add_ages(listing: &mut Value) {
+    for item in listing["items"].as_array_mut().into_iter().flatten() {
+        item["oldest"] = item["oldest_age_s"].as_u64().map(age).into();
+    }
 }
 
 /// What most matters of how a destination is.

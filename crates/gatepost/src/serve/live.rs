@@ -232,5 +232,7 @@ async fn lane_numbers(store: &dyn Store, definitions: &Definitions) -> anyhow::R
 async fn holds(store: &dyn Store) -> anyhow::Result<Holds> {
     let states = store.destination_states().await.context("what is disabled cannot be read")?;
     let switches = states.into_iter().filter_map(|state| Some((state.name, state.switch?)));
-    Ok(Holds { switches: switches.collect() })
+    let paused = store.paused_rules().await.context("the paused rules cannot be read")?;
+    let paused = paused.into_iter().map(|paused| (paused.bus, paused.rule));
+    Ok(Holds { switches: switches.collect(), paused: paused.collect() })
 }

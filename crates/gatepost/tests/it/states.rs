@@ -178,6 +178,11 @@ async fn a_410_disables_and_enabling_goes_on_in_order_with_nothing_lost() {
     assert_eq!(row["reason"], "the receiver answered 410 Gone");
     assert_eq!(called(&receiver, "/hook/"), ["1", "2", "3"]);
     assert!(program.read("stderr").contains("disabled: deliveries wait in the log"));
+    until("the attempt is in the history", async || {
+        let failed = rows(&program, &["deliveries", "list", "--failed", "--json"]);
+        (failed.len() == 1).then_some(())
+    })
+    .await;
     // What comes meanwhile waits with the others, also over a kill.
     publish(&program, 6..=7).await;
     program.kill_and_restart().await;
@@ -319,4 +324,70 @@ async fn what_becomes_too_old_for_a_disabled_destination_is_a_dead_letter() {
         (&"TOO_OLD".into(), &"MaximumEventAgeInSeconds".into())
     );
     assert!(receiver.got().is_empty());
+}
+
+#[tokio::test]
+async fn a_paused_rule_waits_over_a_restart_and_goes_on_in_order() {
+    let receiver = Receiver::start(|_, _| Reply::status(204)).await;
+    let other = "      other:
+        when: { source: [near] }
+        send: [{ to: hook, path: [$.detail.n], body: $.detail }]
+destinations:
+";
+    let file = definitions(&receiver, "").replace("destinations:\n", other);
+    let mut program = Program::start(&file).await;
+    let rule = |program: &Program, name: &str| {
+        let rows = rows(program, &["rules", "list", "--json"]);
+        rows.into_iter().find(|row| row["name"] == name).unwrap()
+    };
+    publish(&program, [1]).await;
+    until("the first arrives", async || (called(&receiver, "/hook/") == ["1"]).then_some(())).await;
+    let told = program.done(&["rules", "pause", "orders/all"]);
+    assert!(told.starts_with("Paused: "), "{told}");
+    publish(&program, [2, 3]).await;
+    let mut near = numbered("near");
+    near["source"] = "near".into();
+    program.publish("orders", &near).await;
+    // Another rule of the same destination goes on.
+    until("the other rule's arrives", async || {
+        (called(&receiver, "/hook/") == ["1", "near"]).then_some(())
+    })
+    .await;
+    assert!(program.stop().success());
+    program.start_again().await;
+    publish(&program, [4]).await;
+    let row = rule(&program, "orders/all");
+    assert_eq!((&row["state"], &row["waiting"]), (&"paused".into(), &3.into()));
+    assert!(row["since"].is_string() && row["oldest_at"].is_string(), "{row}");
+    assert_eq!(rule(&program, "orders/other")["state"], "active");
+    assert!(program.done(&["rules", "list"]).contains("paused"));
+    assert_eq!(called(&receiver, "/hook/"), ["1", "near"]);
+    // Pausing again changes nothing, not even since when.
+    let again = program.done(&["rules", "pause", "orders/all", "--json"]);
+    let again: Value = serde_json::from_str(&again).unwrap();
+    assert_eq!((&again["state"], &again["since"]), (&"paused".into(), &row["since"]));
+    program.done(&["rules", "resume", "orders/all"]);
+    until("what waited arrives in order", async || {
+        (called(&receiver, "/hook/") == ["1", "near", "2", "3", "4"]).then_some(())
+    })
+    .await;
+    assert_eq!(rule(&program, "orders/all")["state"], "active");
+    assert!(rows(&program, &["dead-letters", "list", "--json"]).is_empty());
+}
+
+#[tokio::test]
+async fn a_rule_that_is_not_there_cannot_be_paused() {
+    let receiver = Receiver::start(|_, _| Reply::status(204)).await;
+    let program = Program::start(&definitions(&receiver, "")).await;
+    for (rule, message) in [
+        ("orders/none", "There is no rule `orders/none`."),
+        ("none/all", "There is no rule `none/all`."),
+        ("all", "write BUS/RULE"),
+        ("orders/all/hook", "write BUS/RULE"),
+    ] {
+        let output = program.run(&["rules", "pause", rule]);
+        let talk = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{rule}");
+        assert!(talk.contains(message), "{talk}");
+    }
 }

@@ -62,6 +62,7 @@ conforms!(
     an_id_is_forgotten_after_its_window,
     ids_are_known_as_in_a_naive_book,
     after_a_restart_a_destination_is_as_it_was_switched,
+    after_a_restart_a_rule_is_paused_until_it_is_resumed,
     the_oldest_that_waits_is_behind_the_cursor_or_a_retry,
 );
 
