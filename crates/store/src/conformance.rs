@@ -17,8 +17,8 @@ use model::{
 
 use crate::{
     Appended, AttemptFilter, AuditEntry, Change, DeadFilter, DestinationNote, DestinationState,
-    Document, Entry, LaneId, PausedRule, Position, Settlement, Store, StoreError, Switch, SwitchState, Then,
-    Trouble,
+    Document, Entry, LaneId, PausedRule, Position, Settlement, Store, StoreError, Switch,
+    SwitchState, Then, Trouble,
 };
 
 pub use repeats::{
@@ -429,7 +429,7 @@ pub async fn the_oldest_that_waits_is_behind_the_cursor_or_a_retry<B: Bench>(ben
     assert_eq!(store.oldest(lane).await, Ok(None));
     let mut ids = Vec::new();
     for ms in [10, 20, 30] {
-        ids.extend(store.append(at(ms), vec![entry(1, &[lane])]).await.expect("appended"));
+        ids.extend(append(&*store, at(ms), vec![entry(1, &[lane])]).await);
     }
     let places = numbers(&*store, lane, Position::default()).await;
     let behind = |place: Position| Position { chunk: place.chunk, index: place.index + 1 };
