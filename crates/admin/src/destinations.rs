@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use model::{LaneKey, Name};
+use model::{LaneKey, Name, Signing};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{Switch, SwitchState};
@@ -53,6 +53,7 @@ pub(crate) async fn list(State(world): State<World>) -> Result<Json<Value>, Prob
             "burst": destination.rate.burst(),
             "in_flight": destination.in_flight_max,
             "timeout_ms": destination.timeout_ms,
+            "signed_with": signed_with(&destination.signing),
             "lanes": of_lanes,
         });
         wire::add(&mut item, waiting);
@@ -111,4 +112,10 @@ async fn switch(
     let mut item = json!({ "name": name });
     wire::add(&mut item, wire::switch(Some(&switch)));
     Ok(Json(item))
+}
+
+/// The kinds of a destination's signatures, as `webhook-signature` names them.
+fn signed_with(signing: &Signing) -> Vec<&'static str> {
+    let kinds = [("v1", !signing.secrets.is_empty()), ("v1a", signing.ed25519)];
+    kinds.into_iter().filter(|(_, signs)| *signs).map(|(kind, _)| kind).collect()
 }

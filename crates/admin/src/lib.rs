@@ -19,6 +19,7 @@ mod rules;
 mod token;
 mod trail;
 mod waiting;
+mod webhook_keys;
 mod wire;
 
 use std::sync::Arc;
@@ -29,7 +30,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 use courier::Board;
-use credential::{Digest, Digester};
+use credential::{Digest, Digester, Vault};
 use model::{Clock, Definitions, Random, Revision};
 use store::Store;
 use tokio::sync::watch;
@@ -50,6 +51,8 @@ pub struct World {
     pub store: Arc<dyn Store>,
     /// Digests what is minted.
     pub digester: Arc<Digester>,
+    /// Seals what is made and must be read again.
+    pub vault: Arc<Vault>,
     /// What the company defines at present.
     pub definitions: Arc<ArcSwap<Definitions>>,
     /// The digest of the admin token.
@@ -93,6 +96,7 @@ pub fn router(world: World) -> Router {
         .route("/dead-letters/redrive", post(dead_letters::redrive))
         .route("/dead-letters/purge", post(dead_letters::purge))
         .route("/dead-letters/{id}", get(dead_letters::show))
+        .route("/webhook-keys", get(webhook_keys::list).post(webhook_keys::rotate))
         .route("/audit", get(trail::list))
         .fallback(problem::no_such_endpoint)
         .method_not_allowed_fallback(problem::other_method)

@@ -1,11 +1,12 @@
 //! The admin API's JSON: nouns as programs read them. Never a secret, but at its minting.
 
-use courier::Standing;
+use courier::{Standing, webhook_key_is_published, webhook_key_signs};
 use model::{
     Attempt, Client, DeadLetter, Definitions, Event, KeyCredential, Name, Partner,
-    SecretCredential, Status, Timestamp,
+    SecretCredential, SigningKeyRecord, Status, Timestamp,
 };
 use serde_json::{Value, json};
+use signature::Jwk;
 use store::{Switch, SwitchState};
 
 /// A listing: `{"items": […]}`.
@@ -109,6 +110,20 @@ pub(crate) fn standing(standing: &Standing, kept: Option<Timestamp>, now: Timest
         "paused_until": time(standing.paused_until.filter(|until| *until > now)),
         "failing_since": time(standing.failing_since),
         "last_success": time(standing.last_success.or(kept)),
+    })
+}
+
+/// A key that signs webhooks, its public half in the form that receivers are given.
+pub(crate) fn webhook_key(key: &SigningKeyRecord, now: Timestamp) -> Value {
+    let jwk = serde_json::from_str::<Jwk>(&key.public_jwk).ok();
+    let public = jwk.and_then(|jwk| jwk.public_key().ok()).map(|public| public.to_string());
+    json!({
+        "id": key.kid,
+        "public_key": public,
+        "signs": webhook_key_signs(key.retired_at, now),
+        "signs_until": time(key.retired_at),
+        "published": webhook_key_is_published(key.retired_at, now),
+        "created_at": key.created_at.to_string(),
     })
 }
 

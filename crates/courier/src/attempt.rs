@@ -1,4 +1,4 @@
-//! One attempt, whole: body, address, credentials, request, outcome.
+//! One attempt, whole: body, address, credentials, signatures, request, outcome.
 
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use transform::{Context, value_text};
 
 use crate::credentials::Credentials;
 use crate::plan::LanePlan;
+use crate::signing::Signatures;
 
 /// What every call says it is.
 pub(crate) const USER_AGENT_VALUE: &str = concat!("Gatepost/", env!("CARGO_PKG_VERSION"));
@@ -23,6 +24,7 @@ pub(crate) struct Route<'a> {
     pub(crate) destination: &'a Destination,
     pub(crate) pool: &'a Pool<Full<Bytes>>,
     pub(crate) credentials: Option<&'a Credentials>,
+    pub(crate) signatures: &'a Signatures,
 }
 
 /// What came of an attempt.
@@ -67,14 +69,19 @@ pub(crate) async fn attempt(
     event: &Event,
     (now, longest_wish_ms): (Timestamp, i64),
 ) -> Result {
-    let mut request = match render(route, lane, event) {
-        Ok(request) => request,
+    let (mut request, body) = match render(route, lane, event) {
+        Ok(rendered) => rendered,
         Err(unsendable) => return unsent(unsendable),
     };
     let url = format!("{}{}", route.pool.origin(), request.uri());
     if let Some(credentials) = route.credentials
         && let Err(error) = credentials.add_to(request.headers_mut()).await
     {
+        return failed(url, error.to_string());
+    }
+    // Last, so that no other header can stand in a signature's place.
+    let delivery = DeliveryId { lane: lane.id, event: event.id };
+    if let Err(error) = route.signatures.add_to(request.headers_mut(), delivery, now, &body) {
         return failed(url, error.to_string());
     }
     let sent_headers = request.headers().clone();
@@ -150,11 +157,12 @@ fn refused_by_guard(url: &str, error: &SendError) -> Option<Result> {
     })
 }
 
+/// The request, and its body once more for whoever signs it.
 fn render(
     route: &Route<'_>,
     lane: &LanePlan,
     event: &Event,
-) -> std::result::Result<Request<Full<Bytes>>, Unsendable> {
+) -> std::result::Result<(Request<Full<Bytes>>, Bytes), Unsendable> {
     let destination = route.destination;
     let envelope = event.envelope();
     let target = target(destination, lane, &envelope)?;
@@ -168,11 +176,12 @@ fn render(
     };
     let unsendable = |error: String| Unsendable { code: "INVALID_PARAMETER", message: error };
     let method = HttpMethod::from_bytes(destination.method.as_str().as_bytes());
-    let mut request = Request::new(Full::from(body));
+    let body = Bytes::from(body);
+    let mut request = Request::new(Full::new(body.clone()));
     *request.method_mut() = method.map_err(|error| unsendable(error.to_string()))?;
     *request.uri_mut() = target;
     headers(request.headers_mut(), route, (lane.id, event)).map_err(unsendable)?;
-    Ok(request)
+    Ok((request, body))
 }
 
 /// The path and query, every `*` filled from the original event, given as its envelope.

@@ -7,8 +7,10 @@
 //!   condition.rs    whether it is switched off, in trouble, and what is told and kept of that
 //!   board.rs        how each is at present, for whoever shows it
 //!   lane.rs         one lane: where it is read, what is under way, how far all is settled
-//!   attempt.rs      one attempt, whole: body, address, credentials, request, outcome
+//!   attempt.rs      one attempt, whole: body, address, credentials, signatures, request, outcome
 //!   credentials.rs  a connection's headers; tokens cached, renewed early, one request at a time
+//!   signing.rs      a destination's signatures (Standard Webhooks)
+//!   webhook_keys.rs the program's own keys that sign: made, sealed, published, retired
 //! ```
 
 mod attempt;
@@ -18,6 +20,8 @@ mod credentials;
 mod lane;
 mod plan;
 mod settle;
+mod signing;
+mod webhook_keys;
 mod worker;
 
 use std::collections::{BTreeMap, HashMap};
@@ -33,6 +37,10 @@ use tokio_util::task::TaskTracker;
 
 pub use board::{Board, Standing};
 pub use plan::{DestinationPlan, Holds, LanePlan, Plan};
+pub use webhook_keys::{
+    WebhookKeyError, WebhookKeys, ensure_webhook_key, mint_webhook_key, webhook_key_is_published,
+    webhook_key_signs,
+};
 pub use worker::{AttemptRecord, Observer};
 
 use credentials::Credentials;
@@ -47,8 +55,10 @@ pub struct World {
     pub random: Arc<dyn Random>,
     /// Where events are found and outcomes kept.
     pub store: Arc<dyn Store>,
-    /// Reads the secrets of connections.
+    /// Reads the secrets of connections and of signatures.
     pub secrets: Arc<dyn SecretReader>,
+    /// The program's own keys that sign, as they are at the moment.
+    pub webhook_keys: watch::Receiver<Arc<WebhookKeys>>,
     /// Who is told of every attempt.
     pub observer: Arc<dyn Observer>,
     /// Where workers post how their destinations are.

@@ -32,6 +32,7 @@ use crate::credentials::Credentials;
 use crate::lane::{Delivery, Lane};
 use crate::plan::{DestinationPlan, LanePlan};
 use crate::settle::{Moment, settlement, too_old};
+use crate::signing::Signatures;
 
 /// Outcomes that may wait to be written; above it nothing new is begun.
 const OUTCOMES_MAX: usize = 1024;
@@ -146,6 +147,7 @@ struct Sender {
     plan: Arc<DestinationPlan>,
     pool: Pool<Full<Bytes>>,
     credentials: Option<Arc<Credentials>>,
+    signatures: Signatures,
 }
 
 impl Worker {
@@ -205,7 +207,9 @@ impl Worker {
         let idle_max = usize::try_from(destination.in_flight_max).unwrap_or(1);
         let pool = Pool::new(origin, guard, idle_max, self.tracker.clone());
         let credentials = self.credentials.clone();
-        Some(Arc::new(Sender { plan: Arc::clone(&self.plan), pool, credentials }))
+        let (secrets, keys) = (Arc::clone(&self.world.secrets), self.world.webhook_keys.clone());
+        let signatures = Signatures::new(destination.signing.clone(), secrets, keys);
+        Some(Arc::new(Sender { plan: Arc::clone(&self.plan), pool, credentials, signatures }))
     }
 
     async fn open(&self, sender: &Arc<Sender>) -> Result<Run, StoreError> {
@@ -325,6 +329,7 @@ impl Run {
                 destination: &sender.plan.destination,
                 pool: &sender.pool,
                 credentials: sender.credentials.as_deref(),
+                signatures: &sender.signatures,
             };
             let left_ms = plan.retry.age_ms - began.since_ms(delivery.since);
             let result = attempt(&route, plan, &delivery.event, (began, left_ms)).await;

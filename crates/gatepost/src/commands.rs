@@ -17,6 +17,7 @@ mod output;
 mod partners;
 mod rules;
 mod serve;
+mod webhooks;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -72,6 +73,9 @@ enum Command {
     /// Deliveries that were given up: list, show, redrive, purge
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
+    /// What deliveries are signed with: keys, secrets
+    #[command(subcommand)]
+    Webhooks(webhooks::Command),
     /// Who changed what
     Audit(audit::Arguments),
     /// Explain a problem's code or a configuration key
@@ -149,6 +153,7 @@ fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Destinations(command) => done(destinations::run(command)),
         Command::Deliveries(command) => done(deliveries::run(command)),
         Command::DeadLetters(command) => done(dead_letters::run(command)),
+        Command::Webhooks(command) => webhooks::run(command),
         Command::Audit(arguments) => done(audit::run(arguments)),
         Command::Explain { what } => Ok(explain_command(what.as_deref())),
         Command::Schema => {

@@ -105,6 +105,16 @@ pub fn keys() -> Vec<String> {
     schema::keys()
 }
 
+/// Whole seconds of a duration as the file has it, at most `max_s`; else what is wrong with it.
+pub fn duration_s(text: &str, max_s: u32) -> Result<u32, String> {
+    let read = forms::duration_within(text, 0, u64::from(max_s) * 1000);
+    let in_words = |wrong: problem::Wrong| match wrong.help {
+        Some(help) => format!("{}: {help}", wrong.message),
+        None => wrong.message,
+    };
+    u32::try_from(read.map_err(in_words)? / 1000).map_err(|_| format!("`{text}` is too long"))
+}
+
 fn load_sources(
     mut sources: Vec<Source>,
     environment: Environment<'_>,

@@ -17,6 +17,7 @@ mod public;
 mod readings;
 mod retention;
 mod status;
+mod webhook_jwks;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -76,12 +77,13 @@ impl Parts {
         }
     }
 
-    fn courier_world(&self) -> courier::World {
+    fn courier_world(&self, live: &Live) -> courier::World {
         courier::World {
             clock: Arc::clone(&self.clock) as _,
             random: Arc::clone(&self.random) as _,
             store: Arc::clone(&self.store),
             secrets: Arc::new(SystemSecrets),
+            webhook_keys: live.webhook_keys(),
             observer: Arc::clone(&self.telemetry) as _,
             board: Arc::clone(&self.board),
         }
@@ -128,7 +130,7 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     let internal = intake::router(live.bus(&parts), names);
     open(&parts, server.internal, internal, "internal")?;
     let public = open_public(&parts, server.public, &live)?;
-    let courier = Courier::new(parts.courier_world());
+    let courier = Courier::new(parts.courier_world(&live));
     let no_more_deliveries = CancellationToken::new();
     let courier = tokio_task(&parts, courier.run(live.plans(), no_more_deliveries.clone()));
     let firing = bus::Schedules::run(live.schedules(), parts.bus_world(), parts.stop.clone());
@@ -170,6 +172,7 @@ fn admin_world(parts: &Parts, live: &Live, token: &Secret) -> admin::World {
         random: Arc::clone(&parts.random) as _,
         store: Arc::clone(&parts.store),
         digester: live.digester(),
+        vault: live.vault(),
         definitions: live.definitions(),
         token: live.digester().digest(token.expose()),
         live: live.caught_up(),

@@ -61,7 +61,7 @@ impl SecretCredential {
     }
 }
 
-/// A signing key of the token service: published in clear, private half sealed.
+/// A signing key, of the token service or of webhooks: published in clear, private half sealed.
 #[derive(Debug, Clone)]
 pub struct SigningKeyRecord {
     /// The RFC 7638 thumbprint.
@@ -72,6 +72,7 @@ pub struct SigningKeyRecord {
     pub sealed_private: Vec<u8>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// Since when it no longer signs; it verifies until its last token has ended.
+    /// Since when it no longer signs, possibly a moment to come; it verifies until what it signed
+    /// last has ended.
     pub retired_at: Option<Timestamp>,
 }

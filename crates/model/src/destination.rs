@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use crate::{Method, Name, SecretSource};
+use crate::{Method, Name, SecretSource, Timestamp};
 
 /// How we authenticate to a partner.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,8 +92,42 @@ pub struct Destination {
     pub headers: Vec<(String, String)>,
     /// Which answers are tried again.
     pub retry_on: retry::StatusTable,
+    /// With what calls are signed.
+    pub signing: Signing,
     /// Private ranges it may be in; the guard refuses all others.
     pub allow_private: Vec<IpNet>,
+}
+
+/// With what calls to a destination are signed (Standard Webhooks 1.0).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signing {
+    /// Secrets that the receiver has too, the newest first.
+    pub secrets: Vec<SigningSecret>,
+    /// Whether the program's own Ed25519 key signs.
+    pub ed25519: bool,
+}
+
+/// A secret shared with a receiver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigningSecret {
+    /// Where it is kept.
+    pub source: SecretSource,
+    /// When it ceases to sign; none has no end.
+    pub until: Option<Timestamp>,
+}
+
+impl Signing {
+    /// No signature at all.
+    pub fn off() -> Self {
+        Self { secrets: Vec::new(), ed25519: false }
+    }
+}
+
+impl Default for Signing {
+    /// Where nothing is said, the program's own key signs: a receiver needs no secret to verify.
+    fn default() -> Self {
+        Self { secrets: Vec::new(), ed25519: true }
+    }
 }
 
 /// What is called by the clock: a destination of the company's own.

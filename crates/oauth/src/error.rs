@@ -102,7 +102,7 @@ pub(crate) async fn no_such_endpoint(uri: Uri) -> Response {
 }
 
 /// The answer to a known path with another method. RFC 6749 §3.2: tokens are asked for by POST.
-pub(crate) async fn other_method(uri: Uri) -> Response {
+pub async fn other_method(uri: Uri) -> Response {
     let allow = if uri.path() == "/oauth2/token" { "POST" } else { "GET, HEAD" };
     let detail = format!("{} takes {allow}.", uri.path());
     let (status, code) = (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed");

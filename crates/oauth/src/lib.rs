@@ -31,6 +31,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use model::{Clock, Random};
 
+pub use error::other_method;
 pub use ring::{RingError, ensure_signing_key};
 pub use state::{Source, State};
 pub use token::{Observer, TokenRecord};
@@ -72,7 +73,7 @@ pub fn router(state: Arc<ArcSwap<State>>, world: World) -> Router {
         .route("/.well-known/oauth-protected-resource", get(resource::show))
         .route("/.well-known/oauth-protected-resource/{*path}", get(resource::show))
         .fallback(error::no_such_endpoint)
-        .method_not_allowed_fallback(error::other_method)
+        .method_not_allowed_fallback(other_method)
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .with_state(Service { state, world })
 }

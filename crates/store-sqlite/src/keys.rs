@@ -35,6 +35,36 @@ fn revoke(
     Ok(changed)
 }
 
+fn signing_key(row: &Row<'_>) -> rusqlite::Result<SigningKeyRecord> {
+    Ok(SigningKeyRecord {
+        kid: row.get(0)?,
+        public_jwk: row.get(1)?,
+        sealed_private: row.get(2)?,
+        created_at: Timestamp::from_ms(row.get(3)?),
+        retired_at: time(row, 4)?,
+    })
+}
+
+fn insert_signing_key(
+    connection: &Connection,
+    sql: &str,
+    key: &SigningKeyRecord,
+) -> Result<(), StoreError> {
+    execute(
+        connection,
+        sql,
+        params![
+            key.kid,
+            key.public_jwk,
+            key.sealed_private,
+            key.created_at.ms(),
+            key.retired_at.map(Timestamp::ms)
+        ],
+    )
+    .map(drop)
+    .map_err(error)
+}
+
 impl Keys for SqliteStore {
     fn key_credentials(&self) -> Answer<'_, Vec<KeyCredential>> {
         self.core_readers.read(|connection| {
@@ -161,39 +191,48 @@ impl Keys for SqliteStore {
 
     fn signing_keys(&self) -> Answer<'_, Vec<SigningKeyRecord>> {
         self.core_readers.read(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT kid, public_jwk, sealed_private, created_at, retired_at
-                     FROM signing_key ORDER BY created_at, kid",
-                )?
-                .query_map([], |row| {
-                    Ok(SigningKeyRecord {
-                        kid: row.get(0)?,
-                        public_jwk: row.get(1)?,
-                        sealed_private: row.get(2)?,
-                        created_at: Timestamp::from_ms(row.get(3)?),
-                        retired_at: time(row, 4)?,
-                    })
-                })?
-                .collect()
+            const SQL: &str = "SELECT kid, public_jwk, sealed_private, created_at, retired_at
+                     FROM signing_key ORDER BY created_at, kid";
+            connection.prepare_cached(SQL)?.query_map([], signing_key)?.collect()
         })
     }
 
     fn add_signing_key(&self, key: SigningKeyRecord, audit: AuditEntry) -> Answer<'_, ()> {
+        const SQL: &str =
+            "INSERT INTO signing_key(kid, public_jwk, sealed_private, created_at, retired_at)
+             VALUES(?, ?, ?, ?, ?)";
         let revised = self.revise(move |connection| {
-            execute(
-                connection,
-                "INSERT INTO signing_key(kid, public_jwk, sealed_private, created_at, retired_at)
-                 VALUES(?, ?, ?, ?, ?)",
-                params![
-                    key.kid,
-                    key.public_jwk,
-                    key.sealed_private,
-                    key.created_at.ms(),
-                    key.retired_at.map(Timestamp::ms)
-                ],
-            )
-            .map_err(error)?;
+            insert_signing_key(connection, SQL, &key)?;
+            note(connection, &audit).map_err(error)
+        });
+        Box::pin(async move {
+            let _: () = revised.await?.1;
+            Ok(())
+        })
+    }
+
+    fn webhook_keys(&self) -> Answer<'_, Vec<SigningKeyRecord>> {
+        self.core_readers.read(|connection| {
+            const SQL: &str = "SELECT kid, public_jwk, sealed_private, created_at, retired_at
+                     FROM webhook_key ORDER BY created_at, kid";
+            connection.prepare_cached(SQL)?.query_map([], signing_key)?.collect()
+        })
+    }
+
+    fn add_webhook_key(
+        &self,
+        key: SigningKeyRecord,
+        until: Timestamp,
+        audit: AuditEntry,
+    ) -> Answer<'_, ()> {
+        const RETIRE: &str = "UPDATE webhook_key SET retired_at = ?1
+             WHERE retired_at IS NULL OR retired_at > ?1";
+        const SQL: &str =
+            "INSERT INTO webhook_key(kid, public_jwk, sealed_private, created_at, retired_at)
+             VALUES(?, ?, ?, ?, ?)";
+        let revised = self.revise(move |connection| {
+            execute(connection, RETIRE, [until.ms()]).map_err(error)?;
+            insert_signing_key(connection, SQL, &key)?;
             note(connection, &audit).map_err(error)
         });
         Box::pin(async move {

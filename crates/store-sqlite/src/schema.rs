@@ -14,7 +14,8 @@ use crate::error;
 /// `PRAGMA user_version`; a change of tables is one more step at the end, and none is ever changed.
 type Steps = &'static [&'static str];
 
-const CORE: Steps = &["
+const CORE: Steps = &[
+    "
 CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE document(kind TEXT, name TEXT, origin TEXT NOT NULL, place TEXT NOT NULL, body TEXT NOT NULL,
   PRIMARY KEY(kind, name)) STRICT, WITHOUT ROWID;
@@ -28,16 +29,17 @@ CREATE TABLE quota(key TEXT, start_ms INTEGER, end_ms INTEGER NOT NULL, leased I
   PRIMARY KEY(key, start_ms)) STRICT, WITHOUT ROWID;
 CREATE TABLE audit(n INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL,
   subject TEXT NOT NULL, detail TEXT NOT NULL) STRICT;
-"];
-
-/// Tables that a `core.db` of this version may not have yet. A program that does not know them passes
-/// them over, so they are made at any opening and the version stays.
-const CORE_LATER: &str = "
-CREATE TABLE IF NOT EXISTS destination_state(name TEXT PRIMARY KEY, state TEXT, reason TEXT, since INTEGER,
+",
+    // How destinations and rules were switched, and the keys that sign deliveries.
+    "
+CREATE TABLE destination_state(name TEXT PRIMARY KEY, state TEXT, reason TEXT, since INTEGER,
   trouble_since INTEGER, notices INTEGER NOT NULL, last_success INTEGER) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS paused_rule(bus TEXT, rule TEXT, since INTEGER NOT NULL,
+CREATE TABLE paused_rule(bus TEXT, rule TEXT, since INTEGER NOT NULL,
   PRIMARY KEY(bus, rule)) STRICT, WITHOUT ROWID;
-";
+CREATE TABLE webhook_key(kid TEXT PRIMARY KEY, public_jwk TEXT NOT NULL,
+  sealed_private BLOB NOT NULL, created_at INTEGER NOT NULL, retired_at INTEGER) STRICT, WITHOUT ROWID;
+",
+];
 
 const LOG: Steps = &[
     "
@@ -69,9 +71,7 @@ CREATE UNIQUE INDEX entry_by_id ON entry(id);
 ];
 
 pub(crate) fn open_core(path: &Path) -> Result<Connection, StoreError> {
-    let connection = open(path, CORE)?;
-    connection.execute_batch(CORE_LATER).map_err(|cause| named(path, &cause))?;
-    Ok(connection)
+    open(path, CORE)
 }
 
 pub(crate) fn open_log(path: &Path) -> Result<Connection, StoreError> {

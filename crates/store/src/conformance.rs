@@ -190,6 +190,41 @@ pub async fn credentials_are_revoked_once<B: Bench>(bench: &B) {
     assert_eq!(store.audit(10).await.expect("audit").len(), 4);
 }
 
+/// A new key that signs webhooks ends those before it, at the earliest moment they were given.
+pub async fn webhook_keys_make_way_for_new_ones<B: Bench>(bench: &B) {
+    let key = |kid: &str, created_at| SigningKeyRecord {
+        kid: kid.to_owned(),
+        public_jwk: "{}".to_owned(),
+        sealed_private: vec![1, 2, 3],
+        created_at,
+        retired_at: None,
+    };
+    let store = bench.open().await;
+    assert!(store.webhook_keys().await.expect("keys").is_empty());
+    let revision = *store.revisions().borrow();
+    store.add_webhook_key(key("b", at(1)), at(1), audit("first")).await.expect("kept");
+    store.add_webhook_key(key("a", at(2)), at(50), audit("rotate")).await.expect("kept");
+    store.add_webhook_key(key("c", at(3)), at(90), audit("rotate")).await.expect("kept");
+    assert!(*store.revisions().borrow() >= revision + 3);
+    drop(store);
+    let store = bench.open().await;
+    let ends = |keys: Vec<SigningKeyRecord>| -> Vec<(String, Option<Timestamp>)> {
+        keys.into_iter().map(|key| (key.kid, key.retired_at)).collect()
+    };
+    let end = |kid: &str, at: Option<Timestamp>| (kid.to_owned(), at);
+    let keys = store.webhook_keys().await.expect("keys");
+    assert_eq!(keys[0].sealed_private, [1, 2, 3]);
+    assert_eq!(ends(keys), [end("b", Some(at(50))), end("a", Some(at(90))), end("c", None)]);
+    // At once: nothing before it signs any longer, whatever it was given.
+    store.add_webhook_key(key("d", at(4)), at(4), audit("rotate")).await.expect("kept");
+    let keys = store.webhook_keys().await.expect("keys");
+    let gone = Some(at(4));
+    assert_eq!(ends(keys), [end("b", gone), end("a", gone), end("c", gone), end("d", None)]);
+    // Keys of one kind are none of the other.
+    assert!(store.signing_keys().await.expect("signing keys").is_empty());
+    assert_eq!(store.audit(10).await.expect("audit").len(), 4);
+}
+
 /// A lane gives its events in the order they were appended, whole, from any position.
 pub async fn a_lane_reads_what_was_appended_in_order<B: Bench>(bench: &B) {
     let store = bench.open().await;

@@ -39,9 +39,21 @@ pub trait Keys: Send + Sync {
         audit: AuditEntry,
     ) -> Answer<'_, bool>;
 
-    /// All signing keys, oldest first.
+    /// All signing keys of the token service, oldest first.
     fn signing_keys(&self) -> Answer<'_, Vec<SigningKeyRecord>>;
 
     /// Keeps a new signing key.
     fn add_signing_key(&self, key: SigningKeyRecord, audit: AuditEntry) -> Answer<'_, ()>;
+
+    /// All keys that sign webhooks, oldest first.
+    fn webhook_keys(&self) -> Answer<'_, Vec<SigningKeyRecord>>;
+
+    /// Keeps a new key that signs webhooks; those before it cease to sign at `until`, or when they
+    /// were to before.
+    fn add_webhook_key(
+        &self,
+        key: SigningKeyRecord,
+        until: Timestamp,
+        audit: AuditEntry,
+    ) -> Answer<'_, ()>;
 }

@@ -7,9 +7,11 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
+use model::Clock as _;
 use tracing_subscriber::EnvFilter;
 
 use super::{ConfigArgument, output};
+use crate::clock::SystemClock;
 use crate::serve::Options;
 use crate::telemetry::Form;
 
@@ -56,6 +58,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     };
     start_tracing();
     for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    for warning in super::check::by_the_clock(&loaded.definitions, SystemClock::new().now()) {
         tracing::warn!("{warning}");
     }
     let options = Options { config: arguments.config.config, server: of_file, form };

@@ -8,7 +8,7 @@ use super::nearest::{listed, nearest};
 use super::node::{Entry, Node, Value};
 use super::problem::{Problem, Problems, Wrong, join};
 use super::references::Known;
-use super::schema::{Kind, ListOf, MapOf, Object};
+use super::schema::{Kind, ListOf, MapOf, OFF, Object};
 use super::secret;
 use super::source::Span;
 
@@ -39,6 +39,7 @@ impl Check<'_> {
         match kind {
             Kind::Any(_) => {}
             Kind::Object(object) => self.object(node, object, place),
+            Kind::OffOr(object) => self.off_or(node, object, place),
             Kind::Map(map) => self.map(node, map, place),
             Kind::List(list) => self.list(node, list, place),
             Kind::Secret => self.secret(node, place),
@@ -73,6 +74,19 @@ impl Check<'_> {
                 let help = format!("add `{}: {}`", field.name, field.example);
                 self.problems.error(Problem::new(place.at, &path, &message).help(&help));
             }
+        }
+    }
+
+    fn off_or(&mut self, node: &Node, object: &Object, place: Place<'_>) {
+        match node.text() {
+            Some(OFF) => {}
+            Some(_) if self.problems.unreadable.contains(&node.span) => {}
+            // What else stands there may be a secret in the wrong place: it is not repeated.
+            Some(_) => {
+                let message = format!("`{}` is neither `{OFF}` nor a mapping of keys", place.key);
+                self.wrong(node.span, Wrong::new(message), place);
+            }
+            None => self.object(node, object, place),
         }
     }
 

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 use limit::{Quota, Rate};
-use model::{Method, Name, PathTemplate, SYSTEM_BUS, Upstream};
+use model::{Method, Name, PathTemplate, SYSTEM_BUS, Timestamp, Upstream};
 use retry::{NoStatuses, Statuses};
 use transform::{JsonPath, UrlTemplate};
 
@@ -30,6 +30,9 @@ const SIZES: [(&str, u64); 7] = [
 const BYTES_MAX: u64 = 1 << 30;
 /// Statuses by their first digit; a 2xx is a delivery.
 const STATUS_CLASSES: [&str; 4] = ["1xx", "3xx", "4xx", "5xx"];
+
+/// Headers that are made for each call: a signature says whom the call is from.
+const SIGNATURE_HEADERS: [&str; 3] = [signature::ID, signature::TIMESTAMP, signature::SIGNATURE];
 /// Headers whose values are credentials.
 const SECRET_HEADERS: [&str; 3] = ["authorization", "cookie", "x-api-key"];
 
@@ -240,7 +243,14 @@ pub(crate) fn header(text: &str) -> Result<String, Wrong> {
         return Err(Wrong::new(format!("the header `{text}` may not be set"))
             .help("remove it: it is made for each call, or is not the sender's to choose"));
     }
-    Ok(text.to_ascii_lowercase())
+    let name = text.to_ascii_lowercase();
+    if SIGNATURE_HEADERS.contains(&name.as_str()) {
+        return Err(Wrong::new(format!(
+            "the header `{text}` belongs to the signature of each call"
+        ))
+        .help("remove it; `signing` of the destination says what calls are signed with"));
+    }
+    Ok(name)
 }
 
 pub(crate) fn is_header(text: &str) -> Result<(), Wrong> {
@@ -399,6 +409,18 @@ pub(crate) fn is_call(text: &str) -> Result<(), Wrong> {
         );
     }
     Ok(())
+}
+
+/// A moment as RFC 3339 has it, with any offset.
+pub(crate) fn time(text: &str) -> Result<Timestamp, Wrong> {
+    Timestamp::parse(text).ok_or_else(|| {
+        Wrong::new(format!("`{text}` is not a time"))
+            .help("write date, time and offset, as in `2026-12-01T00:00:00Z`")
+    })
+}
+
+pub(crate) fn is_time(text: &str) -> Result<(), Wrong> {
+    time(text).map(drop)
 }
 
 /// A fixed period: `5m`.

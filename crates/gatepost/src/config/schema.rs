@@ -46,11 +46,16 @@ pub(crate) enum Kind {
     Any(&'static str),
     /// An object with known keys.
     Object(&'static Object),
+    /// The word [`OFF`], or an object with known keys near which secrets belong.
+    OffOr(&'static Object),
     /// An object whose keys are names.
     Map(&'static MapOf),
     /// A list.
     List(&'static ListOf),
 }
+
+/// The word that stands in place of an object that is not wanted.
+pub(crate) const OFF: &str = "off";
 
 /// What a reference may lead to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,6 +181,7 @@ impl Kind {
             | Self::Secret
             | Self::Any(_)
             | Self::Object(_)
+            | Self::OffOr(_)
             | Self::Map(_)
             | Self::List(_) => Ok(()),
         }
@@ -207,6 +213,7 @@ impl Kind {
             Self::HeaderValue => "a text, or a secret such as `{ env: NAME }`".to_owned(),
             Self::Any(words) => words.to_owned(),
             Self::Object(object) => object.name.to_owned(),
+            Self::OffOr(_) => format!("`{OFF}`, or a mapping of keys"),
             Self::Map(map) => match map.value {
                 Self::Object(object) => format!("{} per name", object.name),
                 _ => format!("a mapping, each key {}", map.key.name),
@@ -218,7 +225,7 @@ impl Kind {
     /// The object whose keys come next in a path, and whether a name may stand between.
     fn object(self) -> Option<(&'static Object, bool)> {
         match self {
-            Self::Object(object) => Some((object, false)),
+            Self::Object(object) | Self::OffOr(object) => Some((object, false)),
             Self::Map(map) => map.value.object().map(|(object, _)| (object, true)),
             Self::List(list) => list.item.object(),
             _ => None,

@@ -7,7 +7,7 @@ use model::SecretSource;
 use super::environment::is_variable;
 use super::forms::is_secret_header;
 use super::node::{Entry, Node, Value};
-use super::schema::{Kind, Object};
+use super::schema::{Kind, OFF, Object};
 use super::source::{Source, Span};
 
 /// Parts of keys whose values may be secrets wherever they stand.
@@ -96,7 +96,7 @@ fn collect(node: &Node, kind: Kind, guarded: bool, spans: &mut Vec<Span>) {
     }
     let is_collection = matches!(kind, Kind::Object(_) | Kind::Map(_) | Kind::List(_));
     match kind {
-        Kind::Object(object) if is_mapping(node) => {
+        Kind::Object(object) | Kind::OffOr(object) if is_mapping(node) => {
             for entry in node.all_entries() {
                 match object.field(&entry.key) {
                     Some(field) => {
@@ -119,6 +119,8 @@ fn collect(node: &Node, kind: Kind, guarded: bool, spans: &mut Vec<Span>) {
                 collect(element, list.item, guarded, spans);
             }
         }
+        Kind::OffOr(_) if node.text() == Some(OFF) => {}
+        Kind::OffOr(_) => spans.push(node.span),
         Kind::Secret if reference(node).is_none() => spans.push(node.span),
         Kind::Secret | Kind::Any(_) => {}
         // Something else than what belongs here.

@@ -324,6 +324,13 @@ fn a_secret_in_the_file_is_never_shown() {
         "destinations: {c: {request: 'GET http://x', headers: {X-API-Key: hunter2}}}",
         "partners: {p: {clients: {c: {scopes: [], client_secret: hunter2}}}}",
         "connections: {c: {oauth: {client_secret: \"${X:-hunter2}\"}}}",
+        "destinations: {d: {request: 'GET http://x', signing: hunter2}}",
+        "destinations: {d: {request: 'GET http://x', signing: [hunter2]}}",
+        "destinations: {d: {request: 'GET http://x', signing: {hunter2}}}",
+        "destinations: {d: {request: 'GET http://x', signing: {secret: hunter2}}}",
+        "destinations: {d: {request: 'GET http://x', signing: {secrets: [hunter2]}}}",
+        "destinations: {d: {request: 'GET http://x', signing: {previous: {secret: hunter2}}}}",
+        "destinations: {d: {request: 'GET http://x', signing: {previous: hunter2}}}",
         "connections:\n  c:\n    oauth:\n      client_secret: hunter2\n      client_secret: hunter2",
         "connections:\n  c:\n    basic:\n      password: hunter2\n    wrong: hunter2",
         "connections:\n  c:\n    basic:\n      password: hunter2: x",
@@ -387,6 +394,74 @@ fn what_is_wrong_is_said_once_and_in_its_place() {
         ),
     ] {
         assert_eq!(only(read_with(sections)), (line, column, message.to_owned()), "{sections}");
+    }
+}
+
+#[test]
+fn calls_are_signed_unless_they_are_told_not_to_be() {
+    let source = |name: &str| SecretSource::File(format!("/etc/gatepost/{name}").into());
+    let of = |signing: &str| {
+        let text = format!("destinations: {{d: {{request: 'GET http://x', {signing}}}}}");
+        let signing = read_with(&text).unwrap().definitions.destinations["d"].signing.clone();
+        let secrets: Vec<_> =
+            signing.secrets.into_iter().map(|secret| (secret.source, secret.until)).collect();
+        (secrets, signing.ed25519)
+    };
+    let (new, old) = ((source("new"), None), source("old"));
+    let until = model::Timestamp::parse("2026-12-01T00:00:00Z");
+    let previous = "previous: {secret: {file: old}, until: 2026-12-01T01:00:00+01:00}";
+    assert_eq!(of("rate: 1/s"), (vec![], true));
+    assert_eq!(of("signing: "), (vec![], true));
+    assert_eq!(of("signing: {}"), (vec![], true));
+    assert_eq!(of("signing: off"), (vec![], false));
+    assert_eq!(of("signing: {ed25519: true}"), (vec![], true));
+    assert_eq!(of("signing: {secret: {file: new}}"), (vec![new.clone()], false));
+    assert_eq!(of("signing: {secret: {file: new}, ed25519: true}"), (vec![new.clone()], true));
+    let both = format!("signing: {{secret: {{file: new}}, {previous}}}");
+    assert_eq!(of(&both), (vec![new, (old, until)], false));
+}
+
+#[test]
+fn a_signature_must_be_possible_and_nobody_elses() {
+    let of = |more: &str| {
+        only(read_with(&format!("destinations: {{d: {{request: 'GET http://x', {more}}}}}"))).2
+    };
+    for (more, message) in [
+        ("signing: none", "`signing` is neither `off` nor a mapping of keys"),
+        ("signing: false", "`signing` is neither `off` nor a mapping of keys"),
+        ("signing: {ed25519: false}", "nothing is left to sign with"),
+        (
+            "signing: {previous: {secret: {env: A}, until: 2026-12-01T00:00:00Z}}",
+            "`previous` is what signed before `secret`, and there is no `secret`",
+        ),
+        ("signing: {secret: {env: B}, previous: {secret: {env: A}}}", "`until` is missing"),
+        (
+            "signing: {secret: {env: B}, previous: {secret: {env: A}, until: 24h}}",
+            "`24h` is not a time",
+        ),
+        (
+            "signing: {secret: whsec_AAAA}",
+            "`secret` is a secret, and a secret may not stand in the file",
+        ),
+        ("signing: {ed448: true}", "`signing` has no key `ed448`"),
+        (
+            "headers: {Webhook-Signature: x}",
+            "the header `Webhook-Signature` belongs to the signature of each call",
+        ),
+        (
+            "headers: {webhook-id: x}, signing: off",
+            "the header `webhook-id` belongs to the signature of each call",
+        ),
+    ] {
+        let found = of(more);
+        assert!(found.starts_with(message), "{more}: {found}");
+    }
+    for connection in [
+        "headers: {webhook-timestamp: '1'}",
+        "api_key: {header: webhook-signature, value: {env: A}}",
+    ] {
+        let (.., message) = only(read_with(&format!("connections: {{c: {{{connection}}}}}")));
+        assert!(message.contains("belongs to the signature of each call"), "{message}");
     }
 }
 

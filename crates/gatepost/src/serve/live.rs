@@ -7,14 +7,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use bus::{Bus, LaneNumbers, Rules, Schedules, lane_keys};
-use courier::{Holds, Plan};
+use courier::{Holds, Plan, WebhookKeys};
 use credential::{Digester, Master, Vault};
 use gateway::Snapshot;
 use model::{Clock as _, Definitions, Revision, SigningKeyRecord};
 use store::Store;
 use tokio::sync::{Mutex, watch};
 
-use super::Parts;
+use super::{Parts, webhook_jwks};
 
 /// How long a rebuilding that failed is put off.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -27,8 +27,9 @@ pub(super) struct Live {
     rules: Arc<ArcSwap<Rules>>,
     plans: watch::Sender<Arc<Plan>>,
     schedules: watch::Sender<Arc<Schedules>>,
+    webhook_keys: watch::Sender<Arc<WebhookKeys>>,
     digester: Arc<Digester>,
-    vault: Vault,
+    vault: Arc<Vault>,
     /// The revision of the store that is in force everywhere.
     caught_up: watch::Sender<Revision>,
     /// One rebuilding at a time: a later one sees everything an earlier one saw.
@@ -42,6 +43,7 @@ struct Built {
     rules: Rules,
     plan: Plan,
     schedules: Schedules,
+    webhook_keys: WebhookKeys,
 }
 
 impl Live {
@@ -50,9 +52,9 @@ impl Live {
         master: &Master,
         definitions: Definitions,
     ) -> anyhow::Result<Self> {
-        let (digester, vault) = (Arc::new(master.digester()), master.vault());
+        let (digester, vault) = (Arc::new(master.digester()), Arc::new(master.vault()));
         let revision = *parts.store.revisions().borrow();
-        let built = build(parts, &definitions, (&digester, &vault), None).await?;
+        let built = build(parts, &definitions, (&digester, &*vault), None).await?;
         Ok(Self {
             caught_up: watch::Sender::new(revision),
             definitions: Arc::new(ArcSwap::from_pointee(definitions)),
@@ -61,6 +63,7 @@ impl Live {
             rules: Arc::new(ArcSwap::from_pointee(built.rules)),
             plans: watch::Sender::new(Arc::new(built.plan)),
             schedules: watch::Sender::new(Arc::new(built.schedules)),
+            webhook_keys: watch::Sender::new(Arc::new(built.webhook_keys)),
             digester,
             vault,
             rebuilding: Mutex::new(()),
@@ -122,12 +125,13 @@ impl Live {
 
     async fn swap(&self, parts: &Parts, definitions: Arc<Definitions>) -> anyhow::Result<()> {
         let before = self.gateway.load_full();
-        let secrets = (&self.digester, &self.vault);
+        let secrets = (&self.digester, &*self.vault);
         let built = build(parts, &definitions, secrets, Some(&before)).await?;
         self.definitions.store(definitions);
         self.gateway.store(Arc::new(built.gateway));
         self.tokens.store(Arc::new(built.tokens));
         self.rules.store(Arc::new(built.rules));
+        self.webhook_keys.send_replace(Arc::new(built.webhook_keys));
         self.plans.send_replace(Arc::new(built.plan));
         self.schedules.send_if_modified(|present| {
             let changed = **present != built.schedules;
@@ -152,6 +156,10 @@ impl Live {
         Arc::clone(&self.digester)
     }
 
+    pub(super) fn vault(&self) -> Arc<Vault> {
+        Arc::clone(&self.vault)
+    }
+
     pub(super) fn definitions(&self) -> Arc<ArcSwap<Definitions>> {
         Arc::clone(&self.definitions)
     }
@@ -172,17 +180,27 @@ impl Live {
         self.schedules.subscribe()
     }
 
+    pub(super) fn webhook_keys(&self) -> watch::Receiver<Arc<WebhookKeys>> {
+        self.webhook_keys.subscribe()
+    }
+
     pub(super) fn bus(&self, parts: &Parts) -> Bus {
         Bus::new(Arc::clone(&self.rules), parts.bus_world())
     }
 
+    /// The endpoints of the public door that are no API's: tokens, and public keys.
     pub(super) fn token_router(&self, parts: &Parts) -> axum::Router {
         let world = oauth::World {
             clock: Arc::clone(&parts.clock) as _,
             random: Arc::clone(&parts.random) as _,
             observer: Arc::clone(&parts.telemetry) as _,
         };
+        let published = webhook_jwks::Published {
+            keys: self.webhook_keys(),
+            clock: Arc::clone(&parts.clock) as _,
+        };
         oauth::router(Arc::clone(&self.tokens), world)
+            .route(webhook_jwks::PLACE, webhook_jwks::endpoint(published))
     }
 }
 
@@ -197,6 +215,8 @@ async fn build(
     let signing_keys: Vec<SigningKeyRecord> =
         oauth::ensure_signing_key(store, vault, &*parts.random, now).await?;
     let keys = store.key_credentials().await.context("the API keys cannot be read")?;
+    let webhook_keys = courier::ensure_webhook_key(store, vault, &*parts.random, now).await?;
+    let webhook_keys = WebhookKeys::open(&webhook_keys, vault, now)?;
     let secrets = store.secret_credentials().await.context("the secrets cannot be read")?;
     let lanes = lane_numbers(store, definitions).await?;
     let holds = holds(store).await?;
@@ -220,6 +240,7 @@ async fn build(
         rules: Rules::build(definitions, &lanes),
         plan: Plan::new(definitions, &holds, |key| lanes.get(key).copied()),
         schedules: Schedules::new(definitions, &lanes),
+        webhook_keys,
     })
 }
 

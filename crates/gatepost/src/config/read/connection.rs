@@ -73,7 +73,7 @@ impl Reader<'_> {
     }
 
     /// Where a secret is kept; a file beside the file that names it.
-    fn secret(&self, node: &Node) -> Option<SecretSource> {
+    pub(super) fn secret(&self, node: &Node) -> Option<SecretSource> {
         Some(match secret::reference(node)? {
             SecretSource::File(path) => {
                 let path = path.to_string_lossy().into_owned();

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use limit::{Limit, Rate};
-use model::{Destination, Method, Name, Schedule};
+use model::{Destination, Method, Name, Schedule, Signing, SigningSecret};
 use outbound::Guard;
 use retry::{StatusTable, Statuses, Treatment};
 use transform::UrlTemplate;
@@ -14,6 +14,7 @@ use crate::config::fields::Fields;
 use crate::config::forms;
 use crate::config::node::Entry;
 use crate::config::problem::{Problem, join};
+use crate::config::schema::OFF;
 
 /// What the names of schedules' own destinations begin with.
 const OWN: &str = "schedule.";
@@ -40,6 +41,7 @@ impl Reader<'_> {
                 timeout_ms: fields.duration_ms("timeout"),
                 headers: headers.collect(),
                 retry_on: status_table(&fields),
+                signing: self.signing(&fields),
                 allow_private: fields.parse_list("allow_private", forms::cidr),
                 method,
                 url,
@@ -48,6 +50,34 @@ impl Reader<'_> {
             self.private_address(&fields, &destination);
             self.definitions.destinations.insert(name, destination);
         }
+    }
+
+    /// With what calls are signed. Without a word the program's own key signs; a secret makes that
+    /// one needless, and with it the time it takes.
+    fn signing(&mut self, fields: &Fields<'_>) -> Signing {
+        if fields.text("signing").as_deref() == Some(OFF) {
+            return Signing::off();
+        }
+        let signing = fields.child("signing");
+        let (secret, previous) = (signing.get("secret"), signing.child("previous"));
+        let ed25519 = signing.text("ed25519").map_or(secret.is_none(), |text| text == "true");
+        if secret.is_none() && !ed25519 {
+            let problem = signing.problem("ed25519", "nothing is left to sign with");
+            self.error(problem, "add a `secret`, or write `signing: off`");
+        }
+        if let (None, Some(entry)) = (secret, signing.entry("previous")) {
+            let message = "`previous` is what signed before `secret`, and there is no `secret`";
+            let problem = Problem::new(entry.key_span, &previous.path, message);
+            self.error(problem, "add the `secret` that takes its place");
+        }
+        let source = secret.and_then(|node| self.secret(node));
+        let present = source.map(|source| SigningSecret { source, until: None });
+        let former = previous.get("secret").and_then(|node| self.secret(node));
+        let former = former.map(|source| {
+            let until = previous.parse("until", forms::time);
+            SigningSecret { source, until }
+        });
+        Signing { secrets: present.into_iter().chain(former).collect(), ed25519 }
     }
 
     /// Warns of an address in the file that the outbound guard will refuse.
@@ -164,6 +194,7 @@ fn own_destination(name: Name, (method, url): (Method, UrlTemplate)) -> Destinat
         timeout_ms: 10_000,
         headers: Vec::new(),
         retry_on: StatusTable::default(),
+        signing: Signing::default(),
         allow_private: anywhere.to_vec(),
     }
 }

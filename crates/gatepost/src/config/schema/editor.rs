@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Field, Kind, ListOf, MapOf, Object, ROOT};
+use super::{Field, Kind, ListOf, MapOf, OFF, Object, ROOT};
 
 /// Where an environment variable stands, the form shows only once it is replaced.
 const VARIABLE: &str = "\\$\\{";
@@ -70,9 +70,18 @@ fn kind(kind: Kind) -> Value {
         Kind::HeaderValue => json!({ "anyOf": [{ "type": "string" }, secret()] }),
         Kind::Any(_) => json!({}),
         Kind::Object(inner) => object(inner),
+        Kind::OffOr(inner) => off_or(inner),
         Kind::Map(inner) => map(inner),
         Kind::List(inner) => list(inner),
     }
+}
+
+/// Of all these keywords `pattern` alone judges texts, and the others objects.
+fn off_or(inner: &Object) -> Value {
+    let mut schema = object(inner);
+    schema["type"] = json!(["object", "string", "null"]);
+    schema["pattern"] = format!("^{OFF}$|{VARIABLE}").into();
+    schema
 }
 
 fn map(map: &MapOf) -> Value {

@@ -632,11 +632,61 @@ static DESTINATION: Object = Object {
         )
         .otherwise("401, 407, 409, 429 and 5xx are, no others"),
         Field::new(
+            "signing",
+            Kind::OffOr(&SIGNING),
+            "What calls are signed with (Standard Webhooks), or `off` for nothing.",
+            "{ secret: { file: ./secrets/cars.whsec } }",
+        )
+        .otherwise("the program's own Ed25519 key signs"),
+        Field::new(
             "allow_private",
             Kind::List(&CIDRS),
             "Private ranges it may be in; all others are refused.",
             "[10.0.0.0/8]",
         ),
+    ],
+};
+
+static SIGNING: Object = Object {
+    name: "`signing`",
+    guarded: true,
+    fields: &[
+        Field::new(
+            "secret",
+            Kind::Secret,
+            "The secret that the receiver has too, `whsec_…`; `gatepost webhooks secret` makes one.",
+            "{ file: ./secrets/cars.whsec }",
+        )
+        .otherwise("none"),
+        Field::new(
+            "previous",
+            Kind::Object(&PREVIOUS),
+            "The secret before it, which signs beside it until the receiver has changed over.",
+            "{ secret: { file: ./secrets/cars.old.whsec }, until: 2026-12-01T00:00:00Z }",
+        ),
+        Field::new(
+            "ed25519",
+            Kind::Bool,
+            "Whether the program's own key signs; receivers find its public half at `/.well-known/webhook-jwks.json`.",
+            "true",
+        )
+        .otherwise("`true` without a secret, `false` with one"),
+    ],
+};
+
+static PREVIOUS: Object = Object {
+    name: "`previous` of `signing`",
+    guarded: true,
+    fields: &[
+        Field::new("secret", Kind::Secret, "The former secret.", "{ file: ./cars.old.whsec }")
+            .required(),
+        Field::new(
+            "until",
+            Kind::Form(&TIME),
+            "When it ceases to sign: a day, and at most seven, after the change.",
+            "2026-12-01T00:00:00Z",
+        )
+        .required(),
     ],
 };
 
@@ -741,6 +791,11 @@ static CALL: Form = Form {
     name: "a method and a URL of an own service",
     pattern: "^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) https?://\\S+$",
     check: forms::is_call,
+};
+static TIME: Form = Form {
+    name: "a time as RFC 3339 has it, such as `2026-12-01T00:00:00Z`",
+    pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.]+([Zz]|[+-][0-9]{2}:[0-9]{2})$",
+    check: forms::is_time,
 };
 static EVERY: Form =
     Form { name: "a duration, such as `5m`", pattern: "^[0-9]+[smhd]$", check: forms::is_every };
