@@ -17,7 +17,7 @@ use crate::scan::{Place, PlaceId};
 #[derive(Clone, Copy)]
 pub(crate) struct Places<'a> {
     /// All but the event itself.
-    pub(crate) places: &'a [Place],
+    pub(crate) elements: &'a [Place],
     /// For each array, the first place behind it.
     pub(crate) array_ends: &'a [PlaceId],
     /// How many more steps a rule may take among them.
@@ -33,7 +33,7 @@ const STEPS_PER_PLACE: u64 = 1_000;
 impl Places<'_> {
     /// Gives the next rule its steps.
     pub(crate) fn refill(self) {
-        self.steps_left.set(STEPS + STEPS_PER_PLACE * self.places.len() as u64);
+        self.steps_left.set(STEPS + STEPS_PER_PLACE * self.elements.len() as u64);
     }
 
     /// Takes so many steps.
@@ -52,7 +52,7 @@ impl Places<'_> {
         if self.is_spent() {
             return None;
         }
-        self.places.get(place.number().checked_sub(1)?).copied()
+        self.elements.get(place.number().checked_sub(1)?).copied()
     }
 
     /// The place directly inside `outer` that `inner`, which is inside it, is or lies in.

@@ -50,13 +50,16 @@ pub(crate) struct Asked {
     pub(crate) index: Index,
 }
 
+/// A name and where it leads.
+type Named = (Box<[u8]>, Arc<Node>);
+
 /// The names that go on from a place.
 #[derive(Clone, Debug)]
 enum Below {
     /// Each with its [`tag`].
     Few(Vec<(u32, Box<[u8]>, Arc<Node>)>),
     /// By hash; names of one hash are told apart like few ones.
-    Many(Map<Vec<(Box<[u8]>, Arc<Node>)>>),
+    Many(Map<Vec<Named>>),
 }
 
 impl Default for Below {

@@ -192,7 +192,7 @@ impl Scratch {
             unescaped: &self.unescaped,
             answers: &self.answers,
             places: Places {
-                places: &self.places,
+                elements: &self.places,
                 array_ends: &self.array_ends,
                 steps_left: &self.steps_left,
             },

@@ -240,6 +240,7 @@ fn explanation_as_json() -> Value {
     json!({
         "matches": true,
         "ways": [{
+            "number": 1,
             "matches": true,
             "torn": false,
             "fields": [{
@@ -255,6 +256,7 @@ fn explanation_as_json() -> Value {
                 "reason": "\"yes\" begins with \"y\"",
             }],
         }],
+        "ways_count": 1,
     })
 }
 
@@ -349,7 +351,7 @@ fn a_line_that_cannot_be_answered_says_why() {
             (br#"{"pattern": {"a": [1]}, "event": [1]}"#, other, "is not a JSON object"),
             (br#"{"pattern": {"a": [1]}, "event": "{\"a\": "}"#, other, "Unexpected end-of-input"),
             (br#"{"pattern": "\ud800", "event": {}}"#, other, "`pattern` is no text"),
-            (b"nonsense", other, "The line is no question"),
+            (b"nonsense", other, "The line is no JSON object"),
             (br#"{"pattern": {"a": [1]}, "event": {"a": 1}"#, other, "The line is no question"),
             (b"5", other, r#"write {"pattern": {"#),
             (b"{\"pattern\": {\"a\": [\"\xff\"]}, \"event\": {}}", other, "The line is not UTF-8"),
@@ -533,7 +535,7 @@ fn a_line_that_cannot_be_transformed_says_why() {
             ),
             (br#"{"event": {}, "input_transformer": {}}"#, other, "missing field `template`"),
             (br#"{"event": {}, "input_path": 5}"#, other, unread),
-            (b"[", other, unread),
+            (b"[", other, "The line is no JSON object"),
             (b"\xff", other, "The line is not UTF-8"),
         ],
     );

@@ -81,7 +81,7 @@ pub async fn an_id_with_another_content_is_a_mismatch<B: Bench>(bench: &B) {
     let changes: [Change; 6] = [
         |fields| fields.source.push('2'),
         |fields| fields.detail_type.push('2'),
-        |fields| fields.detail = r#"{"number":2}"#.to_owned(),
+        |fields| fields.detail = String::from(r#"{"number":2}"#),
         |fields| fields.time = None,
         |fields| fields.time = Some(at(-6)),
         |fields| fields.resources = vec!["onetwo".to_owned()],
