@@ -6,6 +6,7 @@ use courier::{mint_webhook_key, webhook_key_signs};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
+use signature::TOLERANCE_S;
 
 use crate::extract::Body;
 use crate::problem::Problem;
@@ -53,8 +54,12 @@ pub(crate) async fn rotate(
     }
     let key = mint_webhook_key(&world.vault, &*world.random, now);
     let key = key.map_err(|error| Problem::Refused(error.to_string()))?;
-    // A key signs through the second of its end: with no overlap, the second before is the last.
-    let until = now.plus_ms(if overlap_s == 0 { -1000 } else { i64::from(overlap_s) * 1000 });
+    // With no overlap they end as far back as they would be published: whoever asks for that may
+    // have lost one, and nothing signed with it is to be believed any more.
+    let until = match overlap_s {
+        0 => now.plus_ms(-1000 * (TOLERANCE_S + 1)),
+        seconds => now.plus_ms(i64::from(seconds) * 1000),
+    };
     let detail = format!("the keys before it sign until {until}");
     let entry = audit(now, "rotate webhook key", &format!("webhook-key/{}", key.kid), &detail);
     world.store.add_webhook_key(key.clone(), until, entry).await?;

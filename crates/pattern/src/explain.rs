@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::condition::Condition;
 use crate::event::Event;
 use crate::explain::places::Hints;
+use crate::extensions;
 use crate::matcher::Matcher;
 use crate::pattern::Pattern;
 use crate::scan::{Findings, Scratch};
@@ -159,9 +160,39 @@ fn explain(
             "is in some array elements; it has to be absent from those the fields before it chose"
                 .to_owned()
         }
-        _ => refused(&values, values_count, test),
+        _ => refused(&values, values_count, test) + &remark(test, findings),
     };
     FieldExplanation { path: test.path.to_string(), matches, asks, values, values_count, reason }
+}
+
+/// What an operator of ours has to add to a refusal.
+fn remark(test: &Test, findings: Findings<'_>) -> String {
+    let mut compared = test.compared.iter();
+    let remark = test.conditions().find_map(|condition| match condition {
+        Condition::ContainsAll(all) => {
+            let missing = all.0.iter().find(|condition| {
+                !findings.leaves(test.id).any(|(value, _)| condition.holds_for(value))
+            });
+            Some(match missing {
+                Some(missing) => format!("none of them {missing}"),
+                None => "they are not in one array element".to_owned(),
+            })
+        }
+        Condition::Compare(comparison) => {
+            let other = findings.leaves(*compared.next()?).next();
+            Some(match other {
+                Some((value, _)) => format!("{} is {}", comparison.path, json(value)),
+                None => format!("{} has no value", comparison.path),
+            })
+        }
+        Condition::Date(_) => {
+            let (value, _) = findings.leaves(test.id).next()?;
+            let is_date = matches!(value, Value::Text(text) if extensions::instant(text).is_some());
+            (!is_date).then(|| format!("{} is no date of RFC 3339", json(value)))
+        }
+        _ => None,
+    });
+    remark.map_or_else(String::new, |remark| format!("; {remark}"))
 }
 
 /// Why none of the values satisfies the field.

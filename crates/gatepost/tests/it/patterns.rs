@@ -111,9 +111,16 @@ fn what_cannot_be_read_is_two_and_says_why() {
          at [Source: (String)"{"source":"x"}"; line: 1, column: 12]
     "#]]
     .assert_eq(&refusal.err);
-    for options in [["--explain"], ["--json"]] {
-        complains(&tried("{}", event, &options), "Empty objects are not allowed");
+    complains(&tried("{}", event, &["--explain"]), "Empty objects are not allowed");
+    for (pattern, event, code) in
+        [("{}", event, "InvalidEventPatternException"), (pattern, "[1]", "ValidationException")]
+    {
+        let refusal = tried(pattern, event, &["--json"]);
+        let answer: Value = serde_json::from_str(&refusal.out).unwrap();
+        assert_eq!((refusal.code, answer["error"]["code"].as_str()), (Some(2), Some(code)));
     }
+    // The mark of byte order, which some editors write, is no part of the text.
+    says(&tried(&format!("\u{feff}{pattern}"), &format!("\u{feff}{event}"), &[]), 0, "matches\n");
     complains(&tried(pattern, "[1]", &[]), "the event is not a JSON object");
     complains(&tried(pattern, "", &[]), "the event is not JSON");
     complains(&tried(pattern, r#"{"a": x}"#, &[]), "Unrecognized token 'x'");

@@ -1,6 +1,7 @@
 //! `--jsonl`: a question on each line of standard input, its answer on a line of standard output.
 
 use std::io::{BufRead as _, ErrorKind, Read as _, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -43,7 +44,7 @@ pub(super) fn answer(
         if !is_whole {
             skip_line(&mut input)?;
         }
-        let text = std::str::from_utf8(&line).map(str::trim);
+        let text = std::str::from_utf8(&line).map(|line| line.trim_start_matches(MARK).trim());
         let answered = match text {
             _ if !is_whole => Err(LineError::question(format!(
                 "The line is longer than {LINE_BYTES_MAX} bytes; shorten the event."
@@ -68,6 +69,25 @@ fn skip_line(input: &mut impl std::io::BufRead) -> anyhow::Result<()> {
     let rest = input.skip_until(b'\n');
     rest.context("standard input cannot be read").map(drop)
 }
+
+/// The text of a file, `-` being standard input; without the mark of byte order some editors write.
+pub(super) fn file(path: &Path) -> anyhow::Result<String> {
+    let text = if path.as_os_str() == "-" {
+        std::io::read_to_string(std::io::stdin().lock()).context("standard input cannot be read")?
+    } else {
+        let hint = if path.to_string_lossy().starts_with('{') {
+            "; it wants the name of a file, or - for standard input"
+        } else {
+            ""
+        };
+        std::fs::read_to_string(path)
+            .with_context(|| format!("{} cannot be read{hint}", path.display()))?
+    };
+    Ok(text.strip_prefix(MARK).map(str::to_owned).unwrap_or(text))
+}
+
+/// The mark of byte order.
+const MARK: char = '\u{feff}';
 
 /// The JSON text a member of a question holds: its own, or that inside the string it is. A string
 /// keeps repeated names and the spelling of numbers through any program that wrote the line.

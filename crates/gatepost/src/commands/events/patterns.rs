@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 use super::super::{output, say};
 use super::lines::{self, LineError};
 
+/// What EventBridge calls a pattern that is none.
+const PATTERN_CODE: &str = "InvalidEventPatternException";
+
 /// What is asked.
 #[derive(clap::Args)]
 pub(in super::super) struct Arguments {
@@ -46,7 +49,21 @@ pub(in super::super) fn run(arguments: &Arguments) -> ExitCode {
         (Some(pattern), Some(event)) => one(pattern, event, extensions, arguments),
         _ => lines::answer(|line| answer(line, extensions, arguments.explain)),
     };
-    asked.unwrap_or_else(|error| refused(&error))
+    asked.unwrap_or_else(|error| {
+        if arguments.json {
+            say(&json!({ "error": wrong(&error) }).to_string());
+        }
+        refused(&error)
+    })
+}
+
+/// An error for programs.
+fn wrong(error: &anyhow::Error) -> Value {
+    let code = match error.downcast_ref::<pattern::PatternError>() {
+        Some(_) => PATTERN_CODE,
+        None => "ValidationException",
+    };
+    json!({ "code": code, "message": format!("{error:#}") })
 }
 
 fn refused(error: &anyhow::Error) -> ExitCode {
@@ -60,10 +77,7 @@ fn one(
     extensions: pattern::Extensions,
     arguments: &Arguments,
 ) -> anyhow::Result<ExitCode> {
-    let read = |path: &Path| {
-        std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
-    };
-    let (source, text) = (read(pattern)?, read(event)?);
+    let (source, text) = (lines::file(pattern)?, lines::file(event)?);
     let pattern = Pattern::parse_with(source.trim_end(), extensions)?;
     let event = Event::parse(&text).with_context(|| event.display().to_string())?;
     let explanation = arguments.explain.then(|| pattern.explain(&event));
@@ -95,10 +109,8 @@ fn answer(line: &str, extensions: pattern::Extensions, explain: bool) -> Result<
     let question: Question<'_> = lines::question(line, r#"{"pattern": {…}, "event": {…}}"#)?;
     let source = lines::text(question.pattern, "pattern")?;
     let event = lines::text(question.event, "event")?;
-    let pattern = Pattern::parse_with(&source, extensions).map_err(|error| LineError {
-        code: "InvalidEventPatternException",
-        message: error.to_string(),
-    })?;
+    let pattern = Pattern::parse_with(&source, extensions)
+        .map_err(|error| LineError { code: PATTERN_CODE, message: error.to_string() })?;
     let event = Event::parse(&event).map_err(|error| {
         LineError::question(format!("Parameter Event is not valid. Reason: {error}"))
     })?;

@@ -53,10 +53,7 @@ pub(in super::super) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn one(event: &Path, arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let read = |path: &Path| {
-        std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
-    };
-    let template = arguments.template.as_deref().map(read).transpose()?;
+    let template = arguments.template.as_deref().map(lines::file).transpose()?;
     let paths = arguments.paths.iter().map(|path| {
         path.split_once('=').with_context(|| format!("--path {path}: write NAME=PATH"))
     });
@@ -68,7 +65,7 @@ fn one(event: &Path, arguments: &Arguments) -> anyhow::Result<ExitCode> {
             .as_deref()
             .map(|template| Transformer { paths, template: template.trim_end() }),
     };
-    let text = read(event)?;
+    let text = lines::file(event)?;
     let checked = pattern::Event::parse(text.trim());
     checked.with_context(|| event.display().to_string())?;
     match rendered(&definition, text.trim()) {
