@@ -159,14 +159,29 @@ fn extensions_are_explained_like_others() {
         compare,
         r#"{"a": 3, "b": 2}"#,
         false,
-        "is 3; wanted is a value that is < the value of b",
+        "is 3; wanted is a value that is < the value of b; b is 2",
+    );
+    because(
+        compare,
+        r#"{"a": 3}"#,
+        false,
+        "is 3; wanted is a value that is < the value of b; b has no value",
     );
     because(compare, r#"{"b": 2}"#, false, "is not in the event");
     let all = r#"{"a": [{"contains-all": ["x", "y"]}]}"#;
     let words = r#"stands with one that is "x" and one that is "y""#;
     because(all, r#"{"a": ["x", "y"]}"#, true, words);
-    let reason = format!(r#"has 2 values, of which the first is "x"; wanted is one that {words}"#);
+    let reason = format!(
+        r#"has 2 values, of which the first is "x"; wanted is one that {words}; none of them is "y""#
+    );
     because(all, r#"{"a": ["x", "z"]}"#, false, &reason);
+    because(
+        r#"{"a": [{"date": ["<", "2026-01-31T12:00:00Z"]}]}"#,
+        r#"{"a": "2026-01-01"}"#,
+        false,
+        "is \"2026-01-01\"; wanted is a value that is before 2026-01-31T12:00:00Z; \"2026-01-01\" is \
+         no date of RFC 3339",
+    );
     because(
         r#"{"a": [{"date": ["<", "2026-01-31T12:00:00Z"]}]}"#,
         r#"{"a": "2026-01-01T00:00:00Z"}"#,
