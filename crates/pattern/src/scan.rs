@@ -98,8 +98,8 @@ struct Path {
     last: u32,
 }
 
-/// The memory a thread needs to match events; kept from one event to the next, so that matching
-/// allocates nothing.
+/// The memory a thread needs to match events; kept from one event to the next, so that reading an
+/// event allocates nothing; only what it matches does.
 #[derive(Debug, Default)]
 pub struct Scratch {
     /// Counts events, so that nothing needs to be cleared between them.

@@ -77,8 +77,11 @@ impl Test {
                     let places = findings.places;
                     let holds = |(value, place): &(Value<'_>, PlaceId)| {
                         let mut others = findings.leaves(*other).take(COMPARED_MAX);
+                        // Out of steps all places seem to agree.
                         others.any(|(other, beside)| {
-                            places.agree(*place, beside) && comparison.sign.holds(*value, other)
+                            comparison.sign.holds(*value, other)
+                                && places.agree(*place, beside)
+                                && !places.is_spent()
                         })
                     };
                     let own = findings.leaves(self.id).take(COMPARED_MAX).filter(holds);
@@ -144,7 +147,8 @@ impl Test {
             return answer;
         }
         let answer = self.work_out(findings);
-        if let Some(kept) = kept {
+        // What a rule without steps left could not find out, the next one may.
+        if let Some(kept) = kept.filter(|_| !findings.places.is_spent()) {
             kept.set(answer);
         }
         answer

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -251,8 +251,16 @@ async fn post(client: &reqwest::Client, url: &str, body: &Value) -> Option<Value
     serde_json::from_str(&answer.text().await.ok()?).ok()
 }
 
+/// How long a publisher keeps trying before the test has failed.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+
 /// Publishes three ids after three, again and again until they are answered; gives each id's event.
-async fn publish_until(stop: Arc<AtomicBool>, url: String, name: usize) -> Vec<(String, String)> {
+async fn publish_until(
+    stop: Arc<AtomicBool>,
+    answered: Arc<AtomicUsize>,
+    url: String,
+    name: usize,
+) -> Vec<(String, String)> {
     let client = http();
     let mut events = Vec::new();
     let mut round = 0;
@@ -260,18 +268,22 @@ async fn publish_until(stop: Arc<AtomicBool>, url: String, name: usize) -> Vec<(
         let ids: Vec<String> = (0..3).map(|at| format!("{name}-{round}-{at}")).collect();
         let entries: Vec<Value> = ids.iter().map(|id| entry(id, id)).collect();
         let body = json!({ "entries": entries });
-        let answer = loop {
-            if let Some(answer) = post(&client, &url, &body).await {
-                break answer;
+        let answer = async {
+            loop {
+                if let Some(answer) = post(&client, &url, &body).await {
+                    break answer;
+                }
+                // While the program is down; a publisher in earnest waits longer.
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
         };
+        let answer = tokio::time::timeout(ANSWER_WITHIN, answer).await.expect("an answer");
+        answered.fetch_add(1, Ordering::Relaxed);
         for (at, id) in ids.into_iter().enumerate() {
             let event = answer["entries"][at]["id"].as_str();
             events.push((id, event.unwrap_or_else(|| panic!("{answer}")).to_owned()));
         }
         round += 1;
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     events
 }
@@ -281,13 +293,20 @@ async fn an_id_is_one_event_though_its_publishers_are_cut_off_by_kills() {
     let receiver = receiver().await;
     let mut program = Program::start(&definitions(&receiver, "24h")).await;
     let stop = Arc::new(AtomicBool::new(false));
+    let answered = Arc::new(AtomicUsize::new(0));
     let url = format!("{}/events/orders", program.internal);
     let mut publishers = JoinSet::new();
     for name in 0..4 {
-        publishers.spawn(publish_until(Arc::clone(&stop), url.clone(), name));
+        let (stop, answered) = (Arc::clone(&stop), Arc::clone(&answered));
+        publishers.spawn(publish_until(stop, answered, url.clone(), name));
     }
     for round in 0..6 {
-        tokio::time::sleep(Duration::from_millis(150 + 17 * round)).await;
+        // In the middle of publishing, each time at another point of it.
+        let enough = answered.load(Ordering::Relaxed) + 20 + 7 * round;
+        until("more to be published", async || {
+            (answered.load(Ordering::Relaxed) >= enough).then_some(())
+        })
+        .await;
         program.kill_and_restart().await;
     }
     stop.store(true, Ordering::Relaxed);

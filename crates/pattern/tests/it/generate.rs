@@ -13,7 +13,7 @@ const CHOICES_MAX: usize = 400;
 
 /// The most values in an event. Of fourteen values, however they are shared out among the fields of
 /// a pattern, there are at most 162 ways to choose one for each field. So the naive matcher takes
-/// no time, and no event comes near the 1,000 ways that `PATTERNS.md` bounds.
+/// no time, and no event comes near the steps that `PATTERNS.md` bounds.
 const VALUES_MAX: usize = 14;
 
 /// The most lists of `$or` in a pattern; of three branches each, so at most 27 combinations.

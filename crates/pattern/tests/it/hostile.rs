@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use pattern::{Event, EventError, Matcher, Pattern, Scratch};
+use pattern::{Event, EventError, Extensions, Matcher, Pattern, Scratch};
 
 use crate::{check, refused};
 
@@ -456,4 +456,29 @@ fn a_thousand_ways_are_explained_in_few_words() {
     let explanation = parsed.explain(&Event::of_valid(&event));
     assert_eq!((explanation.ways_count, explanation.ways.len()), (1_000, 50));
     assert!(explanation.ways.iter().all(|way| way.fields.iter().all(|f| f.values.len() <= 10)));
+}
+
+#[test]
+fn who_runs_out_of_steps_while_comparing_does_not_match() {
+    // Every pair compares well and stands in two elements of one array; together the pairs need
+    // more steps than a rule has, and being out of them is no agreement.
+    let others = ["b", "c", "d", "e"];
+    let asks: Vec<String> =
+        others.iter().map(|other| format!(r#"{{"compare": ["<", "l.{other}"]}}"#)).collect();
+    let text = format!(r#"{{"l": {{"a": [{}]}}}}"#, asks.join(", "));
+    let all = Extensions::named(Extensions::NAMES).expect("these are the names there are");
+    let rule = Pattern::parse_with(&text, all).expect("the pattern is valid");
+    let mut elements = vec![r#"{"a": 1}"#.to_owned(); 1_000];
+    for other in others {
+        elements.extend(vec![format!(r#"{{"{other}": 2}}"#); 1_000]);
+    }
+    let apart = format!(r#"{{"l": [{}]}}"#, elements.join(", "));
+    let mut matcher = Matcher::new();
+    // Twice: what the first has found out must not mislead the second, which has steps of its own.
+    matcher.add(1, &rule);
+    matcher.add(2, &rule);
+    let keys = matcher.matches(&Event::of_valid(&apart), &mut Scratch::default()).len();
+    assert_eq!(keys, 0);
+    let together = apart.replace(r#"{"a": 1}, {"b": 2}"#, r#"{"a": 1, "b": 2}"#);
+    assert_eq!(matcher.matches(&Event::of_valid(&together), &mut Scratch::default()).len(), 2);
 }
