@@ -17,6 +17,8 @@ const RETRIES_HELD: usize = 256;
 #[derive(Debug, Clone)]
 pub(crate) struct Delivery {
     pub(crate) event: Event,
+    /// The chunk of the lane in which it stands.
+    pub(crate) chunk: u64,
     /// Its place, for a first try; none for a retry, whose place is behind the cursor.
     pub(crate) position: Option<Position>,
     /// When it was put on the lane.
@@ -119,14 +121,14 @@ impl Lane {
         {
             let due = entry.remove();
             self.busy.insert(due.event.id.seq);
-            let DueDelivery { event, tries, since, attempts, .. } = due;
-            return Some(Delivery { event, position: None, since, tries, attempts });
+            let DueDelivery { chunk, event, tries, since, attempts, .. } = due;
+            return Some(Delivery { event, chunk, position: None, since, tries, attempts });
         }
         let entry = self.ahead.pop_front()?;
         self.busy.insert(entry.event.id.seq);
         let LaneEntry { position, event, since, attempts_before } = entry;
-        let position = Some(position);
-        Some(Delivery { event, position, since, tries: 0, attempts: attempts_before })
+        let (chunk, position) = (position.chunk, Some(position));
+        Some(Delivery { event, chunk, position, since, tries: 0, attempts: attempts_before })
     }
 
     /// A delivery that has become too old to be tried: it costs no permit and waits for no breaker,

@@ -62,10 +62,17 @@ pub(crate) fn settlement(
         took_ms: u32::try_from(moment.ended.since_ms(moment.began).max(0)).unwrap_or(u32::MAX),
         status: result.status,
         error: result.error.clone(),
+        address: None,
         response: result.response.clone(),
         outcome: outcome(&then),
     };
-    Settlement { lane: lane.id, event: delivery.event.id, attempt: Some(attempt), then }
+    Settlement {
+        lane: lane.id,
+        chunk: delivery.chunk,
+        event: delivery.event.id,
+        attempt: Some(attempt),
+        then,
+    }
 }
 
 /// A delivery that became too old before it could be tried.
@@ -79,7 +86,13 @@ pub(crate) fn too_old(lane: &LanePlan, delivery: &Delivery, now: Timestamp) -> S
     if let Then::Dead { attempts, .. } = &mut then {
         *attempts = delivery.attempts;
     }
-    Settlement { lane: lane.id, event: delivery.event.id, attempt: None, then }
+    Settlement {
+        lane: lane.id,
+        chunk: delivery.chunk,
+        event: delivery.event.id,
+        attempt: None,
+        then,
+    }
 }
 
 /// Why a delivery is given up.

@@ -406,6 +406,7 @@ impl Run {
         let (event, position) = (delivery.event.id, delivery.position);
         let again = match &settlement.then {
             Then::Retry { due, tries, since } => Some(DueDelivery {
+                chunk: delivery.chunk,
                 event: delivery.event,
                 due: *due,
                 tries: *tries,

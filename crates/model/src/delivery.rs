@@ -1,13 +1,14 @@
 //! Deliveries: lanes, attempts, dead letters.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use crate::{EventId, Name, Timestamp};
 
 /// How much of a receiver's answer is kept with an attempt.
 pub const RESPONSE_BYTES_KEPT: usize = 1024;
 
-/// What a lane is for: one target of one rule, or one schedule. Its text is its identity in the
+/// What a lane is for: one target of one rule, one schedule, or one part of a replay. Its text is its identity in the
 /// store, so that a lane keeps its position when the definitions are read again.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LaneKey {
@@ -22,6 +23,14 @@ pub enum LaneKey {
     },
     /// A schedule.
     Schedule(Name),
+    /// Events that are sent once more.
+    Replay {
+        /// The replay.
+        replay: Name,
+        /// The rule and its target they are sent for; none where the replay has a destination of
+        /// its own.
+        target: Option<(Name, Name)>,
+    },
 }
 
 impl LaneKey {
@@ -30,6 +39,16 @@ impl LaneKey {
         let name = |text| Name::new(text).ok();
         if let Some(schedule) = text.strip_prefix("schedule:") {
             return name(schedule).map(Self::Schedule);
+        }
+        if let Some(replay) = text.strip_prefix("replay:") {
+            let mut parts = replay.split('/').map(name);
+            let replay = parts.next()??;
+            let target = match (parts.next(), parts.next(), parts.next()) {
+                (None, None, None) => None,
+                (Some(rule), Some(target), None) => Some((rule?, target?)),
+                _ => return None,
+            };
+            return Some(Self::Replay { replay, target });
         }
         let mut parts = text.split('/');
         let (bus, rule, target) = (parts.next()?, parts.next()?, parts.next()?);
@@ -45,6 +64,10 @@ impl fmt::Display for LaneKey {
         match self {
             Self::Target { bus, rule, target } => write!(f, "{bus}/{rule}/{target}"),
             Self::Schedule(name) => write!(f, "schedule:{name}"),
+            Self::Replay { replay, target: None } => write!(f, "replay:{replay}"),
+            Self::Replay { replay, target: Some((rule, target)) } => {
+                write!(f, "replay:{replay}/{rule}/{target}")
+            }
         }
     }
 }
@@ -109,7 +132,9 @@ pub struct Attempt {
     pub status: Option<u16>,
     /// What went wrong, when there was no status or a bad one.
     pub error: Option<String>,
-    /// The beginning of the receiver's answer, for failures.
+    /// The address it was sent to; none when there was no connection.
+    pub address: Option<SocketAddr>,
+    /// The beginning of the receiver's answer.
     pub response: Option<String>,
     /// How it ended.
     pub outcome: Outcome,
@@ -151,10 +176,14 @@ mod tests {
     fn keys_and_ids_read_back() {
         let name = |text| Name::new(text).unwrap();
         let target = LaneKey::Target { bus: name("orders"), rule: name("r"), target: name("t") };
-        for key in [target, LaneKey::Schedule(name("complete-orders"))] {
+        let replay = |target| LaneKey::Replay { replay: name("again"), target };
+        let part = replay(Some((name("r"), name("t"))));
+        for key in [target, LaneKey::Schedule(name("complete-orders")), replay(None), part] {
             assert_eq!(LaneKey::parse(&key.to_string()), Some(key));
         }
-        for text in ["", "a/b", "a/b/c/d", "schedule:", "a//c"] {
+        for text in
+            ["", "a/b", "a/b/c/d", "schedule:", "a//c", "replay:", "replay:a/b", "replay:a/b/c/d"]
+        {
             assert_eq!(LaneKey::parse(text), None, "{text}");
         }
         let event = EventId { accepted_at: Timestamp::from_ms(1_700_000_000_000), seq: 3 };

@@ -313,6 +313,7 @@ fn due(
     while let Some(row) = rows.next()? {
         let Some(event) = read_event(connection, unsigned(row.get(0)?))? else { continue };
         deliveries.push(DueDelivery {
+            chunk: 1,
             event,
             due: Timestamp::from_ms(row.get(1)?),
             tries: row.get(2)?,
@@ -441,6 +442,7 @@ fn attempt_of(row: &Row<'_>) -> rusqlite::Result<Attempt> {
             _ => Outcome::Dead,
         },
         error: row.get(6)?,
+        address: None,
         response: row.get(7)?,
     })
 }

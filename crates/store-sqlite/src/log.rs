@@ -463,7 +463,7 @@ fn lanes_of(connection: &Connection, bus: &str) -> rusqlite::Result<Vec<i64>> {
         let is_of_bus = match LaneKey::parse(row.get_ref(1)?.as_str()?) {
             Some(LaneKey::Target { bus: own, .. }) => *own == *bus,
             Some(LaneKey::Schedule(_)) => bus == SYSTEM_BUS,
-            None => false,
+            Some(LaneKey::Replay { .. }) | None => false,
         };
         if is_of_bus {
             found.push(row.get(0)?);

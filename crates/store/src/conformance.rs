@@ -81,13 +81,15 @@ fn attempt(number: u32, outcome: Outcome) -> Attempt {
         took_ms: 3,
         status: Some(if outcome == Outcome::Delivered { 204 } else { 503 }),
         error: None,
+        address: Some(([192, 0, 2, 7], 443).into()),
         response: Some("later".to_owned()),
         outcome,
     }
 }
 
 fn done(lane: LaneId, event: EventId) -> Settlement {
-    Settlement { lane, event, attempt: Some(attempt(1, Outcome::Delivered)), then: Then::Done }
+    let attempt = Some(attempt(1, Outcome::Delivered));
+    Settlement { lane, chunk: 1, event, attempt, then: Then::Done }
 }
 
 fn dead(lane: LaneId, event: EventId, queue: &str) -> Settlement {
@@ -97,7 +99,7 @@ fn dead(lane: LaneId, event: EventId, queue: &str) -> Settlement {
         exhausted: None,
     };
     let then = Then::Dead { queue: name(queue), reason, attempts: 1, at: at(1) };
-    Settlement { lane, event, attempt: Some(attempt(1, Outcome::Dead)), then }
+    Settlement { lane, chunk: 1, event, attempt: Some(attempt(1, Outcome::Dead)), then }
 }
 
 fn everything() -> DeadFilter {
@@ -263,7 +265,7 @@ pub async fn after_a_restart_a_lane_knows_what_is_settled<B: Bench>(bench: &B) {
     let settlements = vec![
         done(lane, ids[0]),
         done(lane, ids[2]),
-        Settlement { lane, event: ids[3], attempt: Some(attempt(1, Outcome::Retry)), then: retry },
+        Settlement { attempt: Some(attempt(1, Outcome::Retry)), then: retry, ..done(lane, ids[3]) },
         dead(lane, ids[4], "dlq"),
     ];
     store.settle(settlements, vec![(lane, places[1].0)]).await.expect("settled");

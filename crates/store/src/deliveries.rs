@@ -1,6 +1,7 @@
 //! What became of deliveries: positions, retries, attempts, dead letters.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use model::{
     Attempt, DeadLetter, DeadReason, DeliveryId, Event, EventId, LaneKey, Name, Timestamp,
@@ -13,6 +14,8 @@ use crate::{Answer, LaneId, Position};
 pub struct Settlement {
     /// The lane.
     pub lane: LaneId,
+    /// The chunk of the lane in which it stands: what is kept of it is kept beside that.
+    pub chunk: u64,
     /// The event.
     pub event: EventId,
     /// What happened; none when nothing could be attempted (an input that cannot be rendered).
@@ -60,6 +63,8 @@ pub struct LaneState {
 /// A delivery that waits for another attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DueDelivery {
+    /// The chunk of the lane in which it stands.
+    pub chunk: u64,
     /// The event.
     pub event: Event,
     /// When it is due.
@@ -81,6 +86,8 @@ pub struct DeadFilter {
     pub lanes: Option<Vec<LaneId>>,
     /// Of this one delivery.
     pub delivery: Option<DeliveryId>,
+    /// With this error code.
+    pub code: Option<String>,
     /// Given up at or after.
     pub from: Option<Timestamp>,
     /// Given up before.
@@ -96,12 +103,41 @@ pub struct DeadFilter {
 pub struct AttemptFilter {
     /// Of this event.
     pub event: Option<EventId>,
-    /// Of this lane.
-    pub lane: Option<LaneId>,
+    /// Of these lanes.
+    pub lanes: Option<Vec<LaneId>>,
     /// Only those that failed.
     pub failed_only: bool,
-    /// At most so many, newest events first.
+    /// Answered with one of these statuses.
+    pub statuses: Option<RangeInclusive<u16>>,
+    /// Begun at or after.
+    pub from: Option<Timestamp>,
+    /// Begun before.
+    pub until: Option<Timestamp>,
+    /// Behind this one, in the order of listing.
+    pub after: Option<AttemptPlace>,
+    /// At most so many.
     pub limit: usize,
+}
+
+/// Where an attempt stands in a listing: newest events first, of one event the highest lane first,
+/// of one delivery the last attempt first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttemptPlace {
+    /// The place of its event in the log.
+    pub seq: u64,
+    /// Its lane.
+    pub lane: LaneId,
+    /// Its number.
+    pub number: u32,
+}
+
+/// Some attempts, newest events first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AttemptPage {
+    /// The attempts; none need not mean that there are none further on.
+    pub rows: Vec<AttemptRow>,
+    /// Where to go on; none at the end.
+    pub next: Option<AttemptPlace>,
 }
 
 /// One attempt with what it was for.
@@ -156,6 +192,6 @@ pub trait Deliveries: Send + Sync {
     /// Forgets dead letters. Gives how many.
     fn purge(&self, filter: DeadFilter) -> Answer<'_, u64>;
 
-    /// Attempts, newest events first.
-    fn attempts(&self, filter: AttemptFilter) -> Answer<'_, Vec<AttemptRow>>;
+    /// Attempts, newest events first. Looks through a bounded part of the history at once.
+    fn attempts(&self, filter: AttemptFilter) -> Answer<'_, AttemptPage>;
 }

@@ -13,6 +13,7 @@ pub mod definitions;
 pub mod deliveries;
 pub mod keys;
 pub mod log;
+pub mod replays;
 pub mod states;
 pub mod usage;
 
@@ -21,19 +22,24 @@ use std::pin::Pin;
 
 pub use definitions::{AuditEntry, Catalog, Change, Document};
 pub use deliveries::{
-    AttemptFilter, AttemptRow, DeadFilter, Deliveries, DueDelivery, LaneState, Settlement, Then,
+    AttemptFilter, AttemptPage, AttemptPlace, AttemptRow, DeadFilter, Deliveries, DueDelivery,
+    LaneState, Settlement, Then,
 };
 pub use keys::Keys;
-pub use log::{Appended, Entry, EventLog, LaneEntry, LaneId, LaneWaker, Once, Position};
+pub use log::{
+    Appended, Dropped, Entry, EventLog, EventPage, EventRange, Keep, LaneEnd, LaneEntry, LaneId,
+    LaneWaker, Once, Position,
+};
+pub use replays::{Replay, ReplayProgress, ReplaySpec, ReplayState, Replays, Turn};
 pub use states::{
     DestinationNote, DestinationState, PausedRule, States, Switch, SwitchState, Trouble,
 };
 pub use usage::{Lease, Usage};
 
 /// Everything together; what the program hands to the services.
-pub trait Store: Catalog + Keys + EventLog + Deliveries + Usage + States {}
+pub trait Store: Catalog + Keys + EventLog + Deliveries + Usage + States + Replays {}
 
-impl<T: Catalog + Keys + EventLog + Deliveries + Usage + States> Store for T {}
+impl<T: Catalog + Keys + EventLog + Deliveries + Usage + States + Replays> Store for T {}
 
 /// What every call gives: an answer later.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;

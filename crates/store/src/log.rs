@@ -3,6 +3,7 @@
 //! Publishing writes the event and, for every lane it matched, its place in a chunk of that lane.
 //! A lane is read by position; being behind costs nothing but the position.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{EntryId, Event, EventDraft, EventId, LaneKey, Timestamp};
@@ -83,6 +84,65 @@ pub struct LaneEntry {
     pub attempts_before: u32,
 }
 
+/// A stretch of a bus, by when its events were accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRange {
+    /// The bus.
+    pub bus: String,
+    /// At or after.
+    pub from: Timestamp,
+    /// Before.
+    pub until: Timestamp,
+    /// Behind this place of the log; none begins at the first one.
+    pub after: Option<u64>,
+}
+
+/// Some events of a range, in the order of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EventPage {
+    /// The events; none need not mean that there are none further on.
+    pub events: Vec<Event>,
+    /// The place up to which the log was looked through.
+    pub looked_until: u64,
+    /// Whether the range ends there, as far as the log goes now.
+    pub at_end: bool,
+}
+
+/// What was ever put on a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LaneEnd {
+    /// How many entries.
+    pub entries: u64,
+    /// The place of the last one's event.
+    pub last: Option<u64>,
+}
+
+/// How long what is settled is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Keep {
+    /// Events of these buses that were accepted before are not kept.
+    pub buses: BTreeMap<String, Timestamp>,
+    /// Events of all other buses that were accepted before are not kept.
+    pub others: Timestamp,
+    /// Attempts made before are not kept.
+    pub attempts: Timestamp,
+    /// The lanes that are in use: what waits on another one keeps nothing.
+    pub in_use: Vec<LaneId>,
+}
+
+/// What was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Dropped {
+    /// Events.
+    pub events: u64,
+    /// Attempts.
+    pub attempts: u64,
+    /// Bytes given back to the file system.
+    pub bytes: u64,
+    /// Whether there may be more to drop at once.
+    pub more: bool,
+}
+
 /// Is told which lanes have something new. A hint: whoever misses one finds the entries anyway.
 pub trait LaneWaker: Send + Sync {
     /// These lanes have new entries.
@@ -94,7 +154,7 @@ pub trait EventLog: Send + Sync {
     /// The numbers of lanes, made where there is none yet; in the order asked.
     fn lanes(&self, keys: Vec<LaneKey>) -> Answer<'_, Vec<LaneId>>;
 
-    /// Every lane there ever was, with its number.
+    /// Every lane there ever was, with its number, in the order of numbers.
     fn all_lanes(&self) -> Answer<'_, Vec<(LaneKey, LaneId)>>;
 
     /// Appends events to the log and to their lanes, all or none; on disk when it answers. Callers
@@ -120,16 +180,21 @@ pub trait EventLog: Send + Sync {
     /// Who is to be told of new entries.
     fn wake_with(&self, waker: Arc<dyn LaneWaker>);
 
-    /// Drops up to `limit` events of the bus accepted before `before` that none of the lanes in use
-    /// still needs and no dead letter points at. Gives how many were dropped. What waits in a lane
-    /// that is no longer in use keeps nothing.
-    fn drop_before(
-        &self,
-        bus: String,
-        before: Timestamp,
-        in_use: Vec<LaneId>,
-        limit: usize,
-    ) -> Answer<'_, usize>;
+    /// Up to `limit` events of a range. Looks through a bounded part of the log at once, so a page
+    /// may be empty and not the last.
+    fn read_events(&self, range: EventRange, limit: usize) -> Answer<'_, EventPage>;
+
+    /// Puts events that are in the log, by their places in ascending order, at the end of a lane
+    /// once more; on disk when it answers. Their age on it counts from `now`.
+    fn extend_lane(&self, lane: LaneId, places: Vec<u64>, now: Timestamp) -> Answer<'_, ()>;
+
+    /// What was ever put on a lane.
+    fn lane_end(&self, lane: LaneId) -> Answer<'_, LaneEnd>;
+
+    /// Drops some of what need not be kept: events that no lane in use still needs and no dead
+    /// letter points at, and attempts. Gives what was dropped; to be called again while there is
+    /// more.
+    fn drop_old(&self, keep: Keep) -> Answer<'_, Dropped>;
 
     /// When a schedule fired last.
     fn last_fired(&self, schedule: String) -> Answer<'_, Option<Timestamp>>;
