@@ -8,14 +8,18 @@ mod clients;
 mod dead_letters;
 mod deliveries;
 mod destinations;
+mod events;
 mod extract;
 mod handover;
 mod health;
 mod keys;
+mod lanes;
 mod live;
 mod partners;
 mod problem;
+mod replays;
 mod rules;
+mod search;
 mod token;
 mod trail;
 mod waiting;
@@ -96,6 +100,12 @@ pub fn router(world: World) -> Router {
         .route("/dead-letters/redrive", post(dead_letters::redrive))
         .route("/dead-letters/purge", post(dead_letters::purge))
         .route("/dead-letters/{id}", get(dead_letters::show))
+        .route("/replays", get(replays::list).post(replays::start))
+        .route("/replays/{name}", get(replays::show))
+        .route("/replays/{name}/pause", post(replays::pause))
+        .route("/replays/{name}/resume", post(replays::resume))
+        .route("/replays/{name}/cancel", post(replays::cancel))
+        .route("/events/{bus}", get(events::list))
         .route("/webhook-keys", get(webhook_keys::list).post(webhook_keys::rotate))
         .route("/audit", get(trail::list))
         .fallback(problem::no_such_endpoint)

@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use board::{Board, Standing};
-pub use plan::{DestinationPlan, Holds, LanePlan, Plan};
+pub use plan::{DestinationPlan, Holds, LanePlan, Plan, ReplayLane};
 pub use webhook_keys::{
     WebhookKeyError, WebhookKeys, ensure_webhook_key, mint_webhook_key, webhook_key_is_published,
     webhook_key_signs,

@@ -8,7 +8,7 @@
 //! public door    gateway + token service, one runtime per core
 //! internal door  the bus takes the company's events
 //! admin door     operators, health, metrics
-//! courier, schedules, retention, readings for the metrics
+//! courier, schedules, replays, retention, readings for the metrics
 //! ```
 
 mod apply;
@@ -135,6 +135,7 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     let courier = tokio_task(&parts, courier.run(live.plans(), no_more_deliveries.clone()));
     let firing = bus::Schedules::run(live.schedules(), parts.bus_world(), parts.stop.clone());
     let firing = tokio_task(&parts, firing);
+    let feeding = tokio_task(&parts, live.feeder(&parts));
     let keeping = retention::run(parts.clone(), live.definitions());
     let keeping = tokio_task(&parts, keeping);
     let reading = readings::run(parts.clone(), live.plans(), Arc::clone(&parts.board));
@@ -152,7 +153,7 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     // it knows; the store closes last.
     parts.status.draining();
     parts.stop.cancel();
-    for task in [public, firing, keeping, reading, following] {
+    for task in [public, firing, feeding, keeping, reading, following] {
         ended(task.await);
     }
     live.give_back(&*parts.store).await;

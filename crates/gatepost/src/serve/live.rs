@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
-use bus::{Bus, LaneNumbers, Rules, Schedules, lane_keys};
-use courier::{Holds, Plan, WebhookKeys};
+use bus::{Bus, Feeds, LaneNumbers, Rules, Schedules, lane_keys, replay_keys, replay_parts};
+use courier::{Holds, Plan, ReplayLane, WebhookKeys};
 use credential::{Digester, Master, Vault};
 use gateway::Snapshot;
-use model::{Clock as _, Definitions, Revision, SigningKeyRecord};
-use store::Store;
+use model::{Clock as _, Definitions, LaneKey, Revision, SigningKeyRecord};
+use store::{Replay, ReplayState, Store};
 use tokio::sync::{Mutex, watch};
 
 use super::{Parts, webhook_jwks};
@@ -27,6 +27,7 @@ pub(super) struct Live {
     rules: Arc<ArcSwap<Rules>>,
     plans: watch::Sender<Arc<Plan>>,
     schedules: watch::Sender<Arc<Schedules>>,
+    feeds: watch::Sender<Arc<Feeds>>,
     webhook_keys: watch::Sender<Arc<WebhookKeys>>,
     digester: Arc<Digester>,
     vault: Arc<Vault>,
@@ -43,6 +44,7 @@ struct Built {
     rules: Rules,
     plan: Plan,
     schedules: Schedules,
+    feeds: Feeds,
     webhook_keys: WebhookKeys,
 }
 
@@ -63,6 +65,7 @@ impl Live {
             rules: Arc::new(ArcSwap::from_pointee(built.rules)),
             plans: watch::Sender::new(Arc::new(built.plan)),
             schedules: watch::Sender::new(Arc::new(built.schedules)),
+            feeds: watch::Sender::new(Arc::new(built.feeds)),
             webhook_keys: watch::Sender::new(Arc::new(built.webhook_keys)),
             digester,
             vault,
@@ -109,8 +112,11 @@ impl Live {
     /// Tells of lanes that something waits on, and that no rule reads any more.
     pub(super) async fn tell_of_orphans(&self, store: &dyn Store) {
         let defined = lane_keys(&self.definitions.load());
+        // A replay's lanes are told of by `gatepost replay list`.
+        let defined =
+            |key: &LaneKey| matches!(key, LaneKey::Replay { .. }) || defined.contains(key);
         let Ok(lanes) = store.all_lanes().await else { return };
-        for (key, lane) in lanes.into_iter().filter(|(key, _)| !defined.contains(key)) {
+        for (key, lane) in lanes.into_iter().filter(|(key, _)| !defined(key)) {
             match store.backlog(lane).await {
                 Ok(0) | Err(_) => {}
                 Ok(waiting) => tracing::warn!(
@@ -133,6 +139,7 @@ impl Live {
         self.rules.store(Arc::new(built.rules));
         self.webhook_keys.send_replace(Arc::new(built.webhook_keys));
         self.plans.send_replace(Arc::new(built.plan));
+        self.feeds.send_replace(Arc::new(built.feeds));
         self.schedules.send_if_modified(|present| {
             let changed = **present != built.schedules;
             if changed {
@@ -180,6 +187,15 @@ impl Live {
         self.schedules.subscribe()
     }
 
+    /// What feeds replays until it is stopped.
+    pub(super) fn feeder(
+        &self,
+        parts: &Parts,
+    ) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let feeder = bus::Feeder::new(Arc::clone(&self.rules), parts.bus_world());
+        feeder.run(self.feeds.subscribe(), parts.stop.clone())
+    }
+
     pub(super) fn webhook_keys(&self) -> watch::Receiver<Arc<WebhookKeys>> {
         self.webhook_keys.subscribe()
     }
@@ -218,8 +234,10 @@ async fn build(
     let webhook_keys = courier::ensure_webhook_key(store, vault, &*parts.random, now).await?;
     let webhook_keys = WebhookKeys::open(&webhook_keys, vault, now)?;
     let secrets = store.secret_credentials().await.context("the secrets cannot be read")?;
-    let lanes = lane_numbers(store, definitions).await?;
+    let replays = store.replays().await.context("the replays cannot be read")?;
+    let lanes = lane_numbers(store, definitions, &replays).await?;
     let holds = holds(store).await?;
+    let replay_lanes = replay_lanes(definitions, &replays, &lanes);
     let source = gateway::Source {
         definitions,
         keys,
@@ -238,14 +256,38 @@ async fn build(
         gateway,
         tokens,
         rules: Rules::build(definitions, &lanes),
-        plan: Plan::new(definitions, &holds, |key| lanes.get(key).copied()),
+        plan: Plan::new(definitions, &holds, &replay_lanes, |key| lanes.get(key).copied()),
+        feeds: Feeds::new(definitions, &replays, &lanes),
         schedules: Schedules::new(definitions, &lanes),
         webhook_keys,
     })
 }
 
-async fn lane_numbers(store: &dyn Store, definitions: &Definitions) -> anyhow::Result<LaneNumbers> {
-    let keys = lane_keys(definitions);
+/// The lanes of replays, as the courier reads them.
+fn replay_lanes(
+    definitions: &Definitions,
+    replays: &[Replay],
+    numbers: &LaneNumbers,
+) -> Vec<ReplayLane> {
+    let mut lanes = Vec::new();
+    for replay in replays.iter().filter(|replay| replay.progress.state.has_lanes()) {
+        let paused = replay.progress.state == ReplayState::Paused;
+        for part in replay_parts(definitions, &replay.spec) {
+            let Some(id) = numbers.get(&part.key).copied() else { continue };
+            let (key, target, replay) = (part.key, part.target, replay.spec.name.clone());
+            lanes.push(ReplayLane { id, key, replay, target, paused });
+        }
+    }
+    lanes
+}
+
+async fn lane_numbers(
+    store: &dyn Store,
+    definitions: &Definitions,
+    replays: &[Replay],
+) -> anyhow::Result<LaneNumbers> {
+    let mut keys = lane_keys(definitions);
+    keys.extend(replay_keys(definitions, replays));
     let numbers = store.lanes(keys.clone()).await.context("the lanes cannot be numbered")?;
     Ok(keys.into_iter().zip(numbers).collect::<BTreeMap<_, _>>())
 }
