@@ -61,7 +61,8 @@ CREATE TABLE history(id INTEGER PRIMARY KEY CHECK(id = 1), n INTEGER NOT NULL, l
 -- One row per lane and commit. `before` counts the entries the lane ever had before this chunk, here and in
 -- earlier segments; `carried` is that number where the segment begins.
 CREATE TABLE delivery(lane INTEGER, chunk INTEGER, ts INTEGER NOT NULL, kind INTEGER NOT NULL,
-  before INTEGER NOT NULL, n INTEGER NOT NULL, seqs BLOB NOT NULL, PRIMARY KEY(lane, chunk)) STRICT, WITHOUT ROWID;
+  before INTEGER NOT NULL, n INTEGER NOT NULL, seqs BLOB NOT NULL, attempts BLOB,
+  PRIMARY KEY(lane, chunk)) STRICT, WITHOUT ROWID;
 CREATE INDEX delivery_again ON delivery(lane, chunk) WHERE kind <> 0;
 CREATE TABLE carried(lane INTEGER PRIMARY KEY, before INTEGER NOT NULL) STRICT;
 -- History and acknowledgement at once. A standing of an event on a lane is (lane, chunk, seq).

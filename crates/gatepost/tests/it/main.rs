@@ -14,6 +14,7 @@ mod patterns;
 mod program;
 mod proxy;
 mod refusals;
+mod replays;
 mod signing;
 mod states;
 mod tokens;

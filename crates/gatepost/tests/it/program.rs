@@ -189,6 +189,14 @@ impl Program {
         Answer { status, headers, body: answer.text().await.unwrap() }
     }
 
+    /// Asks the admin door.
+    pub(crate) async fn admin_get(&self, path: &str) -> Value {
+        let token = self.read("data/admin-token");
+        let url = format!("{}/admin/v1/{path}", self.admin);
+        let answer = http().get(url).bearer_auth(token.trim()).send().await.unwrap();
+        serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default()
+    }
+
     /// Publishes entries at the internal door.
     pub(crate) async fn publish(&self, bus: &str, body: &Value) -> (u16, Value) {
         let answer = http()

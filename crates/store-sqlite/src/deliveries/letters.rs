@@ -182,14 +182,12 @@ impl SqliteStore {
     ) -> Result<u64, StoreError> {
         let _one = self.moving_letters.lock().await;
         let mut letters = self.taken(filter).await?;
-        let mut lanes: BTreeMap<LaneId, Vec<u64>> = BTreeMap::new();
+        // By place, each once: of one that died in two standings the attempts of both count.
+        let mut lanes: BTreeMap<LaneId, BTreeMap<u64, u32>> = BTreeMap::new();
         for letter in letters.values().flatten() {
-            lanes.entry(letter.lane).or_default().push(letter.seq);
+            let attempts = lanes.entry(letter.lane).or_default().entry(letter.seq).or_default();
+            *attempts = letter.attempts.max(*attempts);
         }
-        lanes.values_mut().for_each(|seqs| {
-            seqs.sort_unstable();
-            seqs.dedup();
-        });
         if lanes.is_empty() {
             return Ok(0);
         }
@@ -201,8 +199,10 @@ impl SqliteStore {
             let next = Arc::clone(&self.log.next);
             last.write(move |connection| {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                for (lane, seqs) in &lanes {
-                    let chunk = Chunk { number, since: now, kind: Kind::Redriven, seqs };
+                for (lane, entries) in &lanes {
+                    let seqs: Vec<u64> = entries.keys().copied().collect();
+                    let kind = Kind::Redriven(entries.values().copied().collect());
+                    let chunk = Chunk { number, since: now, kind, seqs: &seqs };
                     insert_chunk(connection, *lane, &chunk).map_err(error)?;
                 }
                 spend_number(connection, number).map_err(error)?;
