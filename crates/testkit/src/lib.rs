@@ -1,6 +1,8 @@
-//! For tests: a receiver that answers as told and remembers what it got, a store in memory to hold
-//! others against, and waiting for a condition with a bound.
+//! For tests: a receiver that answers as told and remembers what it got, a store in memory, a way to
+//! hold others against it, and waiting for a condition with a bound.
 
+pub mod agreement;
+pub mod lives;
 mod memory;
 mod receiver;
 
