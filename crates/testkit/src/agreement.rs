@@ -175,7 +175,7 @@ impl<'a, B: Bench> Pair<'a, B> {
             Operation::Settle { outcomes, moves } => self.settle(outcomes, *moves).await,
             Operation::Redrive(choice) => self.end_letters(choice, true).await,
             Operation::Purge(choice) => self.end_letters(choice, false).await,
-            Operation::Extend { lane, events } => self.extend(*lane, events).await,
+            Operation::Extend(lanes) => self.extend(lanes).await,
             Operation::Forget(limit) => {
                 let (limit, theirs) = (usize::from(*limit), self.theirs());
                 let forgotten = self.ours.forget_entries(self.now, limit).await;
@@ -429,18 +429,22 @@ impl<'a, B: Bench> Pair<'a, B> {
         }
     }
 
-    async fn extend(&mut self, lane: u8, picks: &[u16]) {
+    async fn extend(&mut self, picks: &[(u8, Vec<u16>)]) {
         let kept: Vec<&Known> = self.events.iter().filter(|known| known.kept).collect();
-        let chosen: BTreeSet<usize> =
-            picks.iter().filter_map(|number| pick(*number, kept.len())).collect();
-        if chosen.is_empty() {
-            return;
+        let mut chosen: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        for (lane, numbers) in picks {
+            let events = numbers.iter().filter_map(|number| pick(*number, kept.len()));
+            chosen.entry(usize::from(*lane) % LANES).or_default().extend(events);
         }
-        let ours = chosen.iter().map(|one| kept[*one].id.ours.seq).collect();
-        let theirs = chosen.iter().map(|one| kept[*one].id.theirs.seq).collect();
-        let lane = self.lanes[usize::from(lane) % LANES];
-        self.ours.extend_lane(lane.ours, ours, self.now).await.expect("extended");
-        self.theirs().extend_lane(lane.theirs, theirs, self.now).await.expect("extended");
+        chosen.retain(|_, events| !events.is_empty());
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for (lane, events) in chosen {
+            let (lane, ids) = (self.lanes[lane], events.iter().map(|one| kept[*one].id));
+            ours.push((lane.ours, ids.clone().map(|id| id.ours.seq).collect()));
+            theirs.push((lane.theirs, ids.map(|id| id.theirs.seq).collect()));
+        }
+        self.ours.extend_lanes(ours, self.now).await.expect("extended");
+        self.theirs().extend_lanes(theirs, self.now).await.expect("extended");
     }
 }
 

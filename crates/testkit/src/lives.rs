@@ -140,6 +140,7 @@ impl<'a, B: Bench> Run<'a, B> {
             Step::Redrive => self.redrive().await,
             Step::Drop => {
                 let keep = Keep {
+                    now: self.now,
                     others: self.now,
                     attempts: self.now.plus_ms(-5000),
                     in_use: self.lanes.clone(),

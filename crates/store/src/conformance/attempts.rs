@@ -160,7 +160,7 @@ pub async fn what_was_attempted_in_two_standings_is_listed_twice<B: Bench>(bench
         .settle(vec![done(lane, first[0])], vec![(lane, behind(first[0]))])
         .await
         .expect("settled");
-    store.extend_lane(lane, vec![first[0].1.seq], at(5)).await.expect("extended");
+    store.extend_lanes(vec![(lane, vec![first[0].1.seq])], at(5)).await.expect("extended");
     let second = places(&*store, lane).await[1];
     settle(&*store, vec![told(lane, second, made(1, Some(503), 50))]).await;
     settle(&*store, vec![told(lane, second, made(2, Some(204), 60))]).await;

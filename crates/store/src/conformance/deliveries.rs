@@ -55,8 +55,8 @@ pub async fn each_standing_is_settled_by_itself<B: Bench>(bench: &B) {
     let entries = (0..4).map(|number| entry(number, &lanes)).collect();
     let events = append(&*store, at(0), entries).await;
     let seqs: Vec<u64> = events.iter().map(|event| event.seq).collect();
-    store.extend_lane(lane, seqs.clone(), at(1)).await.expect("extended");
-    store.extend_lane(lane, seqs, at(2)).await.expect("extended");
+    store.extend_lanes(vec![(lane, seqs.clone())], at(1)).await.expect("extended");
+    store.extend_lanes(vec![(lane, seqs)], at(2)).await.expect("extended");
     let all = places(&*store, lane).await;
     assert_eq!(all.len(), 12);
     // In the middle chunk one is done, one waits, one is dead; the chunks around it are as before.
@@ -85,7 +85,7 @@ pub async fn each_standing_is_settled_by_itself<B: Bench>(bench: &B) {
 pub async fn a_retry_stays_in_its_chunk<B: Bench>(bench: &B) {
     let store = bench.open().await;
     let (lane, first) = lane_of(&*store, 1).await;
-    store.extend_lane(lane, vec![first[0].1.seq], at(10)).await.expect("extended");
+    store.extend_lanes(vec![(lane, vec![first[0].1.seq])], at(10)).await.expect("extended");
     let all = places(&*store, lane).await;
     let later = |place, number, due| {
         let then = Then::Retry { due: at(due), tries: number, since: at(0) };

@@ -49,11 +49,11 @@ pub async fn what_is_put_on_a_lane_again_is_delivered_again<B: Bench>(bench: &B)
     let all = first.iter().map(|place| done(lane, *place)).collect();
     store.settle(all, vec![(lane, behind(first[2]))]).await.expect("settled");
     let seqs = vec![first[0].1.seq, first[2].1.seq];
-    store.extend_lane(lane, seqs, at(700)).await.expect("extended");
+    store.extend_lanes(vec![(lane, seqs)], at(700)).await.expect("extended");
     // Onto a lane of its own, as a replay does.
     let replay = LaneKey::Replay { replay: name("again"), target: None };
     let other = store.lanes(vec![replay]).await.expect("lanes")[0];
-    store.extend_lane(other, vec![first[1].1.seq], at(800)).await.expect("extended");
+    store.extend_lanes(vec![(other, vec![first[1].1.seq])], at(800)).await.expect("extended");
     drop(store);
     let store = bench.open().await;
     let again = waiting(&*store, lane).await;
@@ -84,7 +84,10 @@ pub async fn a_lanes_end_counts_all_that_was_put_on_it<B: Bench>(bench: &B) {
     assert_eq!(store.lane_end(lane).await, end(3, first[2].1.seq));
     let all = first.iter().map(|place| done(lane, *place)).collect();
     store.settle(all, vec![(lane, behind(first[2]))]).await.expect("settled");
-    store.extend_lane(lane, vec![first[0].1.seq, first[1].1.seq], at(1)).await.expect("extended");
+    store
+        .extend_lanes(vec![(lane, vec![first[0].1.seq, first[1].1.seq])], at(1))
+        .await
+        .expect("extended");
     drop(store);
     let store = bench.open().await;
     assert_eq!(store.lane_end(lane).await, end(5, first[1].1.seq));
@@ -113,7 +116,7 @@ pub async fn whoever_listens_is_told_of_new_entries<B: Bench>(bench: &B) {
     store.wake_with(waker);
     let event = append(&*store, at(0), vec![entry(1, &lanes[1..])]).await[0];
     assert_eq!(told(), lanes[1..]);
-    store.extend_lane(lanes[0], vec![event.seq], at(1)).await.expect("extended");
+    store.extend_lanes(vec![(lanes[0], vec![event.seq])], at(1)).await.expect("extended");
     assert_eq!(told(), lanes[..1]);
     let place = places(&*store, lanes[1]).await[0];
     settle(&*store, vec![super::dead(lanes[1], place, "dlq")]).await;
@@ -198,7 +201,10 @@ pub async fn a_reader_of_a_bus_goes_on_where_it_ended<B: Bench>(bench: &B) {
             vec![entry(step, &[lane]), entry_of("parcels", step, &[]), entry(step + 1, &[])];
         let ids = append(&*store, at(i64::from(step)), entries).await;
         // Numbers are spent on chunks too: the place come to may not lie before them.
-        store.extend_lane(lane, vec![ids[0].seq], at(i64::from(step))).await.expect("extended");
+        store
+            .extend_lanes(vec![(lane, vec![ids[0].seq])], at(i64::from(step)))
+            .await
+            .expect("extended");
         all.extend([ids[0], ids[2]]);
         if step % 4 == 3 {
             drop(store);

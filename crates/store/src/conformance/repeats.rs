@@ -110,7 +110,7 @@ pub async fn an_id_is_forgotten_after_its_window<B: Bench>(bench: &B) {
     append_one(&*store, at(500), named("y", 2)).await;
     let place = places(&*store, lane).await[0];
     store.settle(vec![done(lane, place)], vec![(lane, behind(place))]).await.expect("settled");
-    let keep = Keep { others: at(1), in_use: vec![lane], ..Keep::default() };
+    let keep = Keep { now: at(1), others: at(1), in_use: vec![lane], ..Keep::default() };
     drop_all(&*store, &keep).await;
     let duplicate = Appended::Duplicate { first, lanes: 1 };
     assert_eq!(append_one(&*store, at(WINDOW_MS - 1), named("x", 1)).await, duplicate);

@@ -17,6 +17,7 @@ const CALLS_MAX: usize = 1000;
 /// Nothing that is settled need be kept.
 fn nothing(in_use: &[LaneId]) -> Keep {
     Keep {
+        now: at(1_000_000),
         buses: BTreeMap::new(),
         others: at(1_000_000),
         attempts: at(1_000_000),
@@ -98,7 +99,10 @@ pub async fn what_is_settled_stays_settled_when_others_are_dropped<B: Bench>(ben
     let all = first.iter().map(|place| done(lane, *place)).collect();
     store.settle(all, vec![(lane, behind(first[3]))]).await.expect("settled");
     bury(&*store).await;
-    store.extend_lane(lane, vec![first[1].1.seq, first[2].1.seq], at(3)).await.expect("extended");
+    store
+        .extend_lanes(vec![(lane, vec![first[1].1.seq, first[2].1.seq])], at(3))
+        .await
+        .expect("extended");
     bury(&*store).await;
     let extended = waiting(&*store, lane).await;
     assert_eq!(ids(&extended), ids(&first[1..3]));

@@ -87,8 +87,8 @@ impl<B: Bench> Pair<'_, B> {
     async fn look_at_lane(&self, ours: Side<'_>, theirs: Side<'_>, lane: usize) {
         let expected = self.entries(ours, lane).await;
         assert_eq!(self.entries(theirs, lane).await, expected, "entries of lane {lane}");
-        let expected = self.settled(ours, lane).await;
-        assert_eq!(self.settled(theirs, lane).await, expected, "settled on lane {lane}");
+        let expected = self.opened(ours, lane).await;
+        assert_eq!(self.opened(theirs, lane).await, expected, "waiting and settled on lane {lane}");
         let expected = self.due(ours, lane).await;
         assert_eq!(self.due(theirs, lane).await, expected, "retries of lane {lane}");
         let id = self.lane_id(theirs, lane);
@@ -126,7 +126,7 @@ impl<B: Bench> Pair<'_, B> {
     }
 
     /// Which entries of a lane are read, by their order, in pages.
-    async fn entries(&self, side: Side<'_>, lane: usize) -> Vec<(usize, Timestamp, u32)> {
+    async fn entries(&self, side: Side<'_>, lane: usize) -> Vec<(usize, Timestamp, Option<u32>)> {
         let (mut found, mut from) = (Vec::new(), store::Position::default());
         for _ in 0..PAGES_MAX {
             let id = self.lane_id(side, lane);
@@ -137,7 +137,9 @@ impl<B: Bench> Pair<'_, B> {
                 let place = self.stand_at(side, lane, entry.position);
                 let event = self.event_number(side, entry.event.id.seq);
                 assert_eq!(self.stands[place].event, event, "the event of an entry");
-                found.push((place, entry.since, entry.attempts_before));
+                // Of what is settled, nobody asks any more how often it was tried before.
+                let waits = self.stands[place].state == super::State::Waiting;
+                found.push((place, entry.since, waits.then_some(entry.attempts_before)));
             }
         }
         unreachable!("the lane has no end");
@@ -150,20 +152,25 @@ impl<B: Bench> Pair<'_, B> {
         place.expect("only what was put there stands on a lane")
     }
 
-    /// Which entries of a lane are settled behind its cursor, of those that are still there.
-    async fn settled(&self, side: Side<'_>, lane: usize) -> BTreeSet<usize> {
+    /// What a worker would deliver that opens the lane now, of what is still there; and, as long as
+    /// nothing was dropped, what of it is settled already. A lane's cursor is not compared: where
+    /// none was saved, or what is before it is gone, it may be anywhere before the first entry.
+    async fn opened(&self, side: Side<'_>, lane: usize) -> (BTreeSet<usize>, BTreeSet<usize>) {
         let open = side.store.open_lane(self.lane_id(side, lane)).await.expect("a lane");
         let LaneState { cursor, settled } = open;
-        let both = self.cursors[lane];
-        let expected = if side.is_ours { both.ours } else { both.theirs };
-        assert_eq!(cursor, expected, "the cursor of lane {lane}");
-        let of = |stand: &super::Stand| if side.is_ours { stand.at.ours } else { stand.at.theirs };
-        let kept = (0..self.stands.len()).filter(|one| {
-            let stand = &self.stands[*one];
-            stand.lane == lane && self.events[stand.event].kept && settled.contains(&of(stand))
-        });
         assert!(settled.iter().all(|at| *at >= cursor), "settled before the cursor");
-        kept.collect()
+        let of = |one: &usize| {
+            let at = self.stands[*one].at;
+            if side.is_ours { at.ours } else { at.theirs }
+        };
+        let is_kept = |one: &usize| {
+            let stand = &self.stands[*one];
+            stand.lane == lane && self.events[stand.event].kept
+        };
+        let kept = (0..self.stands.len()).filter(is_kept).filter(|one| of(one) >= cursor);
+        let (settled, waiting): (BTreeSet<_>, BTreeSet<_>) =
+            kept.partition(|one| settled.contains(&of(one)));
+        (waiting, if self.dropped { BTreeSet::new() } else { settled })
     }
 
     /// The retries of a lane, in pages.

@@ -28,13 +28,8 @@ pub enum Operation {
     Redrive(Choice),
     /// Dead letters are forgotten.
     Purge(Choice),
-    /// Events are put on a lane once more.
-    Extend {
-        /// The lane.
-        lane: u8,
-        /// Which events.
-        events: Vec<u16>,
-    },
+    /// Events are put on lanes once more: on which, and which events.
+    Extend(Vec<(u8, Vec<u16>)>),
     /// So many ids of entries are forgotten at the most.
     Forget(u8),
     /// What is older than so many seconds is dropped.
@@ -127,8 +122,7 @@ fn operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(outcomes, moves)| Operation::Settle { outcomes, moves }),
         2 => choice().prop_map(Operation::Redrive),
         1 => choice().prop_map(Operation::Purge),
-        2 => (any::<u8>(), vec(any::<u16>(), 1..6))
-            .prop_map(|(lane, events)| Operation::Extend { lane, events }),
+        2 => vec((any::<u8>(), vec(any::<u16>(), 1..6)), 1..3).prop_map(Operation::Extend),
         1 => (1..4_u8).prop_map(Operation::Forget),
         2 => drop
             .prop_map(|(events, orders, attempts)| Operation::Drop { events, orders, attempts }),

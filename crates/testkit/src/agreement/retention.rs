@@ -20,6 +20,7 @@ impl<B: Bench> Pair<'_, B> {
             orders.iter().map(|orders| (BUSES[0].to_owned(), ago(*orders))).collect();
         let in_use = self.lanes[..LANES - 1].iter();
         let keep = Keep {
+            now: self.now,
             buses,
             others: ago(events),
             attempts: ago(attempts),

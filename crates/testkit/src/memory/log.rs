@@ -288,10 +288,14 @@ impl EventLog for MemStore {
         self.call(move |tables| Ok(tables.log.read_events(&range, limit)))
     }
 
-    fn extend_lane(&self, lane: LaneId, places: Vec<u64>, now: Timestamp) -> Answer<'_, ()> {
+    fn extend_lanes(&self, lanes: Vec<(LaneId, Vec<u64>)>, now: Timestamp) -> Answer<'_, ()> {
         self.put(move |tables| {
-            let entries = places.into_iter().map(|seq| (seq, 0)).collect();
-            ((), tables.log.extend(BTreeMap::from([(lane, entries)]), now))
+            let mut entries: BTreeMap<LaneId, Vec<(u64, u32)>> = BTreeMap::new();
+            for (lane, places) in lanes {
+                entries.entry(lane).or_default().extend(places.into_iter().map(|seq| (seq, 0)));
+            }
+            entries.retain(|_, places| !places.is_empty());
+            ((), tables.log.extend(entries, now))
         })
     }
 
