@@ -1,8 +1,10 @@
 //! What holds of the log and its lanes, told as claims.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::time::Duration;
 
 use model::{EventId, LaneKey, Timestamp};
+use tokio::sync::mpsc;
 
 use super::{
     Bench, append, at, attempt, behind, done, entry, entry_of, ids, lane_key, lane_of, name,
@@ -12,6 +14,9 @@ use crate::{EventRange, LaneEnd, LaneId, LaneWaker, Position, Store, Then};
 
 /// How many pages a reader may take for a log this small.
 const PAGES_MAX: usize = 1000;
+
+/// How long it may take until a listener is told.
+const TOLD_WITHIN: Duration = Duration::from_secs(20);
 
 /// A lane gives its events in the order they were appended, whole, from any position.
 pub async fn a_lane_reads_what_was_appended_in_order<B: Bench>(bench: &B) {
@@ -95,13 +100,12 @@ pub async fn a_lanes_end_counts_all_that_was_put_on_it<B: Bench>(bench: &B) {
     assert_eq!(store.lane_end(lane).await, end(6, next.seq));
 }
 
-/// Notes what it is told.
-#[derive(Default)]
-struct Listener(Mutex<Vec<LaneId>>);
+/// Passes on what it is told.
+struct Listener(mpsc::Sender<Vec<LaneId>>);
 
 impl LaneWaker for Listener {
     fn wake(&self, lanes: &[LaneId]) {
-        self.0.lock().expect("nobody panics here").extend(lanes);
+        self.0.try_send(lanes.to_vec()).expect("the claim wakes a few times only");
     }
 }
 
@@ -109,24 +113,28 @@ impl LaneWaker for Listener {
 /// after a restart.
 pub async fn whoever_listens_is_told_of_new_entries<B: Bench>(bench: &B) {
     let store = bench.open().await;
-    let listener = Arc::new(Listener::default());
-    let told = || std::mem::take(&mut *listener.0.lock().expect("nobody panics here"));
+    let (sender, mut told) = mpsc::channel(16);
+    // It may be told a little after the answer.
+    let mut next = async || {
+        tokio::time::timeout(TOLD_WITHIN, told.recv()).await.expect("it is told").expect("lanes")
+    };
     let lanes = store.lanes(vec![lane_key("a"), lane_key("b")]).await.expect("lanes");
-    let waker: Arc<dyn LaneWaker> = Arc::<Listener>::clone(&listener);
-    store.wake_with(waker);
+    store.wake_with(Arc::new(Listener(sender)));
     let event = append(&*store, at(0), vec![entry(1, &lanes[1..])]).await[0];
-    assert_eq!(told(), lanes[1..]);
+    assert_eq!(next().await, lanes[1..]);
     store.extend_lanes(vec![(lanes[0], vec![event.seq])], at(1)).await.expect("extended");
-    assert_eq!(told(), lanes[..1]);
+    assert_eq!(next().await, lanes[..1]);
     let place = places(&*store, lanes[1]).await[0];
     settle(&*store, vec![super::dead(lanes[1], place, "dlq")]).await;
-    assert!(told().is_empty());
     store.redrive(super::everything(), at(2)).await.expect("redriven");
-    assert_eq!(told(), lanes[1..]);
+    // Not of the settlement in between.
+    assert_eq!(next().await, lanes[1..]);
     drop(store);
     let store = bench.open().await;
     append(&*store, at(3), vec![entry(2, &lanes)]).await;
-    assert!(told().is_empty());
+    // Nobody is left who could tell it anything.
+    let end = tokio::time::timeout(TOLD_WITHIN, told.recv()).await;
+    assert_eq!(end.expect("the listener was let go"), None);
 }
 
 /// Reads a range to its end in pages of so many; gives the events and where it ended.
