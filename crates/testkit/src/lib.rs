@@ -1,8 +1,12 @@
-//! For tests: a receiver that answers as told and remembers what it got, and waiting for a
-//! condition with a bound.
+//! For tests: a receiver that answers as told and remembers what it got, a store in memory, a way to
+//! hold others against it, and waiting for a condition with a bound.
 
+pub mod agreement;
+pub mod lives;
+mod memory;
 mod receiver;
 
+pub use memory::{Droppable, MemStore, Standing};
 pub use receiver::{Got, Receiver, Reply};
 
 use std::time::Duration;
