@@ -178,11 +178,7 @@ pub(super) fn backlog(segments: &[Arc<Segment>], lane: LaneId) -> rusqlite::Resu
 }
 
 /// How many entries the lane had before a cursor.
-fn read_until(
-    segments: &[Arc<Segment>],
-    lane: LaneId,
-    cursor: Position,
-) -> rusqlite::Result<u64> {
+fn read_until(segments: &[Arc<Segment>], lane: LaneId, cursor: Position) -> rusqlite::Result<u64> {
     // The chunk itself, or the next one that there is: the segment of the cursor may be gone.
     for segment in &segments[files::index_of(segments, cursor.chunk)..] {
         let found: Option<(u64, u64, u64)> = segment.with(|connection| {
