@@ -60,13 +60,32 @@ pub struct LanePlan {
     pub dead_letters: Name,
     /// Whether it stands still: its rule is paused.
     pub paused: bool,
+    /// The replay that it is a part of.
+    pub replay: Option<Name>,
+}
+
+/// A lane of a replay.
+#[derive(Debug, Clone)]
+pub struct ReplayLane {
+    /// Its number in the store.
+    pub id: LaneId,
+    /// What it is for.
+    pub key: LaneKey,
+    /// The replay.
+    pub replay: Name,
+    /// Where it leads, what is sent and how long it is tried.
+    pub target: Target,
+    /// Whether it stands still.
+    pub paused: bool,
 }
 
 impl Plan {
-    /// The plan of the definitions; `number` gives lanes their numbers.
+    /// The plan of the definitions and of the replays that are not over; `number` gives the lanes of
+    /// the definitions their numbers. A replay whose destination is not defined waits.
     pub fn new(
         definitions: &Definitions,
         holds: &Holds,
+        replays: &[ReplayLane],
         number: impl Fn(&LaneKey) -> Option<LaneId>,
     ) -> Self {
         let mut lanes: BTreeMap<Name, Vec<LanePlan>> = BTreeMap::new();
@@ -91,6 +110,9 @@ impl Plan {
                 lanes.entry(schedule.destination.clone()).or_default().push(lane);
             }
         }
+        for lane in replays {
+            lanes.entry(lane.target.destination.clone()).or_default().push(of_replay(lane));
+        }
         let plan = |(name, lanes): (Name, Vec<LanePlan>)| {
             let destination = definitions.destinations.get(&name)?.clone();
             let connection = destination.connection.as_ref();
@@ -112,7 +134,18 @@ fn of_target(id: LaneId, key: LaneKey, rule: &Name, target: &Target) -> LanePlan
         retry: target.retry.clone(),
         dead_letters: target.dead_letters.clone(),
         paused: false,
+        replay: None,
     }
+}
+
+fn of_replay(lane: &ReplayLane) -> LanePlan {
+    let rule = match &lane.key {
+        LaneKey::Replay { target: Some((rule, _)), .. } => rule,
+        _ => &lane.replay,
+    };
+    let replay = Some(lane.replay.clone());
+    let paused = lane.paused;
+    LanePlan { paused, replay, ..of_target(lane.id, lane.key.clone(), rule, &lane.target) }
 }
 
 fn of_schedule(id: LaneId, key: LaneKey, name: &Name) -> LanePlan {
@@ -125,5 +158,6 @@ fn of_schedule(id: LaneId, key: LaneKey, name: &Name) -> LanePlan {
         retry: Policy::default(),
         dead_letters: Name::new(SCHEDULE_QUEUE).expect("a plain word is a name"),
         paused: false,
+        replay: None,
     }
 }
