@@ -22,6 +22,7 @@ const MOVED_AT_ONCE: usize = 1000;
 pub(crate) struct Filter {
     id: Option<String>,
     queue: Option<String>,
+    code: Option<String>,
     from: Option<String>,
     until: Option<String>,
     after: Option<String>,
@@ -52,6 +53,7 @@ impl Filter {
             from: time("from", &self.from)?,
             until: time("until", &self.until)?,
             lanes: None,
+            code: self.code.clone(),
             after: delivery("after", &self.after)?.map(|id| (id.lane, id.event.seq)),
             limit,
         })
@@ -83,12 +85,12 @@ pub(crate) async fn show(
     body["event"] = event.as_ref().map_or(Value::Null, wire::event);
     let attempts = AttemptFilter {
         event: Some(letter.id.event),
-        lane: Some(letter.id.lane),
+        lanes: Some(vec![letter.id.lane]),
         limit: 200,
         ..AttemptFilter::default()
     };
     let attempts = world.store.attempts(attempts).await?;
-    body["attempts_made"] = attempts.iter().map(|row| wire::attempt(&row.attempt)).collect();
+    body["attempts_made"] = attempts.rows.iter().map(|row| wire::attempt(&row.attempt)).collect();
     Ok(Json(body))
 }
 

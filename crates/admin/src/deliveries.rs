@@ -41,8 +41,15 @@ pub(crate) async fn list(
         }
     };
     let limit = filter.limit.unwrap_or(100);
-    let filter = AttemptFilter { event, lane, failed_only: filter.failed, limit };
-    let rows = world.store.attempts(filter).await?.into_iter().map(|row| {
+    let lanes = lane.map(|lane| vec![lane]);
+    let filter = AttemptFilter {
+        event,
+        lanes,
+        failed_only: filter.failed,
+        limit,
+        ..AttemptFilter::default()
+    };
+    let rows = world.store.attempts(filter).await?.rows.into_iter().map(|row| {
         let mut item = wire::attempt(&row.attempt);
         item["delivery"] = row.id.to_string().into();
         item["event_id"] = row.id.event.to_string().into();

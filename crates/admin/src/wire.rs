@@ -133,6 +133,7 @@ pub(crate) fn attempt(attempt: &Attempt) -> Value {
         "at": attempt.at.to_string(),
         "took_ms": attempt.took_ms,
         "status": attempt.status,
+        "address": attempt.address.map(|address| address.to_string()),
         "outcome": attempt.outcome.as_str(),
         "error": attempt.error,
         "response": attempt.response,

@@ -60,6 +60,11 @@ impl Telemetry {
         self.metrics.no_reading(destination);
     }
 
+    /// Counts what retention dropped.
+    pub fn dropped(&self, events: u64, attempts: u64) {
+        self.metrics.dropped(events, attempts);
+    }
+
     /// Writes what waits and ends the writer.
     pub fn close(&self) {
         self.lines.close();

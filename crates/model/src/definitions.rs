@@ -33,4 +33,6 @@ pub struct Definitions {
     pub destinations: BTreeMap<Name, Destination>,
     /// What is called by the clock.
     pub schedules: BTreeMap<Name, Schedule>,
+    /// How long attempts to deliver are kept, in milliseconds.
+    pub history_keep_ms: i64,
 }

@@ -1,80 +1,109 @@
 //! The embedded store: SQLite files in one data directory.
 //!
-//! `core.db` holds definitions, credentials, quotas, what is switched off and the audit trail; `log/<first-seq>.db`
-//! holds events and what became of them. No transaction spans two files. Each file has one writer
-//! thread that gathers what waits into one commit, so that callers share a flush, and a few
-//! read-only connections with short reads. Write-ahead log, `synchronous=FULL`: what has been
-//! answered survives a power cut.
+//! `core.db` holds definitions, credentials, quotas, what is switched off and the audit trail;
+//! `log/<first-number>.db`, the segments of the log, hold events and what became of them. Events are
+//! appended to the last segment; a sealed one is removed whole when its time is over. No transaction
+//! spans two files. Each file has one writer thread that gathers what waits into one commit, so that
+//! callers share a flush, and a few read-only connections with short reads; one more thread moves
+//! what was committed into the files. Write-ahead log, `synchronous=FULL`: what has been answered
+//! survives a power cut.
 
 mod definitions;
 mod deliveries;
+mod files;
 mod keys;
 mod log;
 mod reader;
+mod replays;
 mod schema;
+mod segment;
 mod states;
 mod usage;
 mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use model::Revision;
-use parking_lot::RwLock;
 use rusqlite::Connection;
-use store::{LaneWaker, StoreError};
+use store::StoreError;
 use tokio::sync::watch;
 
+use files::Files;
 use reader::Readers;
-use writer::Writer;
+use writer::{Checkpoints, Writer};
 
-/// The one log file there is so far; named by the first place it holds.
-const FIRST_SEGMENT: &str = "00000000000000000001.db";
+/// When the segment that events are appended to makes way for a new one. Looked at whenever old
+/// events are dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sealing {
+    /// It is so large.
+    pub bytes: u64,
+    /// It holds events of so long a time, in milliseconds.
+    pub age_ms: i64,
+    /// Something in it need not be kept any more, and it is so large.
+    pub over_bytes: u64,
+    /// Something in it has not needed to be kept for so long, in milliseconds.
+    pub over_ms: i64,
+}
+
+impl Default for Sealing {
+    /// A day or 1 GiB; 16 MiB or ten minutes once something is over.
+    fn default() -> Self {
+        Self { bytes: 1 << 30, age_ms: 86_400_000, over_bytes: 16 << 20, over_ms: 600_000 }
+    }
+}
 
 /// An open data directory. Closing it is dropping it; everything answered is on disk anyway.
 pub struct SqliteStore {
     core: Writer,
     core_readers: Readers,
-    log: Writer,
-    log_readers: Readers,
+    log: Files,
+    sealing: Sealing,
+    /// Held while dead letters are redriven or purged: none is taken by two.
+    moving_letters: tokio::sync::Mutex<()>,
     revisions: Arc<watch::Sender<Revision>>,
-    waker: Arc<RwLock<Option<Arc<dyn LaneWaker>>>>,
-    /// The next number of the log: places of events and names of chunks come from it.
-    next: Arc<AtomicU64>,
+    checkpoints: Arc<Checkpoints>,
 }
 
 impl SqliteStore {
-    /// Opens the directory, making what is missing. Refuses files of a newer version and a
+    /// Opens the directory, making what is missing. Refuses files of another version and a
     /// directory that another process holds open.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        Self::open_with(directory, Sealing::default())
+    }
+
+    /// The same, with other bounds of segments.
+    pub fn open_with(directory: &Path, sealing: Sealing) -> Result<Self, StoreError> {
         let log_directory = directory.join("log");
         std::fs::create_dir_all(&log_directory).map_err(|error| {
             StoreError::Unavailable(format!("{}: {error}", directory.display()))
         })?;
-        let (core_path, log_path) = (directory.join("core.db"), log_directory.join(FIRST_SEGMENT));
+        let checkpoints = Checkpoints::start()?;
+        let log = Files::open(&log_directory, Arc::clone(&checkpoints))?;
+        let core_path = directory.join("core.db");
         let core = schema::open_core(&core_path)?;
-        let log = schema::open_log(&log_path)?;
         let revision = definitions::revision(&core).map_err(error)?;
-        let next = Arc::new(AtomicU64::new(log::next_number(&log).map_err(error)?));
-        let waker: Arc<RwLock<Option<Arc<dyn LaneWaker>>>> = Arc::default();
+        checkpoints.add(core_path.clone());
         Ok(Self {
             core: Writer::start("store-core", core, None)?,
             core_readers: Readers::new(core_path),
-            log: Writer::start(
-                "store-log",
-                log,
-                Some(log::Appender::new(Arc::clone(&next), Arc::clone(&waker))),
-            )?,
-            log_readers: Readers::new(log_path),
+            log,
+            sealing,
+            moving_letters: tokio::sync::Mutex::new(()),
             revisions: Arc::new(watch::Sender::new(revision)),
-            waker,
-            next,
+            checkpoints,
         })
     }
 
-    /// Waits until both writers have written what they were given, then closes the files.
+    /// Begins a new segment of the log, if the last one has anything in it.
+    pub fn seal(&self) -> impl Future<Output = Result<(), StoreError>> + Send + '_ {
+        self.log.rotate()
+    }
+
+    /// Waits until all writers have written what they were given, then closes the files.
     pub fn close(&self) {
+        self.checkpoints.close();
         self.log.close();
         self.core.close();
     }

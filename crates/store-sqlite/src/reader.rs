@@ -9,9 +9,10 @@ use store::{Answer, StoreError};
 
 use crate::error;
 
-/// How many idle connections are kept.
+/// How many idle connections are kept of one file.
 const KEPT_MAX: usize = 4;
 
+#[derive(Clone)]
 pub(crate) struct Readers {
     path: PathBuf,
     idle: Arc<Mutex<Vec<Connection>>>,
@@ -26,32 +27,44 @@ impl Readers {
     pub(crate) fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Answer<'_, T> {
-        let (path, idle) = (self.path.clone(), Arc::clone(&self.idle));
+    ) -> Answer<'static, T> {
+        let readers = self.clone();
         Box::pin(async move {
-            let done = tokio::task::spawn_blocking(move || {
-                let kept = idle.lock().pop();
-                let connection = match kept {
-                    Some(connection) => connection,
-                    None => open(&path).map_err(error)?,
-                };
-                let answer = read(&connection).map_err(error)?;
-                let mut idle = idle.lock();
-                if idle.len() < KEPT_MAX {
-                    idle.push(connection);
-                }
-                Ok(answer)
-            });
+            let done = tokio::task::spawn_blocking(move || readers.with(read).map_err(error));
             done.await.map_err(|_| StoreError::Closed)?
         })
     }
-}
 
-fn open(path: &std::path::Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.pragma_update(None, "mmap_size", 0)?;
-    connection.set_prepared_statement_cache_capacity(32);
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
-    Ok(connection)
+    /// Runs one read on this thread.
+    pub(crate) fn with<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        let kept = self.idle.lock().pop();
+        let connection = match kept {
+            Some(connection) => connection,
+            None => self.open()?,
+        };
+        let answer = read(&connection)?;
+        let mut idle = self.idle.lock();
+        if idle.len() < KEPT_MAX {
+            idle.push(connection);
+        }
+        Ok(answer)
+    }
+
+    /// A connection of its own for whoever keeps it.
+    pub(crate) fn open(&self) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.pragma_update(None, "mmap_size", 0)?;
+        connection.set_prepared_statement_cache_capacity(32);
+        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        Ok(connection)
+    }
+
+    /// Closes what is idle.
+    pub(crate) fn close(&self) {
+        self.idle.lock().clear();
+    }
 }

@@ -8,8 +8,6 @@ use std::path::Path;
 use rusqlite::Connection;
 use store::StoreError;
 
-use crate::error;
-
 /// The steps to the newest form of a file. How many of them it has taken is its version, in
 /// `PRAGMA user_version`; a change of tables is one more step at the end, and none is ever changed.
 type Steps = &'static [&'static str];
@@ -39,60 +37,102 @@ CREATE TABLE paused_rule(bus TEXT, rule TEXT, since INTEGER NOT NULL,
 CREATE TABLE webhook_key(kid TEXT PRIMARY KEY, public_jwk TEXT NOT NULL,
   sealed_private BLOB NOT NULL, created_at INTEGER NOT NULL, retired_at INTEGER) STRICT, WITHOUT ROWID;
 ",
+    // The numbers of lanes, which outlive every segment of the log; replays.
+    "
+CREATE TABLE lane(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE replay(name TEXT PRIMARY KEY, bus TEXT NOT NULL, from_ts INTEGER NOT NULL, until_ts INTEGER NOT NULL,
+  rules TEXT NOT NULL, pattern TEXT, destination TEXT, target TEXT, rate TEXT, created_at INTEGER NOT NULL,
+  state TEXT NOT NULL, looked_until INTEGER NOT NULL, looked_at INTEGER NOT NULL, found INTEGER NOT NULL,
+  ended_at INTEGER, reason TEXT NOT NULL) STRICT, WITHOUT ROWID;
+",
 ];
 
-const LOG: Steps = &[
-    "
+/// A segment of the log. It is never migrated: the whole log is read by the program that wrote it, or
+/// refused by name.
+const LOG: &str = "
 CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE lane(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE event(seq INTEGER PRIMARY KEY, ts INTEGER NOT NULL, bus TEXT NOT NULL, source TEXT NOT NULL,
   detail_type TEXT NOT NULL, time INTEGER, resources TEXT, traceparent TEXT, detail TEXT NOT NULL) STRICT;
-CREATE INDEX event_by_bus ON event(bus, ts);
-CREATE TABLE delivery(lane INTEGER, chunk INTEGER, ts INTEGER NOT NULL, redrive INTEGER NOT NULL,
-  n INTEGER NOT NULL, seqs BLOB NOT NULL, PRIMARY KEY(lane, chunk)) STRICT, WITHOUT ROWID;
-CREATE TABLE attempt(lane INTEGER, seq INTEGER, n INTEGER, ts INTEGER NOT NULL, took_ms INTEGER NOT NULL,
-  status INTEGER, outcome INTEGER NOT NULL, error TEXT, response TEXT, PRIMARY KEY(lane, seq, n)) STRICT, WITHOUT ROWID;
+-- What a segment holds of each bus, so that nobody need look at each event to know whether its time is over.
+CREATE TABLE span(bus TEXT PRIMARY KEY, n INTEGER NOT NULL, last_ts INTEGER NOT NULL,
+  swept INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+CREATE TABLE history(id INTEGER PRIMARY KEY CHECK(id = 1), n INTEGER NOT NULL, last_ts INTEGER NOT NULL,
+  swept INTEGER NOT NULL DEFAULT 0) STRICT;
+-- One row per lane and commit. `before` counts the entries the lane ever had before this chunk, here and in
+-- earlier segments; `carried` is that number where the segment begins.
+CREATE TABLE delivery(lane INTEGER, chunk INTEGER, ts INTEGER NOT NULL, kind INTEGER NOT NULL,
+  before INTEGER NOT NULL, n INTEGER NOT NULL, seqs BLOB NOT NULL, PRIMARY KEY(lane, chunk)) STRICT, WITHOUT ROWID;
+CREATE INDEX delivery_again ON delivery(lane, chunk) WHERE kind <> 0;
+CREATE TABLE carried(lane INTEGER PRIMARY KEY, before INTEGER NOT NULL) STRICT;
+-- History and acknowledgement at once. A standing of an event on a lane is (lane, chunk, seq).
+CREATE TABLE attempt(seq INTEGER, lane INTEGER, chunk INTEGER, n INTEGER, accepted INTEGER NOT NULL,
+  ts INTEGER NOT NULL, took_ms INTEGER NOT NULL, status INTEGER, outcome INTEGER NOT NULL, address TEXT, error TEXT, response TEXT,
+  PRIMARY KEY(seq, lane, chunk, n)) STRICT, WITHOUT ROWID;
 CREATE INDEX attempt_failed ON attempt(seq) WHERE outcome <> 0;
-CREATE TABLE cursor(lane INTEGER PRIMARY KEY, chunk INTEGER NOT NULL, idx INTEGER NOT NULL) STRICT;
-CREATE TABLE retry(lane INTEGER, seq INTEGER, due INTEGER NOT NULL, tries INTEGER NOT NULL, since INTEGER NOT NULL,
-  attempts INTEGER NOT NULL, PRIMARY KEY(lane, seq)) STRICT, WITHOUT ROWID;
+-- `touched` is the last chunk of which an entry has an outcome here: behind it nothing need be looked at.
+CREATE TABLE cursor(lane INTEGER PRIMARY KEY, chunk INTEGER NOT NULL, idx INTEGER NOT NULL,
+  touched INTEGER NOT NULL) STRICT;
+CREATE TABLE retry(lane INTEGER, seq INTEGER, chunk INTEGER, due INTEGER NOT NULL, tries INTEGER NOT NULL,
+  since INTEGER NOT NULL, attempts INTEGER NOT NULL, PRIMARY KEY(lane, seq, chunk)) STRICT, WITHOUT ROWID;
 CREATE INDEX retry_due ON retry(lane, due, seq);
-CREATE TABLE dead(lane INTEGER, seq INTEGER, queue TEXT NOT NULL, at INTEGER NOT NULL, attempts INTEGER NOT NULL,
-  code TEXT NOT NULL, message TEXT NOT NULL, exhausted TEXT, purged INTEGER NOT NULL DEFAULT 0,
-  PRIMARY KEY(lane, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE dead(lane INTEGER, seq INTEGER, chunk INTEGER, queue TEXT NOT NULL, at INTEGER NOT NULL,
+  attempts INTEGER NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL, exhausted TEXT,
+  state INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(lane, seq, chunk)) STRICT, WITHOUT ROWID;
+CREATE INDEX dead_live ON dead(seq) WHERE state = 0;
 CREATE TABLE schedule(name TEXT PRIMARY KEY, fired_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-",
-    // The ids of entries, by which a repetition is found: see `log/repeats.rs`.
-    "
+-- The ids of entries, by which a repetition is found: see `log/repeats.rs`.
 CREATE TABLE entry(window_ms INTEGER, seq INTEGER, id BLOB NOT NULL, content BLOB NOT NULL, at INTEGER NOT NULL,
   lanes INTEGER NOT NULL, PRIMARY KEY(window_ms, seq)) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX entry_by_id ON entry(id);
-",
-];
+";
+
+/// The version of a segment. 1 and 2 were one file for everything.
+const LOG_VERSION: i64 = 3;
 
 pub(crate) fn open_core(path: &Path) -> Result<Connection, StoreError> {
-    open(path, CORE)
+    let connection = open(path)?;
+    migrate(&connection, CORE).map_err(|cause| named(path, &cause))?;
+    demand(&connection, path, i64::try_from(CORE.len()).unwrap_or(i64::MAX))?;
+    Ok(connection)
 }
 
-pub(crate) fn open_log(path: &Path) -> Result<Connection, StoreError> {
-    open(path, LOG)
+/// Opens a segment to write to it; makes its tables where there are none.
+pub(crate) fn open_segment(path: &Path) -> Result<Connection, StoreError> {
+    let connection = open(path)?;
+    let version = version(&connection).map_err(|cause| named(path, &cause))?;
+    if version == 0 {
+        let make = || {
+            connection.execute_batch("BEGIN IMMEDIATE")?;
+            connection.execute_batch(LOG)?;
+            connection.pragma_update(None, "user_version", LOG_VERSION)?;
+            connection.execute_batch("COMMIT")
+        };
+        make().map_err(|cause| named(path, &cause))?;
+    }
+    demand(&connection, path, LOG_VERSION)?;
+    Ok(connection)
 }
 
-fn open(path: &Path, steps: Steps) -> Result<Connection, StoreError> {
+fn demand(connection: &Connection, path: &Path, wanted: i64) -> Result<(), StoreError> {
+    let version = version(connection).map_err(|cause| named(path, &cause))?;
+    if version == wanted {
+        return Ok(());
+    }
+    Err(StoreError::Unreadable(format!(
+        "{} is of version {version}; this program reads version {wanted}",
+        path.display()
+    )))
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+fn open(path: &Path) -> Result<Connection, StoreError> {
     only_ours(path)?;
     let connection = Connection::open(path).map_err(|cause| named(path, &cause))?;
-    prepare(&connection, steps).map_err(|cause| named(path, &cause))?;
-    let version: i64 =
-        connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(error)?;
-    let newest = steps.len();
-    if usize::try_from(version) == Ok(newest) {
-        Ok(connection)
-    } else {
-        Err(StoreError::Unreadable(format!(
-            "{} is of version {version}; this program reads version {newest}",
-            path.display()
-        )))
-    }
+    prepare(&connection).map_err(|cause| named(path, &cause))?;
+    Ok(connection)
 }
 
 /// Makes the file for its owner only, whatever the directory allows; SQLite gives the files beside it
@@ -104,18 +144,23 @@ fn only_ours(path: &Path) -> Result<(), StoreError> {
         .map_err(|cause| StoreError::Unavailable(format!("{}: {cause}", path.display())))
 }
 
-fn prepare(connection: &Connection, steps: Steps) -> rusqlite::Result<()> {
+fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     // 8 KiB pages carry an event and its neighbours; set before the first table is made.
     connection.pragma_update(None, "page_size", 8192)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "mmap_size", 0)?;
     connection.pragma_update(None, "cache_size", -16_384)?;
+    // The checkpointer does it, so that no publisher waits for it: see `writer/checkpoints.rs`.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.set_prepared_statement_cache_capacity(64);
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
-    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))
+}
+
+/// Takes the steps that a file has not taken yet, all or none.
+fn migrate(connection: &Connection, steps: Steps) -> rusqlite::Result<()> {
     // A version that is none, or newer than all steps, has nothing to take; the caller refuses it.
-    let taken = usize::try_from(version).unwrap_or(usize::MAX);
+    let taken = usize::try_from(version(connection)?).unwrap_or(usize::MAX);
     if let Some(missing @ [_, ..]) = steps.get(taken..) {
         connection.execute_batch("BEGIN IMMEDIATE")?;
         for step in missing {

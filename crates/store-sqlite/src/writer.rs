@@ -1,6 +1,11 @@
 //! One writer thread per file: what waits is gathered into one commit.
 
+mod checkpoints;
+
+use std::path::PathBuf;
 use std::thread::JoinHandle;
+
+pub(crate) use checkpoints::Checkpoints;
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -15,6 +20,13 @@ const QUEUE_MAX: usize = 1024;
 /// How many requests share a commit at the most.
 const BATCH_MAX: usize = 1024;
 
+/// A write-ahead log that has become so large is begun anew, whoever waits for it.
+const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Everything into the file, and out of memory.
+const REST: &str =
+    "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA cache_size = -512; PRAGMA shrink_memory";
+
 /// What is called after the commit, with how it went.
 type AfterCommit = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
@@ -25,6 +37,8 @@ pub(crate) enum Op {
     Work(Work),
     /// Events for the log; all of a commit are appended together.
     Append(Append),
+    /// Nothing is appended any more: give back what only a busy file needs.
+    Rest,
     /// Finish what waits, then end.
     Close,
 }
@@ -75,6 +89,12 @@ impl Writer {
         self.queue.send(Op::Append(append)).await.map_err(|_| StoreError::Closed)
     }
 
+    /// Says that little will be written from now on.
+    pub(crate) async fn rest(&self) {
+        // One that has ended needs nothing any more.
+        drop(self.queue.send(Op::Rest).await);
+    }
+
     /// Ends the thread after what waits. Blocks until it has ended.
     pub(crate) fn close(&self) {
         let Some(thread) = self.thread.lock().take() else { return };
@@ -110,25 +130,43 @@ fn in_savepoint<T>(
 
 fn run(connection: &Connection, mut waiting: mpsc::Receiver<Op>, appender: Option<&Appender>) {
     let mut closing = false;
+    let wal = connection.path().map(|path| crate::segment::beside(path.as_ref(), "-wal"));
     while !closing {
         let Some(first) = waiting.blocking_recv() else { break };
         let mut works = Vec::new();
         let mut appends = Vec::new();
-        let mut op = Some(first);
+        let (mut op, mut resting) = (Some(first), false);
         while let Some(next) = op {
             match next {
                 Op::Work(work) => works.push(work),
                 Op::Append(append) => appends.push(append),
+                Op::Rest => resting = true,
                 Op::Close => closing = true,
             }
             let full = works.len() + appends.len() >= BATCH_MAX;
             op = if full { None } else { waiting.try_recv().ok() };
         }
         commit(connection, works, appends, appender);
+        bound(connection, wal.as_ref());
+        if resting && let Err(error) = connection.execute_batch(REST) {
+            tracing::debug!(%error, "a sealed segment keeps its caches");
+        }
     }
     // A last checkpoint leaves one tidy file behind; it is not needed for durability.
     if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
         tracing::debug!(%error, "the last checkpoint was left to the next start");
+    }
+}
+
+/// Begins a write-ahead log anew that the checkpointer could not keep short. Most of it is in the
+/// file by then.
+fn bound(connection: &Connection, wal: Option<&PathBuf>) {
+    let bytes = wal.and_then(|wal| std::fs::metadata(wal).ok()).map_or(0, |file| file.len());
+    if bytes < WAL_BYTES_MAX {
+        return;
+    }
+    if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+        tracing::warn!(%error, bytes, "the write-ahead log cannot be begun anew yet");
     }
 }
 

@@ -289,9 +289,9 @@ pub async fn after_a_restart_a_lane_knows_what_is_settled<B: Bench>(bench: &B) {
     assert!(store.due(lane, None, 10).await.expect("due").is_empty());
     let filter = AttemptFilter { event: Some(ids[3]), limit: 10, ..AttemptFilter::default() };
     let attempts = store.attempts(filter).await.expect("attempts");
-    assert_eq!(attempts.iter().map(|row| row.attempt.number).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(attempts.rows.iter().map(|row| row.attempt.number).collect::<Vec<_>>(), [2, 1]);
     let failed = AttemptFilter { failed_only: true, limit: 10, ..AttemptFilter::default() };
-    assert_eq!(store.attempts(failed).await.expect("attempts").len(), 2);
+    assert_eq!(store.attempts(failed).await.expect("attempts").rows.len(), 2);
 }
 
 /// Dead letters are listed, redriven to the end of their lane, and purged.
@@ -364,48 +364,6 @@ pub async fn a_schedule_remembers_when_it_fired<B: Bench>(bench: &B) {
     let store = bench.open().await;
     assert_eq!(store.last_fired(schedule()).await, Ok(Some(at(7))));
     assert_eq!(numbers(&*store, lane, Position::default()).await[0].1, id);
-}
-
-/// Retention drops what nobody needs any more, and nothing else.
-pub async fn retention_keeps_what_is_still_needed<B: Bench>(bench: &B) {
-    let store = bench.open().await;
-    let lane = store.lanes(vec![lane_key("a")]).await.expect("lanes")[0];
-    let entries = (0..5).map(|number| entry(number, &[lane])).collect();
-    let ids = append(&*store, at(0), entries).await;
-    let places = numbers(&*store, lane, Position::default()).await;
-    let bus = || "orders".to_owned();
-    assert_eq!(store.drop_before(bus(), at(1), vec![lane], 100).await, Ok(0));
-    let settlements = vec![done(lane, ids[0]), dead(lane, ids[1], "dlq"), done(lane, ids[2])];
-    store.settle(settlements, vec![(lane, places[3].0)]).await.expect("settled");
-    assert_eq!(store.drop_before(bus(), at(0), vec![lane], 100).await, Ok(0));
-    assert_eq!(store.drop_before(bus(), at(1), vec![lane], 100).await, Ok(2));
-    let left: Vec<_> = numbers(&*store, lane, Position::default()).await;
-    assert_eq!(left.iter().map(|(_, id)| *id).collect::<Vec<_>>(), [ids[1], ids[3], ids[4]]);
-    // A lane that is no longer in use keeps nothing; a dead letter keeps its event all the same.
-    assert_eq!(store.drop_before(bus(), at(1), vec![], 100).await, Ok(2));
-    assert!(store.event(ids[1]).await.expect("an event").is_some());
-}
-
-/// After a restart numbers go on where they ended, even when retention has dropped every event: a
-/// number given twice would lie behind a lane's cursor, and its event would never be read.
-pub async fn after_a_restart_numbers_go_on_though_all_is_dropped<B: Bench>(bench: &B) {
-    let store = bench.open().await;
-    let lane = store.lanes(vec![lane_key("a")]).await.expect("lanes")[0];
-    let entries = (0..5).map(|number| entry(number, &[lane])).collect();
-    let ids = append(&*store, at(0), entries).await;
-    let end = numbers(&*store, lane, Position::default()).await[4].0;
-    let behind = Position { chunk: end.chunk, index: end.index + 1 };
-    let settled = ids.iter().map(|id| done(lane, *id)).collect();
-    store.settle(settled, vec![(lane, behind)]).await.expect("settled");
-    let dropped = store.drop_before("orders".to_owned(), at(1), vec![lane], 100).await;
-    assert_eq!(dropped, Ok(5));
-    drop(store);
-    let store = bench.open().await;
-    let next = append(&*store, at(9), vec![entry(9, &[lane])]).await;
-    assert!(next[0].seq > ids[4].seq);
-    let open = store.open_lane(lane).await.expect("a lane");
-    let read = numbers(&*store, lane, open.cursor).await;
-    assert_eq!(read.into_iter().map(|(_, id)| id).collect::<Vec<_>>(), next);
 }
 
 /// A purged dead letter stays settled when its lane is opened again before its cursor came by.

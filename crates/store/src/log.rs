@@ -120,6 +120,8 @@ pub struct LaneEnd {
 /// How long what is settled is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Keep {
+    /// The present moment: ids of entries are kept as long as their windows last.
+    pub now: Timestamp,
     /// Events of these buses that were accepted before are not kept.
     pub buses: BTreeMap<String, Timestamp>,
     /// Events of all other buses that were accepted before are not kept.
@@ -184,9 +186,9 @@ pub trait EventLog: Send + Sync {
     /// may be empty and not the last.
     fn read_events(&self, range: EventRange, limit: usize) -> Answer<'_, EventPage>;
 
-    /// Puts events that are in the log, by their places in ascending order, at the end of a lane
-    /// once more; on disk when it answers. Their age on it counts from `now`.
-    fn extend_lane(&self, lane: LaneId, places: Vec<u64>, now: Timestamp) -> Answer<'_, ()>;
+    /// Puts events that are in the log, by their places in ascending order, at the end of lanes once
+    /// more, all or none; on disk when it answers. Their age there counts from `now`.
+    fn extend_lanes(&self, lanes: Vec<(LaneId, Vec<u64>)>, now: Timestamp) -> Answer<'_, ()>;
 
     /// What was ever put on a lane.
     fn lane_end(&self, lane: LaneId) -> Answer<'_, LaneEnd>;

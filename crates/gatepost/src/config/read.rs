@@ -60,6 +60,8 @@ pub(crate) fn read(root: &Node, sources: &[Source], problems: &mut Problems) -> 
     reader.destinations(&fields);
     reader.buses(&fields);
     reader.schedules(&fields);
+    let history_keep_ms = fields.child("history").duration_ms("keep");
+    reader.definitions.history_keep_ms = i64::try_from(history_keep_ms).unwrap_or(i64::MAX);
     let documents = documents(root, sources);
     Read { definitions: reader.definitions, server, documents, openapi: reader.openapi }
 }

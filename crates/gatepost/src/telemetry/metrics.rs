@@ -43,6 +43,7 @@ pub struct Metrics {
     disabled: Gauges,
     paused: Gauges,
     notices: Counters<2>,
+    dropped: Counters<1>,
     lines_dropped: Gauge<u64, AtomicU64>,
 }
 
@@ -84,6 +85,7 @@ impl Metrics {
             disabled: Family::default(),
             paused: Family::default(),
             notices: Family::default(),
+            dropped: Family::default(),
             lines_dropped: Gauge::default(),
         };
         metrics.register();
@@ -110,6 +112,8 @@ impl Metrics {
         let help = "From an event's acceptance to its delivery";
         let histogram = self.delivery_seconds.clone();
         registry.register_with_unit("delivery_latency", help, Unit::Seconds, histogram);
+        let help = "Settled events, and attempts, dropped because their time was over";
+        registry.register("retention_dropped", help, self.dropped.clone());
         let help = "Log lines left out because the writer could not keep up";
         registry.register("log_lines_dropped", help, self.lines_dropped.clone());
     }
@@ -206,6 +210,12 @@ impl Metrics {
     pub(super) fn notice(&self, destination: &Name, notice: &str) {
         let labels = [("destination", destination.to_string()), ("notice", notice.to_owned())];
         self.notices.get_or_create(&labels).inc();
+    }
+
+    pub(super) fn dropped(&self, events: u64, attempts: u64) {
+        for (what, count) in [("events", events), ("attempts", attempts)] {
+            self.dropped.get_or_create(&[("what", what.to_owned())]).inc_by(count);
+        }
     }
 
     pub(super) fn text(&self, lines_dropped: u64) -> String {

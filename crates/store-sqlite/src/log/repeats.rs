@@ -105,6 +105,47 @@ pub(super) fn remember(
     .map(drop)
 }
 
+/// When the last id of a segment is forgotten; none if it holds none.
+pub(super) fn end(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+    let mut end = None;
+    each_window(connection, |window_ms| {
+        let last: i64 = connection
+            .prepare_cached("SELECT at FROM entry WHERE window_ms = ? ORDER BY seq DESC LIMIT 1")?
+            .query_row([window_ms], |row| row.get(0))?;
+        end = end.max(Some(Timestamp::from_ms(last).plus_ms(window_ms)));
+        Ok(())
+    })?;
+    Ok(end)
+}
+
+/// Whether there is an id to forget.
+pub(super) fn any_over(connection: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
+    let mut any = false;
+    each_window(connection, |window_ms| {
+        let first: i64 = connection
+            .prepare_cached("SELECT at FROM entry WHERE window_ms = ? ORDER BY seq LIMIT 1")?
+            .query_row([window_ms], |row| row.get(0))?;
+        any |= now.since_ms(Timestamp::from_ms(first)) >= window_ms;
+        Ok(())
+    })?;
+    Ok(any)
+}
+
+/// Looks at each window that ids were appended with.
+fn each_window(
+    connection: &Connection,
+    mut look: impl FnMut(i64) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let mut windows =
+        connection.prepare_cached("SELECT min(window_ms) FROM entry WHERE window_ms > ?")?;
+    let mut before = i64::MIN;
+    while let Some(window_ms) = windows.query_row([before], |row| row.get::<_, Option<i64>>(0))? {
+        look(window_ms)?;
+        before = window_ms;
+    }
+    Ok(())
+}
+
 /// Forgets what is over: of each window the oldest rows, which end first. Reads no more rows than it
 /// may forget.
 pub(super) fn forget(

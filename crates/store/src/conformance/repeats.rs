@@ -111,8 +111,6 @@ pub async fn an_id_is_forgotten_after_its_window<B: Bench>(bench: &B) {
     append_one(&*store, at(500), named("y", 2)).await;
     let end = Position { index: 1, ..numbers(&*store, lane, Position::default()).await[0].0 };
     store.settle(vec![done(lane, first)], vec![(lane, end)]).await.expect("settled");
-    let dropped = store.drop_before("orders".to_owned(), at(1), vec![lane], 100).await;
-    assert_eq!(dropped, Ok(1));
     let duplicate = Appended::Duplicate { first, lanes: 1 };
     assert_eq!(append_one(&*store, at(WINDOW_MS - 1), named("x", 1)).await, duplicate);
     assert_eq!(store.forget_entries(at(WINDOW_MS - 1), 100).await, Ok(0));

@@ -46,7 +46,25 @@ pub(crate) static ROOT: Object = Object {
         ),
         Field::new("destinations", Kind::Map(&DESTINATIONS), "Where deliveries go.", "{}"),
         Field::new("schedules", Kind::Map(&SCHEDULES), "What is called by the clock.", "{}"),
+        Field::new(
+            "history",
+            Kind::Object(&HISTORY),
+            "What is kept of deliveries.",
+            "{ keep: 30d }",
+        ),
     ],
+};
+
+static HISTORY: Object = Object {
+    name: "`history`",
+    guarded: false,
+    fields: &[Field::new(
+        "keep",
+        Kind::Duration { min_ms: 0, max_ms: 366 * DAY },
+        "How long attempts to deliver are kept; those of dead letters are kept with them.",
+        "30d",
+    )
+    .default_is("7d")],
 };
 
 static APIS: MapOf = MapOf { key: &NAME, value: Kind::Object(&API), example: "" };

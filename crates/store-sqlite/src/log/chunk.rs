@@ -1,0 +1,258 @@
+//! Lanes in chunks: one row per lane and commit that lists its places; reading them by position.
+
+use std::sync::Arc;
+
+use model::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, params};
+use store::{LaneEnd, LaneEntry, LaneId, Position};
+
+use super::event::read_event;
+use crate::files;
+use crate::segment::Segment;
+use crate::{execute, signed, unreadable, unsigned};
+
+/// One read of a lane ends when its events have so many bytes together.
+const READ_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Why a chunk was put on its lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Its events were accepted.
+    First,
+    /// They were dead letters.
+    Redriven,
+    /// They are sent once more.
+    Again,
+}
+
+impl Kind {
+    fn number(self) -> i64 {
+        match self {
+            Self::First => 0,
+            Self::Redriven => 1,
+            Self::Again => 2,
+        }
+    }
+
+    fn of(number: i64) -> rusqlite::Result<Self> {
+        match number {
+            0 => Ok(Self::First),
+            1 => Ok(Self::Redriven),
+            2 => Ok(Self::Again),
+            _ => Err(unreadable("a chunk's kind")),
+        }
+    }
+}
+
+/// A chunk to be written.
+pub(crate) struct Chunk<'a> {
+    pub(crate) number: u64,
+    pub(crate) since: Timestamp,
+    pub(crate) kind: Kind,
+    pub(crate) seqs: &'a [u64],
+}
+
+/// Writes a chunk at the end of its lane.
+pub(crate) fn insert_chunk(
+    connection: &Connection,
+    lane: LaneId,
+    chunk: &Chunk<'_>,
+) -> rusqlite::Result<()> {
+    let before = end(connection, lane)?.unwrap_or_default().entries;
+    execute(
+        connection,
+        "INSERT INTO delivery(lane, chunk, ts, kind, before, n, seqs) VALUES(?, ?, ?, ?, ?, ?, ?)",
+        params![
+            lane,
+            signed(chunk.number),
+            chunk.since.ms(),
+            chunk.kind.number(),
+            signed(before),
+            chunk.seqs.len(),
+            pack(chunk.seqs)
+        ],
+    )
+    .map(drop)
+}
+
+/// The end of a lane, as far as this segment knows; none where it holds nothing of the lane and the
+/// segments before it did not either.
+pub(crate) fn end(connection: &Connection, lane: LaneId) -> rusqlite::Result<Option<LaneEnd>> {
+    let last = connection
+        .prepare_cached(
+            "SELECT before + n, seqs FROM delivery WHERE lane = ? ORDER BY chunk DESC LIMIT 1",
+        )?
+        .query_row([lane], |row| {
+            let last = unpack(row.get_ref(1)?.as_blob()?).last().copied();
+            Ok(LaneEnd { entries: unsigned(row.get(0)?), last })
+        })
+        .optional()?;
+    if last.is_some() {
+        return Ok(last);
+    }
+    let carried = carried(connection, lane)?;
+    Ok(carried.map(|entries| LaneEnd { entries, last: None }))
+}
+
+/// How many entries a lane had before this segment; none if it had none.
+pub(crate) fn carried(connection: &Connection, lane: LaneId) -> rusqlite::Result<Option<u64>> {
+    connection
+        .prepare_cached("SELECT before FROM carried WHERE lane = ?")?
+        .query_row([lane], |row| row.get(0).map(unsigned))
+        .optional()
+}
+
+/// The end of a lane.
+pub(crate) fn lane_end(segments: &[Arc<Segment>], lane: LaneId) -> rusqlite::Result<LaneEnd> {
+    let mut found = LaneEnd::default();
+    for segment in segments.iter().rev() {
+        let Some(here) = segment.with(|connection| end(connection, lane))? else { continue };
+        found.entries = found.entries.max(here.entries);
+        if here.last.is_some() {
+            return Ok(LaneEnd { last: here.last, ..found });
+        }
+    }
+    Ok(found)
+}
+
+/// What a chunk lists.
+pub(crate) struct Listed {
+    pub(crate) number: u64,
+    pub(crate) since: Timestamp,
+    pub(crate) kind: Kind,
+    pub(crate) seqs: Vec<u64>,
+}
+
+/// Looks at the chunks of a lane in this segment from a number on, until told to stop.
+pub(crate) fn each_chunk(
+    connection: &Connection,
+    (lane, from): (LaneId, u64),
+    mut look: impl FnMut(Listed) -> rusqlite::Result<bool>,
+) -> rusqlite::Result<bool> {
+    let mut chunks = connection.prepare_cached(
+        "SELECT chunk, ts, kind, seqs FROM delivery WHERE lane = ? AND chunk >= ? ORDER BY chunk",
+    )?;
+    let mut rows = chunks.query(params![lane, signed(from)])?;
+    while let Some(row) = rows.next()? {
+        let listed = Listed {
+            number: unsigned(row.get(0)?),
+            since: Timestamp::from_ms(row.get(1)?),
+            kind: Kind::of(row.get(2)?)?,
+            seqs: unpack(row.get_ref(3)?.as_blob()?),
+        };
+        if !look(listed)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Up to `limit` entries of a lane from a position on.
+pub(crate) fn read_lane(
+    segments: &[Arc<Segment>],
+    lane: LaneId,
+    from: Position,
+    limit: usize,
+) -> rusqlite::Result<Vec<LaneEntry>> {
+    let (mut entries, mut bytes) = (Vec::new(), 0);
+    for segment in &segments[files::index_of(segments, from.chunk)..] {
+        let more = segment.with(|connection| {
+            each_chunk(connection, (lane, from.chunk), |chunk| {
+                let skip = if chunk.number == from.chunk { from.index as usize } else { 0 };
+                for (index, seq) in (0_u32..).zip(&chunk.seqs).skip(skip) {
+                    if entries.len() >= limit || bytes >= READ_BYTES_MAX {
+                        return Ok(false);
+                    }
+                    let home = files::of(segments, *seq);
+                    let event = if home.first == segment.first {
+                        read_event(connection, *seq)?
+                    } else {
+                        home.with(|connection| read_event(connection, *seq))?
+                    };
+                    // An event that is gone (dropped by retention) has nothing left to deliver.
+                    let Some(event) = event else { continue };
+                    bytes += event.fields.detail.len();
+                    let attempts_before = match chunk.kind {
+                        Kind::Redriven => attempts_made(segments, lane, *seq)?,
+                        Kind::First | Kind::Again => 0,
+                    };
+                    let position = Position { chunk: chunk.number, index };
+                    let since = chunk.since;
+                    entries.push(LaneEntry { position, event, since, attempts_before });
+                }
+                Ok(true)
+            })
+        })?;
+        if !more {
+            break;
+        }
+    }
+    Ok(entries)
+}
+
+/// How many attempts were made for an event on a lane, in whatever segment they are kept.
+fn attempts_made(segments: &[Arc<Segment>], lane: LaneId, seq: u64) -> rusqlite::Result<u32> {
+    let mut made = 0;
+    for segment in &segments[files::index_of(segments, seq)..] {
+        let here: u32 = segment.with(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT coalesce(max(n), 0) FROM attempt WHERE seq = ? AND lane = ?",
+                )?
+                .query_row(params![signed(seq), lane], |row| row.get(0))
+        })?;
+        made = made.max(here);
+    }
+    Ok(made)
+}
+
+/// Ascending places as differences in seven-bit groups: a chunk of neighbours costs a byte each.
+pub(crate) fn pack(seqs: &[u64]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(seqs.len() + 8);
+    let mut before = 0;
+    for seq in seqs {
+        let mut rest = seq - before;
+        before = *seq;
+        while rest >= 0x80 {
+            bytes.push(low_bits(rest) | 0x80);
+            rest >>= 7;
+        }
+        bytes.push(low_bits(rest));
+    }
+    bytes
+}
+
+/// The lowest seven bits.
+fn low_bits(number: u64) -> u8 {
+    u8::try_from(number & 0x7f).unwrap_or(0)
+}
+
+/// The way back of [`pack`]; bytes that end in the middle of a number lose that number.
+pub(crate) fn unpack(bytes: &[u8]) -> Vec<u64> {
+    let mut seqs = Vec::new();
+    let (mut before, mut number, mut shift) = (0_u64, 0_u64, 0_u32);
+    for byte in bytes {
+        number |= u64::from(byte & 0x7f).checked_shl(shift).unwrap_or(0);
+        shift += 7;
+        if byte & 0x80 == 0 {
+            before = before.saturating_add(number);
+            seqs.push(before);
+            (number, shift) = (0, 0);
+        }
+    }
+    seqs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packed_places_read_back() {
+        for seqs in [vec![], vec![1], vec![1, 2, 3], vec![127, 128, 129, 70_000, u64::MAX / 4]] {
+            assert_eq!(unpack(&pack(&seqs)), seqs);
+        }
+        assert_eq!(pack(&[1_000, 1_001, 1_002]).len(), 4);
+        assert_eq!(unpack(&[0x80]), Vec::<u64>::new());
+    }
+}
