@@ -688,6 +688,10 @@ impl Scheduler {
         let settling = std::mem::take(&mut self.settling);
         let settlements = std::mem::take(&mut self.settlements);
         self.settling_bytes = 0;
+        // Once outcomes are lost, no cursor may pass them: the disk stays as it is.
+        if self.failures >= LAST_TRIES {
+            return None;
+        }
         let mut moved = BTreeSet::new();
         for one in &settling {
             if let Some(place) = one.position {

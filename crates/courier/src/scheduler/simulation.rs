@@ -517,12 +517,17 @@ impl Simulation {
         for (other, earlier) in self.disk.open_before(&lanes, event.id.seq) {
             // While the other rule was paused, this one did not wait for it; now both have begun.
             let begun = start.delivery.position.is_none() && self.were_paused.contains(&other);
+            // What is too old is given up, be that on disk or not.
+            let plan = self.plan.lanes.iter().find(|lane| lane.id == other).unwrap();
+            let age_ms = self.now().at.since_ms(earlier.id.accepted_at);
             assert!(
-                begun || order::key(order, earlier) != *key,
-                "seed {}: lane {id} sends {} before lane {other} is done with {}",
+                begun || age_ms > plan.retry.age_ms || order::key(order, earlier) != *key,
+                "seed {}: lane {id} sends {} ({:?}) before lane {other} is done with {}, {:?}",
                 self.seed,
                 event.id.seq,
-                earlier.id.seq
+                start.delivery.position,
+                earlier.id.seq,
+                self.disk.states[&(other, earlier.id.seq)]
             );
         }
     }

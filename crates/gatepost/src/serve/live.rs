@@ -238,7 +238,7 @@ async fn build(
         gateway,
         tokens,
         rules: Rules::build(definitions, &lanes),
-        plan: Plan::new(definitions, &holds, |key| lanes.get(key).copied()),
+        plan: Plan::new(definitions, &holds, &[], |key| lanes.get(key).copied()),
         schedules: Schedules::new(definitions, &lanes),
         webhook_keys,
     })
