@@ -9,7 +9,6 @@ use http_body_util::Full;
 use model::{DeliveryId, Destination, Event, Method, RESPONSE_BYTES_KEPT, Timestamp};
 use outbound::{Answer, Bounds, DialError, Pool, SendError, in_words, send_whole};
 use retry::{Advertised, Verdict, Wish, advertised, retry_after};
-use store::LaneId;
 use transform::{Context, value_text};
 
 use crate::credentials::Credentials;
@@ -124,7 +123,13 @@ fn judge(
         .then(|| String::from_utf8_lossy(&answer.body[..kept]).into_owned());
     let policy = HeaderName::from_static("ratelimit-policy");
     let advertised = (status == 429).then(|| header(&policy)).flatten().and_then(advertised);
-    let error = (what != What::Delivered).then(|| format!("the receiver answered {status}"));
+    let never = wish == Some(Wish::Never) && matches!(what, What::Refused { .. });
+    let error = (what != What::Delivered).then(|| match header(&RETRY_AFTER).filter(|_| never) {
+        Some(value) => {
+            format!("the receiver answered {status} and wants no retry (Retry-After: {value})")
+        }
+        None => format!("the receiver answered {status}"),
+    });
     Result { what, status: Some(status), error, response, advertised, url }
 }
 
@@ -164,7 +169,10 @@ fn render(
     event: &Event,
 ) -> std::result::Result<(Request<Full<Bytes>>, Bytes), Unsendable> {
     let destination = route.destination;
-    let envelope = event.envelope();
+    let envelope = match &lane.replay {
+        Some(replay) => event.envelope_of_replay(replay),
+        None => event.envelope(),
+    };
     let target = target(destination, lane, &envelope)?;
     let body = match destination.method {
         Method::Get | Method::Head => String::new(),
@@ -180,7 +188,7 @@ fn render(
     let mut request = Request::new(Full::new(body.clone()));
     *request.method_mut() = method.map_err(|error| unsendable(error.to_string()))?;
     *request.uri_mut() = target;
-    headers(request.headers_mut(), route, (lane.id, event)).map_err(unsendable)?;
+    headers(request.headers_mut(), route, (lane, event)).map_err(unsendable)?;
     Ok((request, body))
 }
 
@@ -206,7 +214,7 @@ fn target(
 fn headers(
     headers: &mut HeaderMap,
     route: &Route<'_>,
-    (lane, event): (LaneId, &Event),
+    (lane, event): (&LanePlan, &Event),
 ) -> std::result::Result<(), String> {
     let text = |value: &str| HeaderValue::from_str(value).map_err(|error| error.to_string());
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
@@ -218,8 +226,11 @@ fn headers(
     headers.insert(USER_AGENT, HeaderValue::from_static(USER_AGENT_VALUE));
     // One key for all attempts of a delivery, so that a receiver can tell a repetition; not the
     // event's id, for two targets may call the same receiver about one event.
-    let delivery = DeliveryId { lane, event: event.id };
+    let delivery = DeliveryId { lane: lane.id, event: event.id };
     headers.insert("idempotency-key", text(&delivery.to_string())?);
+    if let Some(replay) = &lane.replay {
+        headers.insert("gatepost-replay", text(replay)?);
+    }
     if let Some(traceparent) = &event.fields.traceparent {
         headers.insert("traceparent", text(traceparent)?);
     }

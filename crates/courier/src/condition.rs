@@ -1,25 +1,19 @@
 //! How one destination is: in use or switched off, taking what it is sent or not; what is told of
-//! it and what is kept.
+//! it and what is kept. Pure.
 //!
 //! Success and failure are counted in memory and written when something was told, so that a
 //! destination that fails now and then costs no writes. When it succeeded last is kept once a
 //! minute. Switching off is in force at once, and kept until the store has it.
 
-use std::sync::Arc;
-
 use model::{Name, Timestamp};
 use retry::{Health, Notice};
-use store::{
-    AuditEntry, DestinationNote, DestinationState, Store, StoreError, Switch, SwitchState, Trouble,
-};
-
-use crate::worker::Observer;
+use store::{DestinationNote, DestinationState, Switch, SwitchState, Trouble};
 
 /// How often the time of the last success is kept.
 const SUCCESS_EVERY_MS: i64 = 60_000;
 
 /// Something to be kept.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Keep {
     /// That it was switched off.
     Off(Name, Switch),
@@ -27,25 +21,19 @@ pub(crate) enum Keep {
     Note(DestinationNote),
 }
 
-impl Keep {
-    /// Writes it.
-    pub(crate) async fn write(self, store: &dyn Store) -> Result<(), StoreError> {
-        let (name, off) = match self {
-            Self::Off(name, off) => (name, off),
-            Self::Note(note) => return store.note_destination(note).await,
-        };
-        let audit = AuditEntry {
-            at: off.since,
-            who: "system".to_owned(),
-            what: "disable destination".to_owned(),
-            subject: format!("destination/{name}"),
-            detail: off.reason.clone(),
-        };
-        store.switch_destination(name, off, audit).await
-    }
+/// Something to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum News {
+    /// A notice, nothing but failures since.
+    Notice(Notice, Timestamp),
+    /// It is switched off, for this reason.
+    Off(String),
+    /// It takes deliveries again.
+    Recovered,
 }
 
 /// One destination's condition.
+#[derive(Debug)]
 pub(crate) struct Condition {
     name: Name,
     switch: Option<Switch>,
@@ -56,17 +44,11 @@ pub(crate) struct Condition {
     success_kept: Option<Timestamp>,
     kept_at: Timestamp,
     off_unkept: Option<Switch>,
-    observer: Arc<dyn Observer>,
 }
 
 impl Condition {
     /// As the store has it, which may know of a switching that the plan does not show yet.
-    pub(crate) fn open(
-        name: Name,
-        state: Option<DestinationState>,
-        now: Timestamp,
-        observer: Arc<dyn Observer>,
-    ) -> Self {
+    pub(crate) fn open(name: Name, state: Option<DestinationState>, now: Timestamp) -> Self {
         let last_success = state.as_ref().and_then(|state| state.last_success);
         let trouble = state.as_ref().and_then(|state| state.trouble);
         let health = trouble.map_or_else(Health::default, |trouble| {
@@ -81,7 +63,6 @@ impl Condition {
             success_kept: last_success,
             kept_at: now,
             off_unkept: None,
-            observer,
         }
     }
 
@@ -106,61 +87,41 @@ impl Condition {
     }
 
     /// An attempt was taken.
-    pub(crate) fn succeeded(&mut self, now: Timestamp) {
+    pub(crate) fn succeeded(&mut self, now: Timestamp) -> Option<News> {
         self.last_success = Some(now);
-        if self.health.succeeded() {
-            self.news = true;
-            tracing::info!(destination = %self.name, "it takes deliveries again");
-        }
+        let recovered = self.health.succeeded();
+        self.news |= recovered;
+        recovered.then_some(News::Recovered)
     }
 
     /// An attempt reached for the receiver and was not taken.
-    pub(crate) fn failed(&mut self, now: Timestamp) {
+    pub(crate) fn failed(&mut self, now: Timestamp) -> Option<News> {
         if self.is_off() {
-            return;
+            return None;
         }
-        let Some(notice) = self.health.failed(now.ms()) else { return };
+        let notice = self.health.failed(now.ms())?;
         let since = self.failing_since().unwrap_or(now);
-        match notice {
-            Notice::Trouble => tracing::warn!(
-                destination = %self.name,
-                %since,
-                "nothing but failures for a minute; deliveries are tried again, and it is disabled \
-                 after five days of this"
-            ),
-            Notice::HalfWay => tracing::warn!(
-                destination = %self.name,
-                %since,
-                "nothing but failures for two and a half days; it is disabled after five"
-            ),
-            Notice::Disabled => {
-                let why =
-                    format!("five days without a success, nothing but failures since {since}");
-                return self.switch_off(why, now);
-            }
+        if notice == Notice::Disabled {
+            let why = format!("five days without a success, nothing but failures since {since}");
+            return Some(self.switch_off(why, now));
         }
         self.news = true;
-        self.observer.noticed(&self.name, notice);
+        Some(News::Notice(notice, since))
     }
 
     /// The receiver answered that its address is gone.
-    pub(crate) fn gone(&mut self, now: Timestamp) {
-        if !self.is_off() {
-            self.switch_off("the receiver answered 410 Gone".to_owned(), now);
-        }
+    pub(crate) fn gone(&mut self, now: Timestamp) -> Option<News> {
+        let why = "the receiver answered 410 Gone";
+        (!self.is_off()).then(|| self.switch_off(why.to_owned(), now))
     }
 
-    fn switch_off(&mut self, reason: String, now: Timestamp) {
-        tracing::warn!(
-            destination = %self.name,
-            reason,
-            "disabled: deliveries wait in the log; `gatepost destinations enable` lets them go on"
-        );
-        let off = Switch { state: SwitchState::Disabled, reason, since: now };
+    fn switch_off(&mut self, reason: String, now: Timestamp) -> News {
+        let state = SwitchState::Disabled;
+        let off = Switch { state, reason: reason.clone(), since: now };
         self.off_unkept = Some(off.clone());
         self.switch = Some(off);
         self.health = Health::default();
-        self.observer.noticed(&self.name, Notice::Disabled);
+        News::Off(reason)
     }
 
     /// What is to be kept now; nothing is taken twice.
@@ -201,16 +162,6 @@ impl Condition {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::AttemptRecord;
-
-    struct Nobody;
-
-    impl Observer for Nobody {
-        fn attempted(&self, _: AttemptRecord) {}
-        fn breaker(&self, _: &Name, _: bool) {}
-        fn noticed(&self, _: &Name, _: Notice) {}
-    }
-
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_ms(ms)
     }
@@ -225,7 +176,6 @@ mod tests {
             success_kept: None,
             kept_at: at(0),
             off_unkept: None,
-            observer: Arc::new(Nobody),
         }
     }
 
@@ -240,11 +190,12 @@ mod tests {
         let mut condition = fresh();
         condition.failed(at(1_000));
         assert!(condition.take_unkept(at(1_000)).is_none());
-        condition.failed(at(61_000));
+        let told = condition.failed(at(61_000));
+        assert_eq!(told, Some(News::Notice(Notice::Trouble, at(1_000))));
         let note = noted(condition.take_unkept(at(61_000)));
         assert_eq!(note.trouble, Some(Trouble { since: at(1_000), notices: 1 }));
         assert!(condition.take_unkept(at(61_000)).is_none());
-        condition.succeeded(at(62_000));
+        assert_eq!(condition.succeeded(at(62_000)), Some(News::Recovered));
         let note = noted(condition.take_unkept(at(62_000)));
         assert_eq!((note.trouble, note.last_success), (None, Some(at(62_000))));
     }
@@ -264,8 +215,8 @@ mod tests {
     #[test]
     fn gone_is_off_at_once_and_kept_once() {
         let mut condition = fresh();
-        condition.gone(at(5));
-        condition.gone(at(6));
+        assert!(matches!(condition.gone(at(5)), Some(News::Off(_))));
+        assert_eq!(condition.gone(at(6)), None);
         assert!(condition.is_off());
         let keep = condition.take_unkept(at(6));
         let Some(Keep::Off(name, off)) = keep else { panic!("{keep:?}") };

@@ -3,10 +3,14 @@
 //! ```text
 //! Courier::run      a worker per destination; begun anew when its definition changes
 //!   plan.rs         which lanes lead to which destination
-//!   worker.rs       one destination: rate, places in flight, breaker, pauses; what to try next
+//!   worker.rs       one destination: reads, sends, writes and waits as its scheduler says
+//!   scheduler.rs    pure: what to read, try and keep next; rate, places in flight, breaker, pauses
+//!     lane.rs       one lane: where it is read, what is under way, how far all is settled
+//!     order.rs      who waits for whom, where an order is kept
 //!   condition.rs    whether it is switched off, in trouble, and what is told and kept of that
+//!   settle.rs       what is kept of an attempt, and what follows
+//!   bell.rs         who is woken when something was appended
 //!   board.rs        how each is at present, for whoever shows it
-//!   lane.rs         one lane: where it is read, what is under way, how far all is settled
 //!   attempt.rs      one attempt, whole: body, address, credentials, signatures, request, outcome
 //!   credentials.rs  a connection's headers; tokens cached, renewed early, one request at a time
 //!   signing.rs      a destination's signatures (Standard Webhooks)
@@ -14,27 +18,28 @@
 //! ```
 
 mod attempt;
+mod bell;
 mod board;
 mod condition;
 mod credentials;
-mod lane;
 mod plan;
+mod scheduler;
 mod settle;
 mod signing;
 mod webhook_keys;
 mod worker;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{Clock, IpNet, Name, Random, SecretReader};
 use outbound::Guard;
-use parking_lot::Mutex;
-use store::{LaneId, LaneWaker, Store};
-use tokio::sync::{Notify, watch};
+use store::{LaneWaker, Store};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use bell::Bell;
 pub use board::{Board, Standing};
 pub use plan::{DestinationPlan, Holds, LanePlan, Plan, ReplayLane};
 pub use webhook_keys::{
@@ -44,6 +49,7 @@ pub use webhook_keys::{
 pub use worker::{AttemptRecord, Observer};
 
 use credentials::Credentials;
+use scheduler::Remains;
 use worker::Worker;
 
 /// What the courier needs of its surroundings.
@@ -65,23 +71,10 @@ pub struct World {
     pub board: Arc<Board>,
 }
 
-/// Wakes the worker of a lane when something was appended to it.
-#[derive(Default)]
-pub struct Bell(Mutex<HashMap<LaneId, Arc<Notify>>>);
-
-impl LaneWaker for Bell {
-    fn wake(&self, lanes: &[LaneId]) {
-        let bells = self.0.lock();
-        for bell in lanes.iter().filter_map(|lane| bells.get(lane)) {
-            bell.notify_one();
-        }
-    }
-}
-
 struct Running {
     plan: Arc<DestinationPlan>,
     stop: CancellationToken,
-    done: tokio::task::JoinHandle<()>,
+    done: tokio::task::JoinHandle<Remains>,
 }
 
 /// Delivers until stopped.
@@ -136,12 +129,14 @@ impl Courier {
         for running in &ended {
             running.stop.cancel();
         }
-        for running in ended {
-            if running.done.await.is_err() {
-                tracing::error!(
-                    destination = %running.plan.destination.name,
-                    "a destination's worker ended in a panic"
-                );
+        // The receiver is the same under another plan: its pause, breaker and bucket go on.
+        let mut remains = BTreeMap::new();
+        for Running { plan, done, .. } in ended {
+            self.bell.untie(plan.lanes.iter().map(|lane| lane.id));
+            let name = &plan.destination.name;
+            match done.await {
+                Ok(left) => drop(remains.insert(name.clone(), left)),
+                Err(_) => tracing::error!(destination = %name, "its worker ended in a panic"),
             }
         }
         for name in ending.iter().filter(|name| !plan.destinations.contains_key(*name)) {
@@ -149,25 +144,20 @@ impl Courier {
         }
         for (name, plan) in &plan.destinations {
             if !self.running.contains_key(name) {
-                let running = self.begin(plan);
+                let running = self.begin(plan, remains.remove(name).unwrap_or_default());
                 self.running.insert(name.clone(), running);
             }
         }
     }
 
-    fn begin(&mut self, plan: &Arc<DestinationPlan>) -> Running {
+    fn begin(&mut self, plan: &Arc<DestinationPlan>, remains: Remains) -> Running {
         let credentials = self.credentials(plan);
-        let bell = Arc::new(Notify::new());
-        let mut bells = self.bell.0.lock();
-        for lane in &plan.lanes {
-            bells.insert(lane.id, Arc::clone(&bell));
-        }
-        drop(bells);
+        let rope = self.bell.tie(plan.lanes.iter().map(|lane| lane.id));
         let stop = CancellationToken::new();
         let (plan, world) = (Arc::clone(plan), self.world.clone());
-        let given = (bell, self.tracker.clone());
+        let given = (rope, self.tracker.clone());
         let worker = Worker::new(Arc::clone(&plan), credentials, world, given);
-        let done = self.tracker.spawn(worker.run(stop.clone()));
+        let done = self.tracker.spawn(worker.run(stop.clone(), remains));
         Running { plan, stop, done }
     }
 

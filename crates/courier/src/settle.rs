@@ -1,12 +1,15 @@
-//! Outcome → what is kept and what follows.
+//! Outcome → what is kept and what follows. Pure.
 
 use model::{Attempt, DeadReason, Name, Outcome, Timestamp};
 use retry::{Exhausted, Failure, Next};
 use store::{Settlement, Then};
 
 use crate::attempt::{Result, What};
-use crate::lane::Delivery;
 use crate::plan::LanePlan;
+use crate::scheduler::Delivery;
+
+/// The code of what became too old before it could be tried.
+pub(crate) const TOO_OLD: &str = "TOO_OLD";
 
 /// When an attempt began and ended, and the number that spreads its retry.
 pub(crate) struct Moment {
@@ -78,7 +81,7 @@ pub(crate) fn settlement(
 /// A delivery that became too old before it could be tried.
 pub(crate) fn too_old(lane: &LanePlan, delivery: &Delivery, now: Timestamp) -> Settlement {
     let why = Why {
-        code: "TOO_OLD".to_owned(),
+        code: TOO_OLD.to_owned(),
         message: "the event became too old before it could be tried again".to_owned(),
         exhausted: Some(Exhausted::MaximumEventAgeInSeconds),
     };

@@ -1,12 +1,10 @@
-//! One destination's worker: what to try next, when, and what to keep of it.
+//! One destination's worker: does what its scheduler says, and says what came of it.
 //!
-//! Everything that decides is an engine (token bucket, breaker, retry policy); this loop asks them
-//! and acts. An attempt begins when there is a delivery, a place in flight, no pause, a closed
-//! breaker (or its probe), and a permit of the rate. Outcomes are gathered while the last ones are
-//! being written, so that a slow disk makes batches larger and not the queue longer.
+//! Everything that decides is in `scheduler.rs`, which is pure; here are the clock, the store, the
+//! tasks that attempt, and the waiting. Attempts run as tasks of their own, so that rendering and
+//! signing for one destination use all threads.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,49 +13,44 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use http_body_util::Full;
-use limit::{Bucket, Limit, Rate};
 use model::{DeliveryId, EventId, LaneKey, Name, Outcome, Timestamp};
 use outbound::{Guard, Origin, Pool};
-use retry::{Breaker, Gate, Notice, Passage, pause_ms};
-use store::{DueDelivery, LaneId, Position, Settlement, StoreError, Then};
-use tokio::sync::Notify;
+use retry::Notice;
+use store::{AuditEntry, DestinationState, Store, StoreError};
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::World;
 use crate::attempt::{self, Route, What, attempt};
+use crate::bell::Rope;
 use crate::board::Standing;
-use crate::condition::{Condition, Keep};
+use crate::condition::{Keep, News};
 use crate::credentials::Credentials;
-use crate::lane::{Delivery, Lane};
-use crate::plan::{DestinationPlan, LanePlan};
-use crate::settle::{Moment, settlement, too_old};
+use crate::plan::DestinationPlan;
+use crate::scheduler::{
+    Ask, Attempted, Command, Ended, Input, Now, Remains, STORE_PAUSE_MS, Scheduler, Start, Tell,
+};
 use crate::signing::Signatures;
 
-/// Outcomes that may wait to be written; above it nothing new is begun.
-const OUTCOMES_MAX: usize = 1024;
-/// How often a cursor that moved is saved.
-const CURSOR_EVERY_MS: i64 = 1_000;
-/// How long a store that refuses is left alone.
-const STORE_PAUSE: Duration = Duration::from_millis(500);
-/// The longest sleep; a poll that finds what a missed wake-up left.
-const SLEEP_MAX_MS: i64 = 1_000;
+/// How long a store that refuses is left alone, and a worker that panicked.
+const STORE_PAUSE: Duration = Duration::from_millis(STORE_PAUSE_MS.unsigned_abs());
 
 /// One attempt as the log and the metrics see it.
 #[derive(Debug, Clone)]
-pub struct AttemptRecord {
+pub struct AttemptRecord<'a> {
     /// When it began.
     pub at: Timestamp,
     /// The delivery.
     pub delivery: DeliveryId,
     /// Its lane.
-    pub lane: LaneKey,
+    pub lane: &'a LaneKey,
     /// The destination.
-    pub destination: Name,
+    pub destination: &'a Name,
     /// The method.
     pub method: &'static str,
     /// Where it was sent.
-    pub url: String,
+    pub url: &'a str,
     /// Which attempt it was.
     pub number: u32,
     /// The receiver's status.
@@ -65,7 +58,7 @@ pub struct AttemptRecord {
     /// How it ended.
     pub outcome: Outcome,
     /// What went wrong.
-    pub error: Option<String>,
+    pub error: Option<&'a str>,
     /// How long it took, in milliseconds.
     pub took_ms: i64,
     /// From the event's acceptance to the end of this attempt, in milliseconds.
@@ -73,14 +66,16 @@ pub struct AttemptRecord {
     /// When it will be tried again.
     pub due: Option<Timestamp>,
     /// The event's trace.
-    pub traceparent: Option<String>,
+    pub traceparent: Option<&'a str>,
 }
 
-/// Is told of every attempt, of every opening and closing of a breaker, and of destinations that
-/// take nothing. Must not block.
+/// Is told of every attempt, of every dead letter, of every opening and closing of a breaker, and of
+/// destinations that take nothing. Must not block.
 pub trait Observer: Send + Sync {
     /// An attempt has ended.
-    fn attempted(&self, record: AttemptRecord);
+    fn attempted(&self, record: &AttemptRecord<'_>);
+    /// A delivery was given up, after an attempt or for its age, with this code.
+    fn buried(&self, destination: &Name, code: &str);
     /// A destination's breaker has opened or closed.
     fn breaker(&self, destination: &Name, open: bool);
     /// A destination is in trouble, or was disabled for it.
@@ -93,53 +88,8 @@ pub(crate) struct Worker {
     plan: Arc<DestinationPlan>,
     credentials: Option<Arc<Credentials>>,
     world: World,
-    bell: Arc<Notify>,
+    rope: Arc<Rope>,
     tracker: TaskTracker,
-}
-
-/// An attempt that has ended.
-struct Ended {
-    lane: usize,
-    delivery: Delivery,
-    passage: Passage,
-    began: Timestamp,
-    result: attempt::Result,
-}
-
-/// An outcome on its way to the disk.
-#[derive(Clone)]
-struct Kept {
-    lane: usize,
-    position: Option<Position>,
-    event: EventId,
-    again: Option<DueDelivery>,
-    settlement: Settlement,
-}
-
-type Batch = (Vec<Kept>, Vec<(usize, Position)>);
-type Written = (Batch, Result<(), StoreError>);
-/// What was kept of the destination's condition, and how that went.
-type Noted = (Keep, Result<(), StoreError>);
-
-/// The worker's present state.
-struct Run {
-    plan: Arc<DestinationPlan>,
-    world: World,
-    sender: Arc<Sender>,
-    lanes: Vec<Lane>,
-    turn: usize,
-    bucket: Bucket,
-    limit: Limit,
-    breaker: Breaker,
-    condition: Condition,
-    paused_until: Timestamp,
-    /// What the board shows.
-    posted: Option<Standing>,
-    under_way: FuturesUnordered<BoxFuture<'static, Ended>>,
-    outcomes: VecDeque<Kept>,
-    writing: Option<BoxFuture<'static, Written>>,
-    noting: Option<BoxFuture<'static, Noted>>,
-    cursors_saved_at: Timestamp,
 }
 
 /// What attempts share.
@@ -150,23 +100,40 @@ struct Sender {
     signatures: Signatures,
 }
 
+/// The worker at work.
+struct Run {
+    plan: Arc<DestinationPlan>,
+    world: World,
+    tracker: TaskTracker,
+    sender: Arc<Sender>,
+    scheduler: Scheduler,
+    attempts: JoinSet<(Start, attempt::Result)>,
+    /// What the store is asked and told.
+    answers: FuturesUnordered<BoxFuture<'static, Input>>,
+    /// What the board shows.
+    posted: Option<Standing>,
+}
+
 impl Worker {
     pub(crate) fn new(
         plan: Arc<DestinationPlan>,
         credentials: Option<Arc<Credentials>>,
         world: World,
-        (bell, tracker): (Arc<Notify>, TaskTracker),
+        (rope, tracker): (Arc<Rope>, TaskTracker),
     ) -> Self {
-        Self { plan, credentials, world, bell, tracker }
+        Self { plan, credentials, world, rope, tracker }
     }
 
-    /// Delivers until stopped. A panic, which is a fault of ours, ends neither the destination nor
-    /// the program: the worker begins anew from what is on disk.
-    pub(crate) async fn run(self, stop: CancellationToken) {
+    /// Delivers until stopped; gives what the next worker of this destination goes on with. A panic,
+    /// which is a fault of ours, ends neither the destination nor the program: the worker begins
+    /// anew from what is on disk.
+    pub(crate) async fn run(self, stop: CancellationToken, remains: Remains) -> Remains {
+        let mut remains = remains;
         loop {
-            let once = AssertUnwindSafe(self.clone().once(stop.clone()));
-            if once.catch_unwind().await.is_ok() {
-                return;
+            let before = std::mem::take(&mut remains);
+            let once = AssertUnwindSafe(self.clone().once(stop.clone(), before));
+            if let Ok(remains) = once.catch_unwind().await {
+                return remains;
             }
             let name = &self.plan.destination.name;
             tracing::error!(destination = %name, "the worker ended in a panic and begins anew");
@@ -174,33 +141,29 @@ impl Worker {
         }
     }
 
-    /// A store that cannot be read is asked again.
-    async fn once(self, stop: CancellationToken) {
+    async fn once(self, stop: CancellationToken, remains: Remains) -> Remains {
         let Some(sender) = self.sender() else {
             let name = &self.plan.destination.name;
             tracing::error!(destination = %name, "the address is no URL; nothing is delivered");
-            return;
+            return remains;
         };
-        let mut run = loop {
-            match self.open(&sender).await {
-                Ok(run) => break run,
-                Err(error) => {
-                    let name = &self.plan.destination.name;
-                    tracing::error!(%error, destination = %name, "the lanes cannot be opened");
-                }
-            }
-            tokio::select! {
-                () = tokio::time::sleep(STORE_PAUSE) => {}
-                () = stop.cancelled() => return,
-            }
+        let Some(state) = self.state(&stop).await else { return remains };
+        let plan = Arc::clone(&self.plan);
+        let now = self.world.now();
+        let run = Run {
+            scheduler: Scheduler::new(Arc::clone(&plan), state, remains, now),
+            plan,
+            world: self.world,
+            tracker: self.tracker,
+            sender: Arc::new(sender),
+            attempts: JoinSet::new(),
+            answers: FuturesUnordered::new(),
+            posted: None,
         };
-        while !stop.is_cancelled() {
-            run.step(&self.bell, &stop).await;
-        }
-        run.end().await;
+        run.until(&self.rope, &stop).await
     }
 
-    fn sender(&self) -> Option<Arc<Sender>> {
+    fn sender(&self) -> Option<Sender> {
         let destination = &self.plan.destination;
         let origin = Origin::of(&destination.url.as_str().parse().ok()?)?;
         let guard = Guard::Public { allow: destination.allow_private.clone() };
@@ -209,406 +172,260 @@ impl Worker {
         let credentials = self.credentials.clone();
         let (secrets, keys) = (Arc::clone(&self.world.secrets), self.world.webhook_keys.clone());
         let signatures = Signatures::new(destination.signing.clone(), secrets, keys);
-        Some(Arc::new(Sender { plan: Arc::clone(&self.plan), pool, credentials, signatures }))
+        Some(Sender { plan: Arc::clone(&self.plan), pool, credentials, signatures })
     }
 
-    async fn open(&self, sender: &Arc<Sender>) -> Result<Run, StoreError> {
-        let mut lanes = Vec::new();
-        for plan in &self.plan.lanes {
-            lanes.push(Lane::open(plan.clone(), Arc::clone(&self.world.store)).await?);
+    /// What the store knows of the destination; asked again where it cannot be read, until stopped.
+    async fn state(&self, stop: &CancellationToken) -> Option<Option<DestinationState>> {
+        loop {
+            let name = self.plan.destination.name.clone();
+            match self.world.store.destination_state(name).await {
+                Ok(state) => return Some(state),
+                Err(error) => {
+                    let name = &self.plan.destination.name;
+                    tracing::error!(%error, destination = %name, "its state cannot be read");
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(STORE_PAUSE) => {}
+                () = stop.cancelled() => return None,
+            }
         }
-        let name = self.plan.destination.name.clone();
-        let state = self.world.store.destination_state(name.clone()).await?;
-        let (now, observer) = (self.world.clock.now(), Arc::clone(&self.world.observer));
-        let condition = Condition::open(name, state, now, observer);
-        Ok(Run {
-            plan: Arc::clone(&self.plan),
-            sender: Arc::clone(sender),
-            lanes,
-            turn: 0,
-            bucket: Bucket::new(),
-            limit: with_slack(self.plan.destination.rate),
-            breaker: Breaker::default(),
-            paused_until: self.paused_until(&condition),
-            condition,
-            posted: None,
-            under_way: FuturesUnordered::new(),
-            outcomes: VecDeque::new(),
-            writing: None,
-            noting: None,
-            cursors_saved_at: now,
-            world: self.world.clone(),
-        })
-    }
-
-    /// The pause in which the last worker of this destination left it: a definition that was read
-    /// again ends no pause, a switching does.
-    fn paused_until(&self, condition: &Condition) -> Timestamp {
-        let before = self.world.board.standing(&self.plan.destination.name);
-        let same = before.filter(|before| before.switched_at == condition.switched_at());
-        same.and_then(|before| before.paused_until).unwrap_or_default()
     }
 }
 
 impl Run {
-    /// Begins what may begin, then waits for the next thing to happen.
-    async fn step(&mut self, bell: &Notify, stop: &CancellationToken) {
-        for lane in &mut self.lanes {
-            if let Err(error) = lane.refill().await {
-                tracing::error!(%error, lane = %lane.plan.key, "the lane cannot be read");
-            }
-        }
-        let wait = self.begin();
-        self.write();
-        self.note();
-        self.post();
-        tokio::select! {
-            Some(ended) = self.under_way.next(), if !self.under_way.is_empty() => self.ended(ended),
-            written = end_of(&mut self.writing) => self.written(written),
-            noted = end_of(&mut self.noting) => self.noted(noted),
-            () = bell.notified() => self.lanes.iter_mut().for_each(Lane::wake),
-            () = tokio::time::sleep(wait) => self.lanes.iter_mut().for_each(Lane::wake),
-            () = stop.cancelled() => {}
-        }
-    }
-
-    /// Begins attempts while there is work, room and permission; says how long until there may be.
-    fn begin(&mut self) -> Duration {
-        let now = self.world.clock.now();
-        self.bury_expired(now);
-        if self.condition.is_off() {
-            return until(SLEEP_MAX_MS);
-        }
+    async fn until(mut self, rope: &Rope, stop: &CancellationToken) -> Remains {
+        let mut stopping = false;
         loop {
-            let room = self.under_way.len() < self.plan.destination.in_flight_max as usize
-                && self.outcomes.len() < OUTCOMES_MAX;
-            let due = self.lanes.iter().filter_map(Lane::next_due).min();
-            if !room || !self.lanes.iter().any(|lane| lane.has_work(now)) {
-                return until(due.filter(|_| room).map_or(SLEEP_MAX_MS, |due| due.since_ms(now)));
+            let now = self.world.now();
+            while let Some(command) = self.scheduler.next(now) {
+                self.act(command);
             }
-            if now < self.paused_until {
-                return until(self.paused_until.since_ms(now));
+            if self.scheduler.is_done() {
+                return self.scheduler.remains();
             }
-            // The permit before the breaker: a probe that was handed out must be sent.
-            let wait = self.bucket.wait(self.limit, self.world.clock.ticks_ns());
-            if !wait.is_zero() {
-                return wait;
-            }
-            let passage = match self.breaker.gate(now.ms()) {
-                Gate::Pass(passage) => passage,
-                Gate::Until(at) => return until(at - now.ms()),
-                Gate::Probing => return until(SLEEP_MAX_MS),
-            };
-            let Some((lane, delivery)) = self.choose(now) else {
-                return until(SLEEP_MAX_MS);
-            };
-            let taken = self.bucket.take(self.limit, self.world.clock.ticks_ns());
-            debug_assert!(taken.is_ok(), "nobody else takes from this bucket since it was asked");
-            self.send(lane, delivery, passage, now);
-        }
-    }
-
-    /// Round robin over the lanes, so that none starves.
-    fn choose(&mut self, now: Timestamp) -> Option<(usize, Delivery)> {
-        let count = self.lanes.len();
-        for offset in 0..count {
-            let lane = (self.turn + offset) % count;
-            if let Some(delivery) = self.lanes[lane].take(now) {
-                self.turn = (lane + 1) % count;
-                return Some((lane, delivery));
-            }
-        }
-        None
-    }
-
-    fn send(&mut self, lane: usize, delivery: Delivery, passage: Passage, began: Timestamp) {
-        let sender = Arc::clone(&self.sender);
-        let attempt = async move {
-            let plan = &sender.plan.lanes[lane];
-            let route = Route {
-                destination: &sender.plan.destination,
-                pool: &sender.pool,
-                credentials: sender.credentials.as_deref(),
-                signatures: &sender.signatures,
-            };
-            let left_ms = plan.retry.age_ms - began.since_ms(delivery.since);
-            let result = attempt(&route, plan, &delivery.event, (began, left_ms)).await;
-            Ended { lane, delivery, passage, began, result }
-        };
-        self.under_way.push(attempt.boxed());
-    }
-
-    fn ended(&mut self, ended: Ended) {
-        let now = self.world.clock.now();
-        let Ended { lane, delivery, passage, began, result } = ended;
-        let answered = result.status.is_some_and(|status| status < 500);
-        // What could not be sent says nothing of the receiver.
-        let unsendable = matches!(result.what, What::Refused { .. }) && result.status.is_none();
-        if self.breaker.record(passage, answered || unsendable, now.ms()) {
-            let open = self.breaker.is_open();
-            self.world.observer.breaker(&self.plan.destination.name, open);
-        }
-        match result.what {
-            What::Delivered => self.condition.succeeded(now),
-            What::Gone => self.condition.gone(now),
-            _ if unsendable => {}
-            What::Refused { .. } | What::Retry { .. } => self.condition.failed(now),
-        }
-        if let What::Retry { wish_ms: Some(wish_ms) } = result.what {
-            // The wish is the receiver's, not the event's: everybody waits.
-            self.paused_until = self.paused_until.max(now.plus_ms(pause_ms(wish_ms)));
-        }
-        if let Some(rate) = result.advertised {
-            self.slow_down(Rate::per_seconds(rate.count, rate.window_seconds));
-        }
-        let spread = self.world.random.fraction();
-        let moment = Moment { began, ended: now, spread };
-        let settlement = settlement(&self.lanes[lane].plan, &delivery, &result, &moment);
-        self.tell(&self.lanes[lane].plan, (&delivery, &result), &settlement, &moment);
-        self.keep(lane, delivery, settlement);
-    }
-
-    /// Keeps to the rate the receiver publishes, once it has refused for being called too fast.
-    fn slow_down(&mut self, theirs: Rate) {
-        let slower = theirs.permits_per_hour() < self.limit.rate().permits_per_hour();
-        if slower {
-            tracing::info!(
-                destination = %self.plan.destination.name,
-                rate = %theirs,
-                "keeping to the rate the receiver publishes"
-            );
-            self.limit = with_slack(Limit::new(theirs, 1));
-        }
-    }
-
-    /// Buries what has become too old, before anything is asked for a permit: a recovered receiver
-    /// is probed with something that can still be delivered.
-    fn bury_expired(&mut self, now: Timestamp) {
-        for lane in 0..self.lanes.len() {
-            while self.outcomes.len() < OUTCOMES_MAX {
-                let Some(delivery) = self.lanes[lane].take_expired(now) else { break };
-                self.bury(lane, delivery, now);
+            self.post(now);
+            let wait = self.scheduler.wait(now);
+            tokio::select! {
+                Some(ended) = self.attempts.join_next() => self.ended(ended),
+                Some(input) = self.answers.next() => self.scheduler.take(input, self.world.now()),
+                lanes = rope.pulled() => self.woken(&lanes),
+                () = tokio::time::sleep(wait) => {}
+                () = stop.cancelled(), if !stopping => {
+                    stopping = true;
+                    self.scheduler.stop();
+                }
             }
         }
     }
 
-    fn bury(&mut self, lane: usize, delivery: Delivery, now: Timestamp) {
-        let settlement = too_old(&self.lanes[lane].plan, &delivery, now);
-        tracing::warn!(
-            lane = %self.lanes[lane].plan.key,
-            event.id = %delivery.event.id,
-            "dead letter: the event became too old"
-        );
-        self.keep(lane, delivery, settlement);
+    fn woken(&mut self, lanes: &[usize]) {
+        let now = self.world.now();
+        for lane in lanes {
+            self.scheduler.take(Input::Woken(*lane), now);
+        }
     }
 
-    fn keep(&mut self, lane: usize, delivery: Delivery, settlement: Settlement) {
-        let (event, position) = (delivery.event.id, delivery.position);
-        let again = match &settlement.then {
-            Then::Retry { due, tries, since } => Some(DueDelivery {
-                chunk: delivery.chunk,
-                event: delivery.event,
-                due: *due,
-                tries: *tries,
-                since: *since,
-                attempts: delivery.attempts + 1,
-            }),
-            _ => None,
-        };
-        self.outcomes.push_back(Kept { lane, position, event, again, settlement });
-    }
-
-    fn tell(
-        &self,
-        lane: &LanePlan,
-        (delivery, result): (&Delivery, &attempt::Result),
-        settlement: &Settlement,
-        moment: &Moment,
-    ) {
-        let (outcome, due) = match &settlement.then {
-            Then::Done => (Outcome::Delivered, None),
-            // One that is held has no time of its own.
-            Then::Retry { due, .. } => {
-                (Outcome::Retry, Some(*due).filter(|due| *due >= moment.ended))
+    /// Takes the attempt that has ended, and all others that have.
+    fn ended(&mut self, ended: Result<(Start, attempt::Result), JoinError>) {
+        let now = self.world.now();
+        let mut next = Some(ended);
+        while let Some(ended) = next {
+            match ended {
+                Ok((start, result)) => {
+                    let again = matches!(result.what, What::Retry { .. });
+                    let spread = if again { self.world.random.fraction() } else { 0.0 };
+                    let ended = Box::new(Ended { start, result, spread });
+                    self.scheduler.take(Input::Ended(ended), now);
+                }
+                // Where its delivery stands, the disk knows.
+                Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+                Err(_) => {}
             }
-            Then::Dead { .. } => (Outcome::Dead, None),
-        };
-        self.world.observer.attempted(AttemptRecord {
-            at: moment.began,
-            delivery: DeliveryId { lane: lane.id, event: delivery.event.id },
-            lane: lane.key.clone(),
-            destination: self.plan.destination.name.clone(),
-            method: self.plan.destination.method.as_str(),
-            url: result.url.clone(),
-            number: delivery.attempts + 1,
-            status: result.status,
-            outcome,
-            error: result.error.clone(),
-            took_ms: moment.ended.since_ms(moment.began),
-            age_ms: moment.ended.since_ms(delivery.event.id.accepted_at),
-            due,
-            traceparent: delivery.event.fields.traceparent.clone(),
-        });
-    }
-
-    /// Writes what waits, if nothing is being written. The cursor that the outcomes lead to goes
-    /// into the same write.
-    fn write(&mut self) {
-        if self.writing.is_some() {
-            return;
-        }
-        let now = self.world.clock.now();
-        let outcomes: Vec<Kept> = self.outcomes.drain(..).collect();
-        let mut settling: BTreeMap<usize, BTreeSet<Position>> = BTreeMap::new();
-        for kept in &outcomes {
-            settling.entry(kept.lane).or_default().extend(kept.position);
-        }
-        let mut cursors: Vec<(usize, Position)> = settling
-            .iter()
-            .map(|(lane, places)| (*lane, self.lanes[*lane].cursor_after(places)))
-            .collect();
-        if now.since_ms(self.cursors_saved_at) >= CURSOR_EVERY_MS {
-            self.cursors_saved_at = now;
-            let moved = self.lanes.iter().enumerate().filter(|(at, _)| !settling.contains_key(at));
-            cursors.extend(moved.filter_map(|(at, lane)| Some((at, lane.unsaved_cursor()?))));
-        }
-        if !outcomes.is_empty() || !cursors.is_empty() {
-            self.writing = Some(self.writing_of((outcomes, cursors), Duration::ZERO));
+            next = self.attempts.try_join_next();
         }
     }
 
-    fn writing_of(&self, batch: Batch, pause: Duration) -> BoxFuture<'static, Written> {
-        let store = Arc::clone(&self.world.store);
-        let settlements = batch.0.iter().map(|kept| kept.settlement.clone()).collect();
-        let number = |lane: usize| -> LaneId { self.lanes[lane].plan.id };
-        let cursors = batch.1.iter().map(|(lane, at)| (number(*lane), *at)).collect();
+    fn act(&mut self, command: Command) {
+        match command {
+            Command::Start(start) => {
+                let attempt = begin(Arc::clone(&self.sender), start);
+                self.attempts.spawn(self.tracker.track_future(attempt));
+            }
+            Command::Ask(lane, ask) => self.answers.push(self.ask(lane, ask)),
+            Command::Write(settlements, cursors) => {
+                let (store, plan) = (Arc::clone(&self.world.store), Arc::clone(&self.plan));
+                let write = async move {
+                    let written = store.settle(settlements, cursors).await;
+                    tell_refusal(&plan, "outcomes could not be kept; trying again", &written);
+                    Input::Written(written.is_ok())
+                };
+                self.answers.push(write.boxed());
+            }
+            Command::Keep(keep) => {
+                let (store, plan) = (Arc::clone(&self.world.store), Arc::clone(&self.plan));
+                let write = async move {
+                    let kept = write(keep, &*store).await;
+                    tell_refusal(&plan, "its state could not be kept; trying again", &kept);
+                    Input::Kept(kept.is_ok())
+                };
+                self.answers.push(write.boxed());
+            }
+            Command::Tell(tell) => self.tell(tell),
+        }
+    }
+
+    fn ask(&self, lane: usize, ask: Ask) -> BoxFuture<'static, Input> {
+        let (store, plan) = (Arc::clone(&self.world.store), Arc::clone(&self.plan));
         async move {
-            tokio::time::sleep(pause).await;
-            let written = store.settle(settlements, cursors).await;
-            (batch, written)
+            let id = plan.lanes[lane].id;
+            let answer = match ask {
+                Ask::Open => store.open_lane(id).await.map(|state| Input::Opened(lane, state)),
+                Ask::Entries { from, limit } => {
+                    let entries = store.read_lane(id, from, limit).await;
+                    entries.map(|entries| Input::Entries(lane, entries))
+                }
+                Ask::Retries { after, limit } => {
+                    let due = store.due(id, after, limit).await;
+                    due.map(|due| Input::Retries(lane, due))
+                }
+            };
+            answer.unwrap_or_else(|error| {
+                tracing::error!(%error, lane = %plan.lanes[lane].key, "the lane cannot be read");
+                Input::Unread(lane)
+            })
         }
         .boxed()
     }
 
-    fn written(&mut self, (batch, written): Written) {
-        self.writing = None;
-        if let Err(error) = written {
-            let name = &self.plan.destination.name;
-            tracing::error!(%error, destination = %name, "outcomes could not be kept; trying again");
-            self.writing = Some(self.writing_of(batch, STORE_PAUSE));
-            return;
+    fn tell(&self, tell: Tell) {
+        let (destination, observer) = (&self.plan.destination, &self.world.observer);
+        let name = &destination.name;
+        match tell {
+            Tell::Attempted(attempted) => {
+                observer.attempted(&record(&self.plan, &attempted));
+            }
+            Tell::Buried { lane, event, code } => {
+                self.tell_of_age(lane, event, &code);
+                observer.buried(name, &code);
+            }
+            Tell::Breaker(open) => observer.breaker(name, open),
+            Tell::Condition(news) => {
+                tell_news(name, &news);
+                match news {
+                    News::Notice(notice, _) => observer.noticed(name, notice),
+                    News::Off(_) => observer.noticed(name, Notice::Disabled),
+                    News::Recovered => {}
+                }
+            }
+            Tell::Slower(rate) => {
+                let told = "keeping to the rate the receiver publishes";
+                tracing::info!(destination = %name, %rate, "{told}");
+            }
         }
-        for kept in batch.0 {
-            self.lanes[kept.lane].settled(kept.event, kept.position, kept.again);
-        }
-        for (lane, cursor) in batch.1 {
-            self.lanes[lane].saved(cursor);
+    }
+
+    /// Tells of what was given up without an attempt, which no line of an attempt tells of.
+    fn tell_of_age(&self, lane: usize, event: EventId, code: &str) {
+        if code == crate::settle::TOO_OLD {
+            tracing::warn!(
+                lane = %self.plan.lanes[lane].key,
+                event.id = %event,
+                "dead letter: the event became too old"
+            );
         }
     }
 
     /// Shows how the destination is, if that changed.
-    fn post(&mut self) {
-        let now = self.world.clock.now();
-        let standing = Standing {
-            breaker_open: self.breaker.is_open(),
-            paused_until: Some(self.paused_until).filter(|until| *until > now),
-            failing_since: self.condition.failing_since(),
-            last_success: self.condition.last_success(),
-            switched_at: self.condition.switched_at(),
-        };
+    fn post(&mut self, now: Now) {
+        let standing = self.scheduler.standing(now.at);
         if self.posted.as_ref() != Some(&standing) {
             self.world.board.post(&self.plan.destination.name, standing.clone());
             self.posted = Some(standing);
         }
     }
+}
 
-    /// Keeps what is new of the destination's condition, if nothing of it is being kept.
-    fn note(&mut self) {
-        if self.noting.is_none()
-            && let Some(keep) = self.condition.take_unkept(self.world.clock.now())
-        {
-            self.noting = Some(self.noting_of(keep, Duration::ZERO));
-        }
-    }
-
-    fn noting_of(&self, keep: Keep, pause: Duration) -> BoxFuture<'static, Noted> {
-        let store = Arc::clone(&self.world.store);
-        async move {
-            tokio::time::sleep(pause).await;
-            let noted = keep.clone().write(&*store).await;
-            (keep, noted)
-        }
-        .boxed()
-    }
-
-    fn noted(&mut self, (keep, noted): Noted) {
-        self.noting = None;
-        if let Err(error) = noted {
-            let name = &self.plan.destination.name;
-            tracing::error!(%error, destination = %name, "its state could not be kept; trying again");
-            self.noting = Some(self.noting_of(keep, STORE_PAUSE));
-        }
-    }
-
-    /// Keeps the destination's condition before the worker ends: what the store refused, once more,
-    /// and what is new since.
-    async fn end_note(&mut self) {
-        let mut unkept = Vec::new();
-        if let Some(noting) = self.noting.take()
-            && let (keep, Err(_)) = noting.await
-        {
-            unkept.push(keep);
-        }
-        unkept.extend(self.condition.take_last());
-        for keep in unkept {
-            if let Err(error) = keep.write(&*self.world.store).await {
-                let name = &self.plan.destination.name;
-                tracing::error!(%error, destination = %name, "its state could not be kept");
-            }
-        }
-    }
-
-    /// Lets attempts under way end, then keeps outcomes and cursors; tried three times.
-    async fn end(mut self) {
-        while let Some(ended) = self.under_way.next().await {
-            self.ended(ended);
-        }
-        self.end_note().await;
-        for _ in 0..3 {
-            if self.writing.is_some() {
-                let done = end_of(&mut self.writing).await;
-                self.written(done);
-            }
-            self.cursors_saved_at = Timestamp::default();
-            self.write();
-            if self.writing.is_none() {
-                return;
-            }
-        }
-        if self.writing.is_some() {
-            let done = end_of(&mut self.writing).await;
-            self.written(done);
-        }
+impl World {
+    fn now(&self) -> Now {
+        Now { at: self.clock.now(), ticks_ns: self.clock.ticks_ns() }
     }
 }
 
-/// A timer wakes up to a few milliseconds late: a fast rate with a small bucket would fall behind
-/// itself, so its bucket holds what comes in meanwhile. The rate over any longer time stays the same.
-fn with_slack(limit: Limit) -> Limit {
-    const LATE_MS: u64 = 5;
-    let late = limit.rate().permits_per_hour() * LATE_MS / 3_600_000;
-    let late = u32::try_from(late).unwrap_or(0).saturating_add(1);
-    Limit::new(limit.rate(), limit.burst().max(late))
+async fn begin(sender: Arc<Sender>, start: Start) -> (Start, attempt::Result) {
+    let lane = &sender.plan.lanes[start.delivery.lane];
+    let route = Route {
+        destination: &sender.plan.destination,
+        pool: &sender.pool,
+        credentials: sender.credentials.as_deref(),
+        signatures: &sender.signatures,
+    };
+    let left_ms = lane.retry.age_ms - start.began.since_ms(start.delivery.since);
+    let result = attempt(&route, lane, &start.delivery.event, (start.began, left_ms)).await;
+    (start, result)
 }
 
-fn until(ms: i64) -> Duration {
-    Duration::from_millis(u64::try_from(ms.clamp(1, SLEEP_MAX_MS)).unwrap_or(1))
-}
-
-/// The end of what is under way; never, when there is nothing.
-async fn end_of<T>(under_way: &mut Option<BoxFuture<'static, T>>) -> T {
-    match under_way {
-        Some(under_way) => under_way.await,
-        None => std::future::pending().await,
+fn record<'a>(plan: &'a DestinationPlan, attempted: &'a Attempted) -> AttemptRecord<'a> {
+    let lane = &plan.lanes[attempted.lane];
+    AttemptRecord {
+        at: attempted.began,
+        delivery: DeliveryId { lane: lane.id, event: attempted.event.id },
+        lane: &lane.key,
+        destination: &plan.destination.name,
+        method: plan.destination.method.as_str(),
+        url: &attempted.url,
+        number: attempted.number,
+        status: attempted.status,
+        outcome: attempted.outcome,
+        error: attempted.error.as_deref(),
+        took_ms: attempted.ended.since_ms(attempted.began),
+        age_ms: attempted.ended.since_ms(attempted.event.id.accepted_at),
+        due: attempted.due,
+        traceparent: attempted.event.fields.traceparent.as_deref(),
     }
+}
+
+fn tell_refusal(plan: &DestinationPlan, what: &str, answer: &Result<(), StoreError>) {
+    if let Err(error) = answer {
+        tracing::error!(%error, destination = %plan.destination.name, "{what}");
+    }
+}
+
+fn tell_news(destination: &Name, news: &News) {
+    match news {
+        News::Notice(Notice::HalfWay, since) => tracing::warn!(
+            %destination,
+            %since,
+            "nothing but failures for two and a half days; it is disabled after five"
+        ),
+        News::Notice(_, since) => tracing::warn!(
+            %destination,
+            %since,
+            "nothing but failures for a minute; deliveries are tried again, and it is disabled \
+             after five days of this"
+        ),
+        News::Off(reason) => tracing::warn!(
+            %destination,
+            reason,
+            "disabled: deliveries wait in the log; `gatepost destinations enable` lets them go on"
+        ),
+        News::Recovered => tracing::info!(%destination, "it takes deliveries again"),
+    }
+}
+
+/// Writes what is to be kept of a destination.
+async fn write(keep: Keep, store: &dyn Store) -> Result<(), StoreError> {
+    let (name, off) = match keep {
+        Keep::Off(name, off) => (name, off),
+        Keep::Note(note) => return store.note_destination(note).await,
+    };
+    let audit = AuditEntry {
+        at: off.since,
+        who: "system".to_owned(),
+        what: "disable destination".to_owned(),
+        subject: format!("destination/{name}"),
+        detail: off.reason.clone(),
+    };
+    store.switch_destination(name, off, audit).await
 }

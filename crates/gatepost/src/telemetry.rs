@@ -88,6 +88,7 @@ impl oauth::Observer for Telemetry {
 impl bus::Observer for Telemetry {
     fn published(&self, event: Published) {
         self.metrics.event(&event.bus, "accepted");
+        self.metrics.matched(&event.bus, event.lanes);
         self.lines.write(|form| show::event(&event, form));
     }
 
@@ -107,9 +108,13 @@ impl bus::Observer for Telemetry {
 }
 
 impl courier::Observer for Telemetry {
-    fn attempted(&self, record: AttemptRecord) {
-        self.metrics.attempt(&record);
-        self.lines.write(|form| show::attempt(&record, form));
+    fn attempted(&self, record: &AttemptRecord<'_>) {
+        self.metrics.attempt(record);
+        self.lines.write(|form| show::attempt(record, form));
+    }
+
+    fn buried(&self, destination: &Name, code: &str) {
+        self.metrics.dead_letter(destination, code);
     }
 
     fn breaker(&self, destination: &Name, open: bool) {

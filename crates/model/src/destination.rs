@@ -92,10 +92,24 @@ pub struct Destination {
     pub headers: Vec<(String, String)>,
     /// Which answers are tried again.
     pub retry_on: retry::StatusTable,
+    /// What is kept in the order of the log.
+    pub order: Order,
     /// With what calls are signed.
     pub signing: Signing,
     /// Private ranges it may be in; the guard refuses all others.
     pub allow_private: Vec<IpNet>,
+}
+
+/// What is delivered in the order in which it was accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Order {
+    /// Nothing: a retry comes later than what followed it.
+    #[default]
+    None,
+    /// Everything: one delivery at a time, and what follows waits for its retries.
+    Strict,
+    /// What has the same value at this place of the event; where there is none, nothing.
+    By(transform::JsonPath),
 }
 
 /// With what calls to a destination are signed (Standard Webhooks 1.0).

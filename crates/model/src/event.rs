@@ -1,5 +1,7 @@
 //! Events: what a publisher hands in, what is kept, and the envelope that targets see.
 
+use std::fmt::{self, Write as _};
+
 use crate::{ENTRY_ID_MAX, EventId, Name, Timestamp};
 
 /// The most entries one publishing request may carry.
@@ -129,7 +131,7 @@ impl EventDraft {
 
     /// The envelope as it would be under this id.
     pub fn envelope(&self, id: Option<EventId>, accepted_at: Timestamp) -> String {
-        envelope(&self.fields, id, accepted_at)
+        envelope(&self.fields, id, accepted_at, None)
     }
 }
 
@@ -147,7 +149,12 @@ pub struct Event {
 impl Event {
     /// The envelope that patterns and targets see.
     pub fn envelope(&self) -> String {
-        envelope(&self.fields, Some(self.id), self.id.accepted_at)
+        envelope(&self.fields, Some(self.id), self.id.accepted_at, None)
+    }
+
+    /// The envelope as a replay sends it, with its name (EventBridge, "Replaying archived events").
+    pub fn envelope_of_replay(&self, replay: &Name) -> String {
+        envelope(&self.fields, Some(self.id), self.id.accepted_at, Some(replay))
     }
 }
 
@@ -165,24 +172,56 @@ fn compact(json: &str) -> String {
         .collect()
 }
 
-// EventBridge's envelope, its members in EventBridge's order.
-fn envelope(fields: &EventFields, id: Option<EventId>, accepted_at: Timestamp) -> String {
-    let text = |value: &str| serde_json::Value::from(value).to_string();
-    let id = id.map(|id| id.to_string()).unwrap_or_default();
-    let time = fields.time.unwrap_or(accepted_at).to_seconds_text();
-    let resources = serde_json::Value::from(fields.resources.clone());
-    format!(
-        concat!(
-            r#"{{"version":"0","id":"{}","detail-type":{},"source":{},"account":"000000000000","#,
-            r#""time":"{}","region":"local","resources":{},"detail":{}}}"#
-        ),
-        id,
-        text(&fields.detail_type),
-        text(&fields.source),
-        time,
-        resources,
-        fields.detail
-    )
+/// EventBridge's envelope, its members in EventBridge's order; `replay-name` where there is one.
+fn envelope(
+    fields: &EventFields,
+    id: Option<EventId>,
+    accepted_at: Timestamp,
+    replay: Option<&Name>,
+) -> String {
+    // What all envelopes have beside their texts is under 300 bytes.
+    let mut text = String::with_capacity(300 + fields.detail.len() + fields.source.len());
+    text.push_str(r#"{"version":"0","id":""#);
+    if let Some(id) = id {
+        push(&mut text, &id);
+    }
+    text.push_str(r#"","detail-type":"#);
+    push_text(&mut text, &fields.detail_type);
+    text.push_str(r#","source":"#);
+    push_text(&mut text, &fields.source);
+    text.push_str(r#","account":"000000000000","time":""#);
+    text.push_str(&fields.time.unwrap_or(accepted_at).to_seconds_text());
+    text.push_str(r#"","region":"local","resources":["#);
+    for (index, resource) in fields.resources.iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        push_text(&mut text, resource);
+    }
+    text.push(']');
+    if let Some(replay) = replay {
+        text.push_str(r#","replay-name":"#);
+        push_text(&mut text, replay);
+    }
+    text.push_str(r#","detail":"#);
+    text.push_str(&fields.detail);
+    text.push('}');
+    text
+}
+
+fn push(text: &mut String, value: &dyn fmt::Display) {
+    let written = write!(text, "{value}");
+    debug_assert!(written.is_ok(), "a String takes everything");
+}
+
+/// A JSON string (RFC 8259 §7). Most texts have nothing to escape.
+fn push_text(text: &mut String, value: &str) {
+    if value.bytes().any(|byte| byte < 0x20 || matches!(byte, b'"' | b'\\')) {
+        return push(text, &serde_json::Value::from(value));
+    }
+    text.push('"');
+    text.push_str(value);
+    text.push('"');
 }
 
 #[cfg(test)]
@@ -212,6 +251,31 @@ mod tests {
                 r#"{{"version":"0","id":"{id}","detail-type":"OrderCompleted","source":"complete-order","account":"000000000000","time":"2023-11-14T22:13:20Z","region":"local","resources":[],"detail":{{"id":"7"}}}}"#
             )
         );
+    }
+
+    #[test]
+    fn a_replays_envelope_has_its_name_last_before_the_detail() {
+        let id = EventId { accepted_at: Timestamp::from_ms(1_700_000_000_123), seq: 1 };
+        let event = Event { id, bus: "orders".into(), fields: fields() };
+        let again = event.envelope_of_replay(&Name::new("again").unwrap());
+        let name = r#""resources":[],"replay-name":"again","detail":"#;
+        assert_eq!(again, event.envelope().replace(r#""resources":[],"detail":"#, name));
+    }
+
+    #[test]
+    fn an_envelope_is_json_whatever_its_texts_are() {
+        for text in ["plain", "a \"b\" \\ c", "line\nend\u{1}", "ä€😀\u{7f}\u{2028}"] {
+            let fields = EventFields {
+                source: text.into(),
+                detail_type: text.into(),
+                resources: vec![text.into(), "second".into()],
+                ..fields()
+            };
+            let envelope = draft(fields).unwrap().envelope(None, Timestamp::default());
+            let read: serde_json::Value = serde_json::from_str(&envelope).unwrap();
+            assert_eq!((&read["source"], &read["detail-type"]), (&text.into(), &text.into()));
+            assert_eq!(read["resources"], serde_json::json!([text, "second"]));
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub use delivery::{
     Attempt, DeadLetter, DeadReason, DeliveryId, LaneKey, Outcome, RESPONSE_BYTES_KEPT,
 };
 pub use destination::{
-    Auth, ClientAuth, Connection, Destination, HeaderValue, OAuthClient, Schedule, Signing,
+    Auth, ClientAuth, Connection, Destination, HeaderValue, OAuthClient, Order, Schedule, Signing,
     SigningSecret,
 };
 pub use entry_id::{ENTRY_ID_MAX, EntryId};

@@ -74,6 +74,16 @@ impl Breaker {
         }
     }
 
+    /// How long until [`Breaker::gate`] may let an attempt pass, in milliseconds; none while a probe
+    /// is under way. Hands nothing out.
+    pub fn wait_ms(&self, now_ms: i64) -> Option<i64> {
+        match self.state {
+            State::Closed => Some(0),
+            State::Open { until_ms, .. } => Some(until_ms.saturating_sub(now_ms).max(0)),
+            State::Probing { .. } => None,
+        }
+    }
+
     /// Notes an attempt's outcome. Returns true when this outcome opened or closed the breaker.
     pub fn record(&mut self, passage: Passage, healthy: bool, now_ms: i64) -> bool {
         match (self.state, passage) {
@@ -140,6 +150,18 @@ mod tests {
         assert_eq!(breaker.gate(1_001), Gate::Probing);
         assert!(breaker.record(Passage::Probe, true, 1_100));
         assert_eq!(breaker.gate(1_101), Gate::Pass(Passage::Normal));
+    }
+
+    #[test]
+    fn asking_how_long_hands_no_probe_out() {
+        let mut breaker = Breaker::default();
+        assert_eq!(breaker.wait_ms(0), Some(0));
+        breaker = opened();
+        for (now, wait) in [(0, 1_000), (400, 600), (1_000, 0), (9_000, 0)] {
+            assert_eq!(breaker.wait_ms(now), Some(wait), "{now}");
+        }
+        assert_eq!(breaker.gate(1_000), Gate::Pass(Passage::Probe));
+        assert_eq!(breaker.wait_ms(1_000), None);
     }
 
     #[test]

@@ -41,6 +41,19 @@ const NETWORK: &str = "an engine calls nobody; what calls out is a shell";
 const TIME: &str = "take `now` as an argument";
 const CHANCE: &str = "take the random bytes as an argument";
 
+/// Parts of shells that decide as an engine does: what begins with one of these paths.
+const DECIDING: [&str; 3] = [
+    "crates/courier/src/scheduler",
+    "crates/courier/src/settle.rs",
+    "crates/courier/src/condition.rs",
+];
+
+/// What such a part may name even less than an engine, for its shell may.
+const SHELLS: [(&str, &str); 2] = [
+    ("dyn Store", "give a command; the worker asks the store"),
+    ("tracing", "give what is to be told; the worker tells it"),
+];
+
 /// What one engine may name all the same: room, word, why.
 const EXCEPTIONS: [(&str, &str, &str); 1] = [(
     "crates/jwt",
@@ -55,6 +68,7 @@ pub(crate) fn check(crates: &[Manifest], tree: &Tree) -> Vec<Finding> {
         findings.extend(foreign_dependencies(engine, crates));
         findings.extend(effects(engine, tree));
     }
+    findings.extend(deciding(tree));
     findings
 }
 
@@ -82,6 +96,22 @@ fn effects(engine: &Manifest, tree: &Tree) -> Vec<Finding> {
                 let what = format!("an engine names {word}");
                 findings.push(Finding::new(&file.path, line, what, remedy(word)));
             }
+        }
+    }
+    findings
+}
+
+fn deciding(tree: &Tree) -> Vec<Finding> {
+    let absent = ABSENT.into_iter().chain(SHELLS);
+    let words: Vec<&str> = absent.clone().map(|(word, _)| word).collect();
+    let mut findings = Vec::new();
+    let parts =
+        tree.files.iter().filter(|file| DECIDING.iter().any(|at| file.path.starts_with(at)));
+    for file in parts {
+        for (line, word) in mentions(&file.code, &words) {
+            let remedy = absent.clone().find(|(one, _)| *one == word).map_or("", |(_, why)| why);
+            let what = format!("what decides names {word}");
+            findings.push(Finding::new(&file.path, line, what, remedy));
         }
     }
     findings
@@ -144,6 +174,24 @@ mod tests {
         check_source(file, "\nlet now = Zoned::now();", &refused);
         check_source(file, "\ngetrandom::fill(&mut bytes);", &refused);
         check_source(file, "\naws_lc_rs::rand::fill(&mut bytes);", &refused);
+    }
+
+    #[test]
+    fn what_decides_in_a_shell_names_no_effect_either() {
+        for (code, allowed) in [
+            ("\nuse store::Settlement;", true),
+            ("\nuse tokio::time;", false),
+            ("\nfn f(store: &dyn Store) {}", false),
+            ("\ntracing::warn!(\"it fails\");", false),
+        ] {
+            for (file, decides) in [("scheduler/lane.rs", true), ("worker.rs", false)] {
+                let path = format!("crates/courier/src/{file}");
+                let refused = [format!("{path}:2")];
+                let expected = if allowed || !decides { &[][..] } else { &refused[..] };
+                let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+                check_source(&path, code, &expected);
+            }
+        }
     }
 
     #[test]

@@ -40,6 +40,7 @@ impl Check<'_> {
             Kind::Any(_) => {}
             Kind::Object(object) => self.object(node, object, place),
             Kind::OffOr(object) => self.off_or(node, object, place),
+            Kind::WordOr(words, object) => self.word_or(node, (words, object), place),
             Kind::Map(map) => self.map(node, map, place),
             Kind::List(list) => self.list(node, list, place),
             Kind::Secret => self.secret(node, place),
@@ -85,6 +86,18 @@ impl Check<'_> {
             Some(_) => {
                 let message = format!("`{}` is neither `{OFF}` nor a mapping of keys", place.key);
                 self.wrong(node.span, Wrong::new(message), place);
+            }
+            None => self.object(node, object, place),
+        }
+    }
+
+    fn word_or(&mut self, node: &Node, (words, object): (&[&str], &Object), place: Place<'_>) {
+        match node.text() {
+            Some(_) if self.problems.unreadable.contains(&node.span) => {}
+            Some(text) => {
+                if let Err(wrong) = forms::one_of(text, words) {
+                    self.wrong(node.span, Wrong { help: None, ..wrong }, place);
+                }
             }
             None => self.object(node, object, place),
         }

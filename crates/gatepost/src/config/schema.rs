@@ -48,6 +48,8 @@ pub(crate) enum Kind {
     Object(&'static Object),
     /// The word [`OFF`], or an object with known keys near which secrets belong.
     OffOr(&'static Object),
+    /// One of these words, or an object with known keys.
+    WordOr(&'static [&'static str], &'static Object),
     /// An object whose keys are names.
     Map(&'static MapOf),
     /// A list.
@@ -182,6 +184,7 @@ impl Kind {
             | Self::Any(_)
             | Self::Object(_)
             | Self::OffOr(_)
+            | Self::WordOr(..)
             | Self::Map(_)
             | Self::List(_) => Ok(()),
         }
@@ -202,10 +205,7 @@ impl Kind {
                 format!("a rate of at most {max_per_second}/s, such as `10/s` or `600/min`")
             }
             Self::Form(form) => form.name.to_owned(),
-            Self::Enum(words) => {
-                let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
-                quoted.join(" or ")
-            }
+            Self::Enum(words) => quoted(words).join(" or "),
             Self::Reference(noun) => format!("the name of {}", noun.name()),
             Self::Secret => {
                 "a secret: `{ env: NAME }`, `{ file: PATH }` or `{ credential: NAME }`".to_owned()
@@ -214,6 +214,7 @@ impl Kind {
             Self::Any(words) => words.to_owned(),
             Self::Object(object) => object.name.to_owned(),
             Self::OffOr(_) => format!("`{OFF}`, or a mapping of keys"),
+            Self::WordOr(words, _) => format!("{}, or a mapping of keys", quoted(words).join(", ")),
             Self::Map(map) => match map.value {
                 Self::Object(object) => format!("{} per name", object.name),
                 _ => format!("a mapping, each key {}", map.key.name),
@@ -225,10 +226,16 @@ impl Kind {
     /// The object whose keys come next in a path, and whether a name may stand between.
     fn object(self) -> Option<(&'static Object, bool)> {
         match self {
-            Self::Object(object) | Self::OffOr(object) => Some((object, false)),
+            Self::Object(object) | Self::OffOr(object) | Self::WordOr(_, object) => {
+                Some((object, false))
+            }
             Self::Map(map) => map.value.object().map(|(object, _)| (object, true)),
             Self::List(list) => list.item.object(),
             _ => None,
         }
     }
+}
+
+fn quoted(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| format!("`{word}`")).collect()
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use model::{Auth, KeyRule, Method, SecretSource, TokenRule};
+use model::{Auth, KeyRule, Method, Order, SecretSource, TokenRule};
 
 use super::{Loaded, Report, keys, load, load_text};
 
@@ -419,6 +419,32 @@ fn calls_are_signed_unless_they_are_told_not_to_be() {
     assert_eq!(of("signing: {secret: {file: new}, ed25519: true}"), (vec![new.clone()], true));
     let both = format!("signing: {{secret: {{file: new}}, {previous}}}");
     assert_eq!(of(&both), (vec![new, (old, until)], false));
+}
+
+#[test]
+fn an_order_is_none_strict_or_by_a_key() {
+    let of = |order: &str| {
+        let text = format!("destinations: {{d: {{request: 'GET http://x', {order}}}}}");
+        read_with(&text).unwrap().definitions.destinations["d"].order.clone()
+    };
+    let by = transform::JsonPath::parse("$.detail.orderId").unwrap();
+    assert_eq!(of("rate: 1/s"), Order::None);
+    assert_eq!(of("order: none"), Order::None);
+    assert_eq!(of("order: strict"), Order::Strict);
+    assert_eq!(of("order: {by: $.detail.orderId}"), Order::By(by));
+    let wrong = |order: &str| {
+        only(read_with(&format!("destinations: {{d: {{request: 'GET http://x', {order}}}}}"))).2
+    };
+    for (order, message) in [
+        ("order: fifo", "`fifo` is not known here"),
+        ("order: {}", "`by` is missing"),
+        ("order: {by: orderId}", "`orderId`: a path has `$` at character 1"),
+        ("order: {by: $.a, strict: true}", "`order` has no key `strict`"),
+        ("order: [strict]", "`order`: a mapping of keys"),
+    ] {
+        let said = wrong(order);
+        assert!(said.contains(message), "{order}: {said}");
+    }
 }
 
 #[test]

@@ -35,8 +35,10 @@ pub struct Metrics {
     tokens: Counters<1>,
     events: Counters<2>,
     duplicates: Counters<1>,
+    matched: Counters<1>,
     attempts: Counters<3>,
     delivery_seconds: Histograms<1>,
+    dead_letters: Counters<2>,
     breakers: Gauges,
     waiting: Gauges,
     oldest: Gauges,
@@ -77,8 +79,10 @@ impl Metrics {
             tokens: Family::default(),
             events: Family::default(),
             duplicates: Family::default(),
+            matched: Family::default(),
             attempts: Family::default(),
             delivery_seconds: Family::new_with_constructor(ages),
+            dead_letters: Family::default(),
             breakers: Family::default(),
             waiting: Family::default(),
             oldest: Family::default(),
@@ -107,8 +111,12 @@ impl Metrics {
         registry.register("events", help, self.events.clone());
         let help = "Entries that repeat an accepted one, by bus";
         registry.register("events_duplicate", help, self.duplicates.clone());
+        let help = "Deliveries that accepted events led to, by bus";
+        registry.register("matched", help, self.matched.clone());
         let help = "Attempts to deliver, by destination, outcome and status class";
         registry.register("attempts", help, self.attempts.clone());
+        let help = "Deliveries given up, by destination and code";
+        registry.register("dead_letters", help, self.dead_letters.clone());
         let help = "From an event's acceptance to its delivery";
         let histogram = self.delivery_seconds.clone();
         registry.register_with_unit("delivery_latency", help, Unit::Seconds, histogram);
@@ -164,7 +172,21 @@ impl Metrics {
         self.duplicates.get_or_create(&[("bus", bus.to_owned())]).inc();
     }
 
-    pub(super) fn attempt(&self, record: &AttemptRecord) {
+    pub(super) fn matched(&self, bus: &str, lanes: usize) {
+        self.matched.get_or_create(&[("bus", bus.to_owned())]).inc_by(lanes as u64);
+    }
+
+    pub(super) fn dead_letter(&self, destination: &Name, code: &str) {
+        // A receiver chooses its status; only the class is a label.
+        let code = match code.strip_prefix("HTTP_").and_then(|status| status.get(..1)) {
+            Some(class) => format!("HTTP_{class}xx"),
+            None => code.to_owned(),
+        };
+        let labels = [("destination", destination.to_string()), ("code", code)];
+        self.dead_letters.get_or_create(&labels).inc();
+    }
+
+    pub(super) fn attempt(&self, record: &AttemptRecord<'_>) {
         let destination = || record.destination.to_string();
         let class = record.status.map_or("none".to_owned(), |status| format!("{}xx", status / 100));
         let labels = [

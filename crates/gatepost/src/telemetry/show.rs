@@ -137,14 +137,14 @@ pub(super) fn event_refused(at: Timestamp, bus: &str, error: &EntryError, form: 
     format!("{} event refused on {bus}: {error}", clock(at))
 }
 
-pub(super) fn attempt(record: &AttemptRecord, form: Form) -> String {
+pub(super) fn attempt(record: &AttemptRecord<'_>, form: Form) -> String {
     if form == Form::Json {
         return json!({
             "kind": "attempt",
             "at": record.at.to_string(),
             "delivery_id": record.delivery.to_string(),
             "event_id": record.delivery.event.to_string(),
-            "trace_id": trace_id(record.traceparent.as_deref()),
+            "trace_id": trace_id(record.traceparent),
             "lane": record.lane.to_string(),
             "destination": record.destination.as_str(),
             "method": record.method,
@@ -160,9 +160,9 @@ pub(super) fn attempt(record: &AttemptRecord, form: Form) -> String {
         .to_string();
     }
     let status = record.status.map_or_else(|| "-".to_owned(), |status| status.to_string());
-    let end = match (record.outcome, &record.error) {
+    let end = match (record.outcome, record.error) {
         (Outcome::Delivered, _) => String::new(),
-        (outcome, error) => format!("{}: {}", outcome.as_str(), error.as_deref().unwrap_or("")),
+        (outcome, error) => format!("{}: {}", outcome.as_str(), error.unwrap_or("")),
     };
     format!(
         "{} deliver {} {} {status} {} ms attempt {} {end}",

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use limit::{Limit, Rate};
-use model::{Destination, Method, Name, Schedule, Signing, SigningSecret};
+use model::{Destination, Method, Name, Order, Schedule, Signing, SigningSecret};
 use outbound::Guard;
 use retry::{StatusTable, Statuses, Treatment};
 use transform::UrlTemplate;
@@ -41,6 +41,7 @@ impl Reader<'_> {
                 timeout_ms: fields.duration_ms("timeout"),
                 headers: headers.collect(),
                 retry_on: status_table(&fields),
+                order: order(&fields),
                 signing: self.signing(&fields),
                 allow_private: fields.parse_list("allow_private", forms::cidr),
                 method,
@@ -173,6 +174,14 @@ fn status_table(fields: &Fields<'_>) -> StatusTable {
     rows.collect()
 }
 
+/// What is delivered in order: a word, or the place of a key.
+fn order(fields: &Fields<'_>) -> Order {
+    if fields.text("order").as_deref() == Some("strict") {
+        return Order::Strict;
+    }
+    fields.child("order").parse("by", forms::json_path).map_or(Order::None, Order::By)
+}
+
 fn limit(fields: &Fields<'_>) -> Limit {
     let rate = fields.parse("rate", |text| forms::rate(text, u32::MAX));
     let rate = rate.unwrap_or_else(|| Rate::per_second(RATE));
@@ -194,6 +203,7 @@ fn own_destination(name: Name, (method, url): (Method, UrlTemplate)) -> Destinat
         timeout_ms: 10_000,
         headers: Vec::new(),
         retry_on: StatusTable::default(),
+        order: Order::None,
         signing: Signing::default(),
         allow_private: anywhere.to_vec(),
     }

@@ -70,17 +70,18 @@ fn kind(kind: Kind) -> Value {
         Kind::HeaderValue => json!({ "anyOf": [{ "type": "string" }, secret()] }),
         Kind::Any(_) => json!({}),
         Kind::Object(inner) => object(inner),
-        Kind::OffOr(inner) => off_or(inner),
+        Kind::OffOr(inner) => word_or(&[OFF], inner),
+        Kind::WordOr(words, inner) => word_or(words, inner),
         Kind::Map(inner) => map(inner),
         Kind::List(inner) => list(inner),
     }
 }
 
 /// Of all these keywords `pattern` alone judges texts, and the others objects.
-fn off_or(inner: &Object) -> Value {
+fn word_or(words: &[&str], inner: &Object) -> Value {
     let mut schema = object(inner);
     schema["type"] = json!(["object", "string", "null"]);
-    schema["pattern"] = format!("^{OFF}$|{VARIABLE}").into();
+    schema["pattern"] = format!("^({})$|{VARIABLE}", words.join("|")).into();
     schema
 }
 

@@ -650,6 +650,13 @@ static DESTINATION: Object = Object {
         )
         .otherwise("401, 407, 409, 429 and 5xx are, no others"),
         Field::new(
+            "order",
+            Kind::WordOr(&["none", "strict"], &ORDER),
+            "What is delivered in the order of acceptance: nothing, everything, or what has the same key.",
+            "{ by: $.detail.orderId }",
+        )
+        .default_is("none"),
+        Field::new(
             "signing",
             Kind::OffOr(&SIGNING),
             "What calls are signed with (Standard Webhooks), or `off` for nothing.",
@@ -663,6 +670,18 @@ static DESTINATION: Object = Object {
             "[10.0.0.0/8]",
         ),
     ],
+};
+
+static ORDER: Object = Object {
+    name: "`order`",
+    guarded: false,
+    fields: &[Field::new(
+        "by",
+        Kind::Form(&JSON_PATH),
+        "The place of the event with the key; events that have none are not ordered.",
+        "$.detail.orderId",
+    )
+    .required()],
 };
 
 static SIGNING: Object = Object {

@@ -1,0 +1,293 @@
+//! For tests: a store in memory that keeps exactly what was written and says when something is
+//! written that must not be, and plans.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use limit::{Limit, Rate};
+use model::Signing;
+use model::{Destination, Event, EventFields, EventId, LaneKey, Method, Name, Order, Timestamp};
+use retry::Policy;
+use store::{DestinationState, DueDelivery, LaneEntry, LaneId, LaneState, Position};
+use store::{Settlement, Switch, SwitchState, Then};
+use transform::{Input, UrlTemplate};
+
+use crate::attempt::{self, What};
+use crate::plan::{DestinationPlan, LanePlan};
+
+/// A linear congruential generator: the same numbers for the same seed, everywhere.
+pub(super) struct Dice(pub(super) u64);
+
+impl Dice {
+    /// A number below `sides`.
+    pub(super) fn roll(&mut self, sides: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides.max(1)
+    }
+
+    /// True in so many of a hundred cases.
+    pub(super) fn percent(&mut self, percent: u64) -> bool {
+        self.roll(100) < percent
+    }
+}
+
+pub(super) fn at(ms: i64) -> Timestamp {
+    Timestamp::from_ms(ms)
+}
+
+pub(super) fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+/// A lane of the rule `r<id>`, or of the replay `again`.
+pub(super) fn lane(id: LaneId, policy: Policy) -> LanePlan {
+    let key = LaneKey::Target {
+        bus: name("orders"),
+        rule: name(&format!("r{id}")),
+        target: name("hook"),
+    };
+    LanePlan {
+        id,
+        key,
+        rule: name(&format!("r{id}")),
+        path: Vec::new(),
+        body: Input::Whole,
+        retry: policy,
+        dead_letters: name("dead"),
+        paused: false,
+        replay: None,
+    }
+}
+
+pub(super) fn of_replay(lane: LanePlan) -> LanePlan {
+    let key = LaneKey::Replay { replay: name("again"), target: None };
+    LanePlan { key, replay: Some(name("again")), ..lane }
+}
+
+/// A destination with these lanes, so fast and so many at once.
+pub(super) fn plan(
+    lanes: Vec<LanePlan>,
+    (per_second, burst): (u32, u32),
+    in_flight_max: u32,
+    order: Order,
+) -> DestinationPlan {
+    let destination = Destination {
+        name: name("hook"),
+        connection: None,
+        method: Method::Post,
+        url: UrlTemplate::parse("http://127.0.0.1:9/").unwrap(),
+        rate: Limit::new(Rate::per_second(per_second), burst),
+        in_flight_max,
+        timeout_ms: 10_000,
+        headers: Vec::new(),
+        retry_on: retry::StatusTable::default(),
+        order,
+        signing: Signing::off(),
+        allow_private: Vec::new(),
+    };
+    DestinationPlan { destination, connection: None, lanes, switch: None }
+}
+
+/// What an attempt gives that was answered so.
+pub(super) fn answer(status: u16, wish_ms: Option<i64>) -> attempt::Result {
+    let what = match status {
+        200..=299 => What::Delivered,
+        410 => What::Gone,
+        429 | 500..=599 => What::Retry { wish_ms },
+        0 => What::Retry { wish_ms: None },
+        _ => What::Refused { code: format!("HTTP_{status}") },
+    };
+    let error = (what != What::Delivered).then(|| format!("the receiver answered {status}"));
+    let status = Some(status).filter(|status| *status > 0);
+    attempt::Result { what, status, error, response: None, advertised: None, url: String::new() }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Waiting,
+    Done,
+    Dead,
+    Retry { due: Timestamp, tries: u32, since: Timestamp, attempts: u32 },
+}
+
+/// What one place of a lane lists: when, the event's place, whether it was redriven.
+#[derive(Debug, Clone, Copy)]
+struct Listed {
+    since: Timestamp,
+    seq: u64,
+    redriven: bool,
+}
+
+/// The store.
+#[derive(Debug, Default)]
+pub(super) struct Disk {
+    pub(super) events: BTreeMap<u64, Event>,
+    lanes: BTreeMap<LaneId, BTreeMap<Position, Listed>>,
+    pub(super) states: BTreeMap<(LaneId, u64), State>,
+    attempts: BTreeMap<(LaneId, u64), u32>,
+    redriven: BTreeSet<(LaneId, u64)>,
+    cursors: BTreeMap<LaneId, Position>,
+    next: u64,
+    pub(super) switch: Option<Switch>,
+    /// The code of the last letter of a delivery.
+    pub(super) codes: BTreeMap<(LaneId, u64), String>,
+}
+
+impl Disk {
+    /// Appends an event to lanes; gives its place.
+    pub(super) fn append(&mut self, lanes: &[LaneId], detail: String, now: Timestamp) -> u64 {
+        self.next += 1;
+        let seq = self.next;
+        let id = EventId { accepted_at: now, seq };
+        let source = "shop".to_owned();
+        let fields = EventFields { source, detail, ..EventFields::default() };
+        self.events.insert(seq, Event { id, bus: "orders".to_owned(), fields });
+        for lane in lanes {
+            self.list(*lane, seq, (now, false));
+        }
+        seq
+    }
+
+    /// Puts an event that is there on a lane.
+    pub(super) fn list(&mut self, lane: LaneId, seq: u64, (since, redriven): (Timestamp, bool)) {
+        self.next += u64::from(redriven);
+        let chunk = self.next;
+        let places = self.lanes.entry(lane).or_default();
+        let index = u32::try_from(places.keys().filter(|at| at.chunk == chunk).count()).unwrap();
+        places.insert(Position { chunk, index }, Listed { since, seq, redriven });
+        self.states.insert((lane, seq), State::Waiting);
+    }
+
+    /// Puts dead letters back.
+    pub(super) fn redrive(&mut self, limit: usize, now: Timestamp) {
+        let dead = self.states.iter().filter(|(_, state)| **state == State::Dead);
+        let letters: Vec<_> = dead.map(|(id, _)| *id).take(limit).collect();
+        for (lane, seq) in &letters {
+            self.list(*lane, *seq, (now, true));
+            self.redriven.insert((*lane, *seq));
+        }
+    }
+
+    pub(super) fn state(&self) -> Option<DestinationState> {
+        let switch = Some(self.switch.clone()?);
+        Some(DestinationState { name: name("hook"), switch, trouble: None, last_success: None })
+    }
+
+    pub(super) fn enable(&mut self, now: Timestamp) {
+        let state = SwitchState::Enabled;
+        self.switch = Some(Switch { state, reason: String::new(), since: now });
+    }
+
+    pub(super) fn open_lane(&self, lane: LaneId) -> LaneState {
+        let cursor = self.cursors.get(&lane).copied().unwrap_or_default();
+        let settled = self.places(lane).filter(|(at, _)| *at >= cursor);
+        let settled = settled.filter(|(at, listed)| self.is_settled(lane, *at, *listed));
+        LaneState { cursor, settled: settled.map(|(at, _)| at).collect() }
+    }
+
+    fn places(&self, lane: LaneId) -> impl Iterator<Item = (Position, Listed)> + '_ {
+        self.lanes.get(&lane).into_iter().flatten().map(|(at, listed)| (*at, *listed))
+    }
+
+    fn is_settled(&self, lane: LaneId, at: Position, listed: Listed) -> bool {
+        let later = |(place, other): (Position, Listed)| {
+            place > at && other.seq == listed.seq && other.redriven
+        };
+        let state = self.states[&(lane, listed.seq)];
+        state != State::Waiting || self.places(lane).any(later)
+    }
+
+    pub(super) fn read_lane(&self, lane: LaneId, from: Position, limit: usize) -> Vec<LaneEntry> {
+        let Some(places) = self.lanes.get(&lane) else { return Vec::new() };
+        let places = places.range(from..).map(|(at, listed)| (*at, *listed));
+        let entry = |(position, listed): (Position, Listed)| {
+            let before = self.attempts.get(&(lane, listed.seq)).copied().unwrap_or(0);
+            let attempts_before = if listed.redriven { before } else { 0 };
+            let event = self.events[&listed.seq].clone();
+            LaneEntry { position, event, since: listed.since, attempts_before }
+        };
+        places.take(limit).map(entry).collect()
+    }
+
+    pub(super) fn due(
+        &self,
+        lane: LaneId,
+        after: Option<(Timestamp, u64)>,
+        limit: usize,
+    ) -> Vec<DueDelivery> {
+        let mut due: Vec<DueDelivery> = Vec::new();
+        for ((of, seq), state) in self.states.range((lane, 0)..=(lane, u64::MAX)) {
+            let State::Retry { due: at, tries, since, attempts } = *state else { continue };
+            if *of == lane && after.is_none_or(|after| (at, *seq) > after) {
+                let event = self.events[seq].clone();
+                due.push(DueDelivery { chunk: 1, event, due: at, tries, since, attempts });
+            }
+        }
+        due.sort_by_key(|due| (due.due, due.event.id.seq));
+        due.truncate(limit);
+        due
+    }
+
+    /// Writes, and objects to what must not be written.
+    pub(super) fn settle(&mut self, settled: &[Settlement], cursors: &[(LaneId, Position)]) {
+        let mut written = BTreeSet::new();
+        for one in settled {
+            let id = (one.lane, one.event.seq);
+            assert!(written.insert(id), "two outcomes of {id:?} in one write");
+            let before = self.states[&id];
+            assert!(!matches!(before, State::Done | State::Dead), "{id:?} was settled: {before:?}");
+            let attempts = self.attempts.entry(id).or_default();
+            if let Some(attempt) = &one.attempt {
+                assert_eq!(attempt.number, *attempts + 1, "attempts of {id:?} are counted on");
+                *attempts = attempt.number;
+            }
+            let state = match &one.then {
+                Then::Done => State::Done,
+                Then::Retry { due, tries, since } => {
+                    State::Retry { due: *due, tries: *tries, since: *since, attempts: *attempts }
+                }
+                Then::Dead { reason, attempts: made, .. } => {
+                    assert_eq!(*made, *attempts, "a letter of {id:?} says how many there were");
+                    self.codes.insert(id, reason.code.clone());
+                    State::Dead
+                }
+            };
+            self.states.insert(id, state);
+        }
+        for (lane, cursor) in cursors {
+            let before = self.cursors.insert(*lane, *cursor).unwrap_or_default();
+            assert!(before <= *cursor, "the cursor of {lane} goes back");
+            let Some(places) = self.lanes.get(lane) else { continue };
+            for (at, listed) in places.range(before..*cursor) {
+                assert!(self.is_settled(*lane, *at, *listed), "{lane} {at:?} is passed, unsettled");
+            }
+        }
+    }
+
+    /// Deliveries that are neither delivered nor dead.
+    pub(super) fn waiting(&self) -> usize {
+        let open = |state: &&State| !matches!(state, State::Done | State::Dead);
+        self.states.values().filter(open).count()
+    }
+
+    /// Deliveries on these lanes, of events before this one, that are neither delivered nor dead and
+    /// stand where they were put first.
+    pub(super) fn open_before<'a>(
+        &'a self,
+        lanes: &'a [LaneId],
+        seq: u64,
+    ) -> impl Iterator<Item = (LaneId, &'a Event)> {
+        let of = move |lane: &'a LaneId| {
+            self.states.range((*lane, 0)..(*lane, seq)).filter_map(|((lane, seq), state)| {
+                let open = !matches!(state, State::Done | State::Dead);
+                open.then(|| (*lane, &self.events[seq]))
+            })
+        };
+        let moved = |(lane, event): &(LaneId, &Event)| self.is_redriven(*lane, event.id.seq);
+        lanes.iter().flat_map(of).filter(move |one| !moved(one))
+    }
+
+    pub(super) fn is_redriven(&self, lane: LaneId, seq: u64) -> bool {
+        self.redriven.contains(&(lane, seq))
+    }
+}

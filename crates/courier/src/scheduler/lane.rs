@@ -1,0 +1,438 @@
+//! One lane: where it is read, what is under way, how far everything is settled. Pure.
+//!
+//! Memory is by lane and never by what waits: so many entries read ahead, so many retries held,
+//! and a bound on the bytes of each. What is not held stays in the store and is read in its turn.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::sync::Arc;
+
+use model::{Event, Timestamp};
+use retry::Policy;
+use store::{DueDelivery, LaneEntry, LaneState, Position};
+
+/// Entries read ahead.
+pub(super) const AHEAD_MAX: usize = 256;
+/// Reading on begins below it: a read lasts no longer than half of what is ahead.
+const AHEAD_LOW: usize = 128;
+/// Bytes of entries read ahead above which no more are asked for. One answer of the store may go
+/// beyond it, by as much as the store gives at once.
+const AHEAD_BYTES: usize = 1024 * 1024;
+/// Entries begun or ahead and not settled on disk.
+pub(super) const UNSETTLED_MAX: usize = 1024;
+/// Retries held; the others stay in the store until these are done.
+pub(super) const RETRIES_HELD: usize = 256;
+/// More are read below it.
+const RETRIES_LOW: usize = 128;
+/// How many are read at once.
+const RETRIES_READ: usize = 32;
+/// Bytes of retries held, one of any size aside.
+const RETRIES_BYTES: usize = 1024 * 1024;
+/// An answer with fewer entries than asked for and less than this is the end of the lane: a store
+/// cuts its answers by bytes only when they are many. Were it wrong, the next poll reads on.
+const SMALL_ANSWER: usize = 64 * 1024;
+
+/// One delivery: an event on its way along one lane.
+#[derive(Debug, Clone)]
+pub(crate) struct Delivery {
+    /// The lane, by its place in the plan.
+    pub(crate) lane: usize,
+    pub(crate) event: Arc<Event>,
+    /// The chunk of the lane in which it stands.
+    pub(crate) chunk: u64,
+    /// Its place, for a first try; none for a retry, whose place is behind the cursor.
+    pub(crate) position: Option<Position>,
+    /// When it was put on the lane.
+    pub(crate) since: Timestamp,
+    /// Attempts made since then.
+    pub(crate) tries: u32,
+    /// Attempts made in all.
+    pub(crate) attempts: u32,
+    /// What it is kept in order with.
+    pub(crate) key: Option<u64>,
+}
+
+impl Delivery {
+    /// What it takes of memory, to within its fixed part.
+    pub(super) fn bytes(&self) -> usize {
+        bytes(&self.event)
+    }
+
+    fn too_old(&self, policy: &Policy, now: Timestamp) -> bool {
+        retry::too_old(policy, self.since.ms(), now.ms())
+    }
+}
+
+fn bytes(event: &Event) -> usize {
+    let fields = &event.fields;
+    let resources: usize = fields.resources.iter().map(String::len).sum();
+    fields.detail.len() + fields.source.len() + fields.detail_type.len() + resources
+}
+
+/// An entry read ahead.
+#[derive(Debug)]
+struct Ahead {
+    delivery: Delivery,
+    /// Its place among the lanes of one order: that of its event, or of the last one before it on
+    /// its lane, which is where a redriven one stands.
+    rank: u64,
+    /// When the read ended that found it.
+    read: u64,
+}
+
+/// Which retries of the store are held: all that are due up to here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    UpTo(Option<(Timestamp, u64)>),
+    All,
+}
+
+/// What the store is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// Where the lane stands.
+    Open,
+    /// Entries from here.
+    Entries { from: Position, limit: usize },
+    /// Retries due after this one.
+    Retries { after: Option<(Timestamp, u64)>, limit: usize },
+}
+
+/// What the store is being asked, and what happened since that its answer may not show.
+#[derive(Debug)]
+struct Asked {
+    ask: Ask,
+    began: u64,
+    woken: bool,
+    /// Deliveries settled meanwhile: with their due time, or for good.
+    settled: BTreeMap<u64, Option<(Timestamp, Delivery)>>,
+}
+
+/// A lane in use.
+#[derive(Debug)]
+pub(super) struct Lane {
+    policy: Policy,
+    pub(super) paused: bool,
+    opened: bool,
+    asked: Option<Asked>,
+    /// A store that refused is left alone until then.
+    again_at: Timestamp,
+    /// Where the next read begins.
+    next: Position,
+    ahead: VecDeque<Ahead>,
+    ahead_bytes: usize,
+    /// Whether the last read found everything there was.
+    at_end: bool,
+    /// When the last read began that found nothing at all.
+    empty_at: Option<u64>,
+    /// Whether somebody must know that there is nothing more.
+    prove: bool,
+    /// The highest event read.
+    rank: u64,
+    /// Read, and not on its way to the disk.
+    unsettled: BTreeSet<Position>,
+    /// Settled beyond the cursor before the last start.
+    skip: BTreeSet<Position>,
+    saved: Position,
+    retries: BTreeMap<(Timestamp, u64), Delivery>,
+    retries_bytes: usize,
+    held: Held,
+    /// Retries under way or not yet settled on disk.
+    busy: HashSet<u64>,
+    // What the scheduler notes of it.
+    pub(super) active: bool,
+    pub(super) expiring: bool,
+    pub(super) wanting: bool,
+    pub(super) timer: Option<Timestamp>,
+}
+
+impl Lane {
+    pub(super) fn new(policy: Policy, paused: bool) -> Self {
+        Self {
+            policy,
+            paused,
+            opened: false,
+            asked: None,
+            again_at: Timestamp::default(),
+            next: Position::default(),
+            ahead: VecDeque::new(),
+            ahead_bytes: 0,
+            at_end: false,
+            empty_at: None,
+            prove: false,
+            rank: 0,
+            unsettled: BTreeSet::new(),
+            skip: BTreeSet::new(),
+            saved: Position::default(),
+            retries: BTreeMap::new(),
+            retries_bytes: 0,
+            held: Held::UpTo(None),
+            busy: HashSet::new(),
+            active: false,
+            expiring: false,
+            wanting: false,
+            timer: None,
+        }
+    }
+
+    /// What to ask the store now.
+    pub(super) fn wants(&self, now: Timestamp) -> Option<Ask> {
+        if self.asked.is_some() || now < self.again_at {
+            return None;
+        }
+        if !self.opened {
+            return Some(Ask::Open);
+        }
+        let room = self.retries.len() < RETRIES_LOW && self.retries_bytes < RETRIES_BYTES / 2;
+        if let Held::UpTo(after) = self.held
+            && (room || self.retries.is_empty())
+        {
+            return Some(Ask::Retries { after, limit: RETRIES_READ });
+        }
+        let bytes = self.ahead_bytes < AHEAD_BYTES / 2;
+        let room = self.ahead.len() < AHEAD_LOW && self.unsettled.len() < UNSETTLED_MAX;
+        if bytes && room && (!self.at_end || self.prove) {
+            let limit = AHEAD_MAX - self.ahead.len();
+            return Some(Ask::Entries { from: self.next, limit });
+        }
+        None
+    }
+
+    /// The store is being asked.
+    pub(super) fn asking(&mut self, ask: Ask, tick: u64) {
+        self.asked = Some(Asked { ask, began: tick, woken: false, settled: BTreeMap::new() });
+    }
+
+    /// The store refused; it is asked again then.
+    pub(super) fn refused(&mut self, again_at: Timestamp) {
+        self.asked = None;
+        self.again_at = again_at;
+    }
+
+    /// Where the lane was left.
+    pub(super) fn open(&mut self, state: LaneState) {
+        self.asked = None;
+        self.opened = true;
+        let LaneState { cursor, settled } = state;
+        (self.next, self.saved, self.skip) = (cursor, cursor, settled);
+    }
+
+    /// Says that something was appended.
+    pub(super) fn wake(&mut self) {
+        self.at_end = false;
+        if let Some(asked) = &mut self.asked {
+            asked.woken = true;
+        }
+    }
+
+    /// What was read, at the tick at which the read ended.
+    pub(super) fn read(
+        &mut self,
+        lane: usize,
+        entries: Vec<LaneEntry>,
+        (tick, key): (u64, &dyn Fn(&Event) -> Option<u64>),
+    ) {
+        let Some(Asked { ask: Ask::Entries { limit, .. }, began, woken, .. }) = self.asked.take()
+        else {
+            return;
+        };
+        self.prove = false;
+        if entries.is_empty() {
+            self.empty_at = Some(began);
+        }
+        let (count, mut bytes) = (entries.len(), 0);
+        for LaneEntry { position, event, since, attempts_before } in entries {
+            self.next = Position { chunk: position.chunk, index: position.index + 1 };
+            self.rank = self.rank.max(event.id.seq);
+            bytes += self::bytes(&event);
+            if self.skip.remove(&position) {
+                continue;
+            }
+            let delivery = Delivery {
+                lane,
+                key: key(&event),
+                event: Arc::new(event),
+                chunk: position.chunk,
+                position: Some(position),
+                since,
+                tries: 0,
+                attempts: attempts_before,
+            };
+            self.ahead_bytes += delivery.bytes();
+            self.unsettled.insert(position);
+            self.ahead.push_back(Ahead { delivery, rank: self.rank, read: tick });
+        }
+        let short = count < limit && bytes < SMALL_ANSWER;
+        self.at_end = !woken && (count == 0 || short);
+    }
+
+    /// Retries that were read; gives those that are new here.
+    pub(super) fn read_due(
+        &mut self,
+        lane: usize,
+        due: Vec<DueDelivery>,
+        key: &dyn Fn(&Event) -> Option<u64>,
+    ) -> Vec<(u64, u64)> {
+        let Some(Asked { ask: Ask::Retries { after, limit }, settled, .. }) = self.asked.take()
+        else {
+            return Vec::new();
+        };
+        // Some were given up meanwhile, so that there is a gap before these.
+        if self.held != Held::UpTo(after) {
+            return Vec::new();
+        }
+        let last = due.last().map(|last| (last.due, last.event.id.seq));
+        self.held = if due.len() < limit { Held::All } else { Held::UpTo(last.or(after)) };
+        let mut keys = Vec::new();
+        for row in due {
+            let DueDelivery { chunk, event, due, tries, since, attempts } = row;
+            let seq = event.id.seq;
+            if self.busy.contains(&seq) || settled.contains_key(&seq) {
+                continue;
+            }
+            let key = key(&event);
+            keys.extend(key.map(|key| (key, seq)));
+            let event = Arc::new(event);
+            let delivery =
+                Delivery { lane, event, chunk, position: None, since, tries, attempts, key };
+            self.hold(due, delivery);
+        }
+        for (due, delivery) in settled.into_values().flatten() {
+            if !self.busy.contains(&delivery.event.id.seq) {
+                self.hold(due, delivery);
+            }
+        }
+        keys
+    }
+
+    /// Holds a retry if all before it are held too; gives up the latest ones above the bounds.
+    fn hold(&mut self, due: Timestamp, delivery: Delivery) {
+        let place = (due, delivery.event.id.seq);
+        let behind = matches!(self.held, Held::UpTo(last) if last.is_none_or(|last| place > last));
+        if behind || self.retries.contains_key(&place) {
+            return;
+        }
+        self.retries_bytes += delivery.bytes();
+        self.retries.insert(place, delivery);
+        while self.retries.len() > RETRIES_HELD
+            || (self.retries_bytes > RETRIES_BYTES && self.retries.len() > 1)
+        {
+            let Some((_, latest)) = self.retries.pop_last() else { break };
+            self.retries_bytes -= latest.bytes();
+            self.held = Held::UpTo(self.retries.last_key_value().map(|(place, _)| *place));
+        }
+    }
+
+    /// The next retry that is due.
+    pub(super) fn take_retry(&mut self, now: Timestamp) -> Option<Delivery> {
+        let entry = self.retries.first_entry().filter(|entry| entry.key().0 <= now)?;
+        let delivery = entry.remove();
+        self.retries_bytes -= delivery.bytes();
+        self.busy.insert(delivery.event.id.seq);
+        Some(delivery)
+    }
+
+    /// The next new delivery.
+    pub(super) fn take_new(&mut self) -> Option<Delivery> {
+        let Ahead { delivery, .. } = self.ahead.pop_front()?;
+        self.ahead_bytes -= delivery.bytes();
+        Some(delivery)
+    }
+
+    /// A delivery that has become too old to be tried: it costs no permit and waits for no breaker,
+    /// and no pause keeps it young.
+    pub(super) fn take_expired(&mut self, now: Timestamp) -> Option<Delivery> {
+        let retry = self.retries.first_key_value();
+        if retry.is_some_and(|((due, _), retry)| *due <= now && retry.too_old(&self.policy, now)) {
+            return self.take_retry(now);
+        }
+        let new = self.ahead.front()?;
+        if new.delivery.too_old(&self.policy, now) { self.take_new() } else { None }
+    }
+
+    /// When [`Self::take_expired`] may find something.
+    pub(super) fn expires_at(&self) -> Option<Timestamp> {
+        let end = |delivery: &Delivery| delivery.since.plus_ms(self.policy.age_ms).plus_ms(1);
+        let retry = self.retries.first_key_value().map(|((due, _), retry)| end(retry).max(*due));
+        let new = self.ahead.front().map(|ahead| end(&ahead.delivery));
+        retry.into_iter().chain(new).min()
+    }
+
+    /// Whether it has become too old to be tried.
+    pub(super) fn is_too_old(&self, delivery: &Delivery, now: Timestamp) -> bool {
+        delivery.too_old(&self.policy, now)
+    }
+
+    /// When the earliest retry held is due.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.retries.first_key_value().map(|((due, _), _)| *due)
+    }
+
+    /// When a store that refused is asked again.
+    pub(super) fn again_at(&self) -> Timestamp {
+        self.again_at
+    }
+
+    /// Whether new deliveries are ahead.
+    pub(super) fn has_new(&self) -> bool {
+        !self.ahead.is_empty()
+    }
+
+    /// Whether all retries are known.
+    pub(super) fn knows_retries(&self) -> bool {
+        self.opened && self.held == Held::All
+    }
+
+    /// The rank of the next new delivery, and when it was read.
+    pub(super) fn head(&self) -> Option<(u64, u64)> {
+        self.ahead.front().map(|ahead| (ahead.rank, ahead.read))
+    }
+
+    /// Whether it is known that nothing stood on the lane at that tick that is not read by now;
+    /// asks the store where it is not.
+    pub(super) fn is_empty_since(&mut self, tick: u64) -> bool {
+        let known = self.empty_at.is_some_and(|began| began > tick);
+        self.prove |= !known;
+        known
+    }
+
+    /// An outcome of a first try goes to the disk with the next write.
+    pub(super) fn settling(&mut self, place: Position) {
+        self.unsettled.remove(&place);
+    }
+
+    /// An outcome is on disk: the delivery is done for good, or waits until it is due. Held or not,
+    /// it is known when it was read before.
+    pub(super) fn settled(&mut self, seq: u64, again: Option<(Timestamp, Delivery)>) {
+        self.busy.remove(&seq);
+        if let Some(Asked { ask: Ask::Retries { .. }, settled, .. }) = &mut self.asked {
+            settled.insert(seq, again.clone());
+        }
+        if let Some((due, delivery)) = again {
+            self.hold(due, delivery);
+        }
+    }
+
+    /// Everything before is settled, once what goes to the disk at present is.
+    pub(super) fn cursor(&self) -> Position {
+        self.unsettled.first().copied().unwrap_or(self.next)
+    }
+
+    /// The cursor, if it moved since it was handed over last.
+    pub(super) fn take_moved(&mut self) -> Option<Position> {
+        let cursor = self.cursor();
+        if cursor <= self.saved {
+            return None;
+        }
+        self.saved = cursor;
+        Some(cursor)
+    }
+
+    /// What is held, for tests: entries ahead with their bytes, retries with theirs, unsettled.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> [usize; 5] {
+        let ahead: usize = self.ahead.iter().map(|ahead| ahead.delivery.bytes()).sum();
+        let retries: usize = self.retries.values().map(Delivery::bytes).sum();
+        assert_eq!((self.ahead_bytes, self.retries_bytes), (ahead, retries));
+        [self.ahead.len(), ahead, self.retries.len(), retries, self.unsettled.len()]
+    }
+}

@@ -1,0 +1,106 @@
+//! Who waits for whom, where a destination keeps an order. Pure.
+//!
+//! A delivery with a key *holds* it from the moment it may begin until its last outcome is on disk:
+//! delivered, or a dead letter. What comes later with the same key is parked behind it. Where all
+//! is kept in order, everything has the same key.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use model::{Event, Order};
+
+use super::lane::Delivery;
+
+/// Deliveries parked behind others; above it no lane is read on.
+pub(super) const PARKED_MAX: usize = 256;
+/// Bytes of them above which no more are parked.
+const PARKED_BYTES: usize = 1024 * 1024;
+
+/// A delivery among all of its destination: its lane and its event's place.
+type Id = (usize, u64);
+
+/// The keys in use.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    keys: BTreeMap<u64, Key>,
+    parked: usize,
+    parked_bytes: usize,
+}
+
+#[derive(Debug, Default)]
+struct Key {
+    /// One; more only of retries from a time when no order was kept.
+    holders: BTreeSet<Id>,
+    parked: VecDeque<Delivery>,
+}
+
+/// What an event is kept in order with. It is a digest: two keys that share one are kept in order
+/// with each other, which costs nothing but time.
+pub(super) fn key(order: &Order, event: &Event) -> Option<u64> {
+    match order {
+        Order::None => None,
+        Order::Strict => Some(0),
+        Order::By(path) => {
+            let envelope = event.envelope();
+            let value = path.find(&envelope)?.get();
+            let mut digest = DefaultHasher::new();
+            value.hash(&mut digest);
+            (value != "null").then(|| digest.finish())
+        }
+    }
+}
+
+fn id(delivery: &Delivery) -> Id {
+    (delivery.lane, delivery.event.id.seq)
+}
+
+impl Keys {
+    /// Whether one more may be parked.
+    pub(super) fn has_room(&self) -> bool {
+        self.parked < PARKED_MAX && self.parked_bytes < PARKED_BYTES
+    }
+
+    /// A retry that waits in the store holds its key.
+    pub(super) fn hold(&mut self, key: u64, id: Id) {
+        self.keys.entry(key).or_default().holders.insert(id);
+    }
+
+    /// Gives a delivery back that may begin, and holds its key; parks one whose key is held.
+    pub(super) fn admit(&mut self, delivery: Delivery) -> Option<Delivery> {
+        let Some(key) = delivery.key else { return Some(delivery) };
+        let key = self.keys.entry(key).or_default();
+        if key.holders.is_empty() {
+            key.holders.insert(id(&delivery));
+            return Some(delivery);
+        }
+        self.parked += 1;
+        self.parked_bytes += delivery.bytes();
+        key.parked.push_back(delivery);
+        None
+    }
+
+    /// A delivery is done for good. Gives the one that comes next, which holds the key from now on.
+    pub(super) fn release(&mut self, key: u64, of: Id) -> Option<Delivery> {
+        let entry = self.keys.get_mut(&key)?;
+        if !entry.holders.remove(&of) || !entry.holders.is_empty() {
+            return None;
+        }
+        let Some(next) = entry.parked.pop_front() else {
+            self.keys.remove(&key);
+            return None;
+        };
+        entry.holders.insert(id(&next));
+        self.parked -= 1;
+        self.parked_bytes -= next.bytes();
+        Some(next)
+    }
+
+    /// How many are parked, for tests.
+    #[cfg(test)]
+    pub(super) fn parked(&self) -> usize {
+        let parked = self.keys.values().flat_map(|key| &key.parked);
+        assert_eq!(self.parked_bytes, parked.clone().map(Delivery::bytes).sum::<usize>());
+        assert_eq!(self.parked, parked.count());
+        self.parked
+    }
+}

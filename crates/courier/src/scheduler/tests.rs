@@ -1,0 +1,275 @@
+//! Single claims about the scheduler.
+
+use retry::Policy;
+
+use super::fake::{Disk, answer, at, lane, plan};
+use super::*;
+
+/// A scheduler with a disk that answers at once.
+struct Bench {
+    scheduler: Scheduler,
+    disk: Disk,
+    plan: Arc<DestinationPlan>,
+    refuses: bool,
+    writes: usize,
+    told: Vec<Tell>,
+}
+
+fn moment(ms: i64) -> Now {
+    Now { at: at(ms), ticks_ns: ms.unsigned_abs() * 1_000_000 }
+}
+
+impl Bench {
+    fn new(lanes: u32, in_flight_max: u32, order: Order) -> Self {
+        let lanes = (1..=lanes).map(|id| lane(id, Policy::default())).collect();
+        let plan = Arc::new(plan(lanes, (1_000, 1_000), in_flight_max, order));
+        let scheduler = Scheduler::new(Arc::clone(&plan), None, Remains::default(), moment(0));
+        let disk = Disk::default();
+        Self { scheduler, disk, plan, refuses: false, writes: 0, told: Vec::new() }
+    }
+
+    fn append(&mut self, lanes: &[LaneId], detail: &str) -> u64 {
+        let seq = self.disk.append(lanes, detail.to_owned(), at(0));
+        for lane in lanes {
+            self.scheduler.take(Input::Woken(*lane as usize - 1), moment(0));
+        }
+        seq
+    }
+
+    /// Does what the scheduler says; gives the attempts it begins.
+    fn run(&mut self, ms: i64) -> Vec<Start> {
+        let (now, mut started) = (moment(ms), Vec::new());
+        while let Some(command) = self.scheduler.next(now) {
+            let input = match command {
+                Command::Ask(lane, ask) => {
+                    let id = self.plan.lanes[lane].id;
+                    match ask {
+                        Ask::Open => Input::Opened(lane, self.disk.open_lane(id)),
+                        Ask::Entries { from, limit } => {
+                            Input::Entries(lane, self.disk.read_lane(id, from, limit))
+                        }
+                        Ask::Retries { after, limit } => {
+                            Input::Retries(lane, self.disk.due(id, after, limit))
+                        }
+                    }
+                }
+                Command::Write(settlements, cursors) => {
+                    self.writes += 1;
+                    if !self.refuses {
+                        self.disk.settle(&settlements, &cursors);
+                    }
+                    Input::Written(!self.refuses)
+                }
+                Command::Keep(_) => Input::Kept(true),
+                Command::Start(start) => {
+                    started.push(start);
+                    continue;
+                }
+                Command::Tell(tell) => {
+                    self.told.push(tell);
+                    continue;
+                }
+            };
+            self.scheduler.take(input, now);
+        }
+        started
+    }
+
+    fn end(&mut self, start: Start, status: u16, (ms, wish_ms): (i64, Option<i64>)) {
+        let result = answer(status, wish_ms);
+        let ended = Box::new(Ended { start, result, spread: 0.5 });
+        self.scheduler.take(Input::Ended(ended), moment(ms));
+    }
+
+    /// Delivers what begins until nothing does; gives lanes and events in that order.
+    fn deliver(&mut self, ms: i64) -> Vec<(usize, u64)> {
+        let mut delivered = Vec::new();
+        loop {
+            let started = self.run(ms);
+            if started.is_empty() {
+                return delivered;
+            }
+            for start in started {
+                delivered.push((start.delivery.lane, start.delivery.event.id.seq));
+                self.end(start, 204, (ms, None));
+            }
+        }
+    }
+
+    /// Another plan for the same destination.
+    fn change(&mut self, ms: i64) {
+        self.scheduler.stop();
+        assert!(self.run(ms).is_empty());
+        assert!(self.scheduler.is_done());
+        let state = self.disk.state();
+        let plan = Arc::clone(&self.plan);
+        let fresh = Scheduler::new(Arc::clone(&plan), None, Remains::default(), moment(ms));
+        let remains = std::mem::replace(&mut self.scheduler, fresh).remains();
+        self.scheduler = Scheduler::new(plan, state, remains, moment(ms));
+    }
+}
+
+#[test]
+fn lanes_take_turns_however_much_waits_on_one() {
+    let mut bench = Bench::new(3, 1, Order::None);
+    for _ in 0..400 {
+        bench.append(&[1], "{}");
+    }
+    for _ in 0..20 {
+        bench.append(&[2, 3], "{}");
+    }
+    let delivered = bench.deliver(0);
+    assert_eq!(delivered.len(), 440);
+    for lane in [1, 2] {
+        let last = delivered.iter().rposition(|(of, _)| *of == lane).unwrap();
+        assert!(last < 70, "lane {lane} waits for a busy neighbour: {last}");
+    }
+}
+
+#[test]
+fn a_retry_comes_before_what_is_new_and_keeps_its_place_in_the_turns() {
+    let mut bench = Bench::new(2, 1, Order::None);
+    let (first, other) = (bench.append(&[1], "{}"), bench.append(&[2], "{}"));
+    let start = bench.run(0).remove(0);
+    bench.end(start, 503, (0, None));
+    let second = bench.append(&[1], "{}");
+    let start = bench.run(0).remove(0);
+    assert_eq!(start.delivery.event.id.seq, other);
+    bench.end(start, 204, (1_000, None));
+    assert_eq!(bench.deliver(1_000), [(0, first), (0, second)]);
+}
+
+#[test]
+fn pause_and_breaker_outlive_a_plan_and_end_when_it_is_switched() {
+    let mut bench = Bench::new(1, 16, Order::None);
+    for _ in 0..40 {
+        bench.append(&[1], "{}");
+    }
+    for start in bench.run(0) {
+        bench.end(start, 503, (10, None));
+    }
+    bench.change(20);
+    assert!(bench.run(500).is_empty(), "the breaker is open");
+    let probe = bench.run(1_100);
+    assert_eq!(probe.len(), 1, "one probe");
+    bench.end(probe.into_iter().next().unwrap(), 429, (1_100, Some(60_000)));
+    bench.change(1_200);
+    assert!(bench.run(50_000).is_empty(), "the receiver asked for a minute");
+    bench.disk.enable(at(50_000));
+    bench.change(50_000);
+    assert_eq!(bench.run(50_000).len(), 16, "who enables it wants it tried");
+}
+
+#[test]
+fn the_bucket_outlives_a_plan() {
+    let mut bench = Bench::new(1, 32, Order::None);
+    let mut slow = (*bench.plan).clone();
+    slow.destination.rate = Limit::new(Rate::per_second(1), 4);
+    bench.plan = Arc::new(slow);
+    bench.scheduler = Scheduler::new(Arc::clone(&bench.plan), None, Remains::default(), moment(0));
+    for _ in 0..9 {
+        bench.append(&[1], "{}");
+    }
+    assert_eq!(bench.deliver(0).len(), 4);
+    bench.change(10);
+    assert!(bench.deliver(10).is_empty(), "a new plan is no new burst");
+    assert_eq!(bench.deliver(1_000).len(), 1);
+}
+
+#[test]
+fn a_refusing_store_is_asked_again_and_nothing_is_forgotten() {
+    let mut bench = Bench::new(1, 8, Order::None);
+    bench.refuses = true;
+    for _ in 0..2_000 {
+        bench.append(&[1], "{}");
+    }
+    let delivered = bench.deliver(0).len();
+    // One write is being tried; the outcomes behind it have a bound.
+    assert!((1_000..1_100).contains(&delivered), "{delivered}");
+    let writes = bench.writes;
+    bench.run(499);
+    assert_eq!(bench.writes, writes, "it is left alone for half a second");
+    bench.refuses = false;
+    bench.deliver(500);
+    bench.deliver(1_500);
+    assert_eq!((bench.disk.waiting(), bench.deliver(3_000).len()), (0, 0));
+}
+
+#[test]
+fn what_is_lost_at_the_end_is_passed_by_no_cursor() {
+    let mut bench = Bench::new(1, 2, Order::None);
+    for _ in 0..4 {
+        bench.append(&[1], "{}");
+    }
+    let mut started = bench.run(0).into_iter();
+    bench.end(started.next().unwrap(), 204, (0, None));
+    bench.refuses = true;
+    bench.scheduler.stop();
+    for ms in [0, 500, 1_000, 1_500] {
+        bench.run(ms);
+    }
+    bench.refuses = false;
+    bench.end(started.next().unwrap(), 204, (2_000, None));
+    bench.run(2_000);
+    assert!(bench.scheduler.is_done());
+    // The disk would object to a cursor beyond the first one.
+    assert_eq!(bench.disk.waiting(), 4);
+}
+
+#[test]
+fn in_order_a_lane_waits_for_what_another_one_may_have_before() {
+    let mut bench = Bench::new(2, 8, Order::Strict);
+    bench.run(0);
+    // Nobody was woken for the second lane, which has the earlier event.
+    let earlier = bench.disk.append(&[2], "{}".to_owned(), at(0));
+    let later = bench.append(&[1], "{}");
+    assert_eq!(bench.deliver(0), [(1, earlier), (0, later)]);
+}
+
+#[test]
+fn keys_wait_for_their_own_retries_only_and_what_has_none_for_nobody() {
+    let by = transform::JsonPath::parse("$.detail.k").unwrap();
+    let mut bench = Bench::new(1, 8, Order::By(by));
+    let [a, b] = [r#"{"k":"a"}"#, r#"{"k":"b"}"#];
+    let first = bench.append(&[1], a);
+    let start = bench.run(0).remove(0);
+    assert_eq!(start.delivery.event.id.seq, first);
+    bench.end(start, 503, (0, None));
+    let (second, other) = (bench.append(&[1], a), bench.append(&[1], b));
+    let free = [bench.append(&[1], "{}"), bench.append(&[1], r#"{"k":null}"#)];
+    assert_eq!(bench.deliver(10), [(0, other), (0, free[0]), (0, free[1])]);
+    assert_eq!(bench.deliver(1_000), [(0, first), (0, second)]);
+}
+
+#[test]
+fn too_many_that_wait_for_a_key_stop_the_reading_and_not_the_memory() {
+    let by = transform::JsonPath::parse("$.detail.k").unwrap();
+    let mut bench = Bench::new(1, 8, Order::By(by));
+    bench.append(&[1], r#"{"k":"a"}"#);
+    let start = bench.run(0).remove(0);
+    for _ in 0..2_000 {
+        bench.append(&[1], r#"{"k":"a"}"#);
+    }
+    bench.append(&[1], r#"{"k":"b"}"#);
+    assert!(bench.run(0).is_empty());
+    assert_eq!(bench.scheduler.keys.parked(), order::PARKED_MAX);
+    assert!(bench.scheduler.lanes[0].held()[0] <= lane::AHEAD_MAX);
+    bench.end(start, 204, (10, None));
+    assert_eq!(bench.deliver(10).len(), 2_001);
+}
+
+#[test]
+fn every_letter_is_told_of_with_its_code() {
+    let mut bench = Bench::new(1, 8, Order::None);
+    bench.append(&[1], "{}");
+    bench.append(&[1], "{}");
+    let mut started = bench.run(0).into_iter();
+    bench.end(started.next().unwrap(), 404, (10, None));
+    bench.end(started.next().unwrap(), 503, (10, None));
+    bench.run(86_400_001);
+    let codes = bench.told.iter().filter_map(|tell| match tell {
+        Tell::Buried { code, .. } => Some(code.as_str()),
+        _ => None,
+    });
+    assert_eq!(codes.collect::<Vec<_>>(), ["HTTP_404", "TOO_OLD"]);
+}
