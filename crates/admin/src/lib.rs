@@ -16,6 +16,7 @@ mod live;
 mod partners;
 mod problem;
 mod rules;
+mod secrets;
 mod token;
 mod trail;
 mod waiting;
@@ -28,7 +29,7 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use courier::Board;
 use credential::{Digest, Digester, Vault};
 use model::{Clock, Definitions, Random, Revision};
@@ -97,6 +98,8 @@ pub fn router(world: World) -> Router {
         .route("/dead-letters/purge", post(dead_letters::purge))
         .route("/dead-letters/{id}", get(dead_letters::show))
         .route("/webhook-keys", get(webhook_keys::list).post(webhook_keys::rotate))
+        .route("/secrets", get(secrets::list))
+        .route("/secrets/{name}", put(secrets::set).delete(secrets::remove))
         .route("/audit", get(trail::list))
         .fallback(problem::no_such_endpoint)
         .method_not_allowed_fallback(problem::other_method)

@@ -6,6 +6,7 @@
 //! being written, so that a slow disk makes batches larger and not the queue longer.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,6 +59,8 @@ pub struct AttemptRecord {
     pub method: &'static str,
     /// Where it was sent.
     pub url: String,
+    /// The address it was sent to, if there was a connection.
+    pub peer: Option<SocketAddr>,
     /// Which attempt it was.
     pub number: u32,
     /// The receiver's status.
@@ -205,8 +208,9 @@ impl Worker {
         let origin = Origin::of(&destination.url.as_str().parse().ok()?)?;
         let guard = Guard::Public { allow: destination.allow_private.clone() };
         let idle_max = usize::try_from(destination.in_flight_max).unwrap_or(1);
-        let pool = Pool::new(origin, guard, idle_max, self.tracker.clone());
         let credentials = self.credentials.clone();
+        let tls = credentials.as_ref().and_then(|credentials| credentials.tls());
+        let pool = Pool::new(origin, guard, idle_max, self.tracker.clone()).with_tls(tls);
         let (secrets, keys) = (Arc::clone(&self.world.secrets), self.world.webhook_keys.clone());
         let signatures = Signatures::new(destination.signing.clone(), secrets, keys);
         Some(Arc::new(Sender { plan: Arc::clone(&self.plan), pool, credentials, signatures }))
@@ -439,6 +443,7 @@ impl Run {
             destination: self.plan.destination.name.clone(),
             method: self.plan.destination.method.as_str(),
             url: result.url.clone(),
+            peer: result.peer,
             number: delivery.attempts + 1,
             status: result.status,
             outcome,

@@ -16,6 +16,7 @@ mod operator;
 mod output;
 mod partners;
 mod rules;
+mod secrets;
 mod serve;
 mod webhooks;
 
@@ -76,6 +77,9 @@ enum Command {
     /// What deliveries are signed with: keys, secrets
     #[command(subcommand)]
     Webhooks(webhooks::Command),
+    /// Secrets that Gatepost keeps for the configuration: set, list, remove
+    #[command(subcommand)]
+    Secret(secrets::Command),
     /// Who changed what
     Audit(audit::Arguments),
     /// Explain a problem's code or a configuration key
@@ -154,6 +158,7 @@ fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Deliveries(command) => done(deliveries::run(command)),
         Command::DeadLetters(command) => done(dead_letters::run(command)),
         Command::Webhooks(command) => webhooks::run(command),
+        Command::Secret(command) => done(secrets::run(command)),
         Command::Audit(arguments) => done(audit::run(arguments)),
         Command::Explain { what } => Ok(explain_command(what.as_deref())),
         Command::Schema => {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Api, ApiKey, Bus, Client, Connection, Destination, Name, Partner, Rule, Schedule, UsagePlan,
+    Api, ApiKey, Bus, Client, Connection, Destination, Name, Partner, Rule, Schedule, SecretSource,
+    UsagePlan,
 };
 
 /// Everything a company defines. Whoever builds it has checked that names lead somewhere.
@@ -33,4 +34,20 @@ pub struct Definitions {
     pub destinations: BTreeMap<Name, Destination>,
     /// What is called by the clock.
     pub schedules: BTreeMap<Name, Schedule>,
+}
+
+impl Definitions {
+    /// Every secret that outgoing calls need, with what names it, `connections.globex`.
+    pub fn secrets(&self) -> Vec<(String, &SecretSource)> {
+        let mut secrets = Vec::new();
+        for (name, connection) in &self.connections {
+            let of = connection.secrets().into_iter();
+            secrets.extend(of.map(|source| (format!("connections.{name}"), source)));
+        }
+        for (name, destination) in &self.destinations {
+            let of = destination.signing.secrets.iter().map(|secret| &secret.source);
+            secrets.extend(of.map(|source| (format!("destinations.{name}.signing"), source)));
+        }
+        secrets
+    }
 }

@@ -9,8 +9,10 @@ mod dial;
 mod guard;
 mod pool;
 mod send;
+mod tls;
 
-pub use dial::{DialError, Origin};
+pub use dial::{DialError, Origin, Resolver, SystemResolver};
 pub use guard::{Guard, Refusal};
 pub use pool::{Lent, Pool};
-pub use send::{Answer, Bounds, SendError, in_words, send_whole};
+pub use send::{Answer, Bounds, SendError, Unanswered, Wait, in_words, send_whole};
+pub use tls::{Identity, Material, Tls, TlsError, TlsSource};

@@ -39,6 +39,10 @@ CREATE TABLE paused_rule(bus TEXT, rule TEXT, since INTEGER NOT NULL,
 CREATE TABLE webhook_key(kid TEXT PRIMARY KEY, public_jwk TEXT NOT NULL,
   sealed_private BLOB NOT NULL, created_at INTEGER NOT NULL, retired_at INTEGER) STRICT, WITHOUT ROWID;
 ",
+    // Secrets that are kept for the configuration.
+    "
+CREATE TABLE kept_secret(name TEXT PRIMARY KEY, sealed BLOB NOT NULL, set_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+",
 ];
 
 const LOG: Steps = &[

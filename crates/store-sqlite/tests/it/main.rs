@@ -49,6 +49,7 @@ conforms!(
     definitions_change_from_the_revision_they_were_read_at,
     credentials_are_revoked_once,
     webhook_keys_make_way_for_new_ones,
+    a_kept_secret_is_the_last_one_set,
     a_lane_reads_what_was_appended_in_order,
     after_a_restart_a_lane_knows_what_is_settled,
     dead_letters_are_redriven_once,
