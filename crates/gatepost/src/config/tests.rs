@@ -1,5 +1,7 @@
 //! The configuration as its users meet it: whole files, whole reports.
 
+mod connections;
+
 use std::fs;
 use std::path::Path;
 
