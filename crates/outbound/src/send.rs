@@ -161,12 +161,11 @@ async fn exchange(
     let counting = Arc::clone(&flood);
     hyper::ext::on_informational(&mut request, move |_| counting.count());
     loop {
-        let mut lent = match pool.idle() {
-            Some(lent) => lent,
-            None => {
-                let bound = (bounds.connect_timeout, Wait::Connect);
-                tighter(bounds, bound, pool.connect()).await??
-            }
+        let mut lent = if let Some(lent) = pool.idle() {
+            lent
+        } else {
+            let bound = (bounds.connect_timeout, Wait::Connect);
+            tighter(bounds, bound, pool.connect()).await??
         };
         *peer.lock() = Some(lent.peer);
         let bound = (bounds.first_byte_timeout, Wait::FirstByte);

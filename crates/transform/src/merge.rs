@@ -44,15 +44,12 @@ fn decoded(name: &str) -> Cow<'_, str> {
     while let Some((first, behind)) = rest.split_first() {
         let hex = (*first == b'%').then(|| behind.get(..2)).flatten();
         let hex = hex.and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = behind.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(if *first == b'+' { b' ' } else { *first });
-                rest = behind;
-            }
+        if let Some(byte) = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            bytes.push(byte);
+            rest = behind.get(2..).unwrap_or_default();
+        } else {
+            bytes.push(if *first == b'+' { b' ' } else { *first });
+            rest = behind;
         }
     }
     Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())

@@ -149,6 +149,21 @@ fn token(value: &str) -> Reply {
     Reply::status(200).header("content-type", "application/json").body(&body.to_string())
 }
 
+/// What an assertion is called, once it is verified as a token endpoint would.
+fn assertion_id(assertion: &str, key: &KeyPair, audience: &str) -> String {
+    let mut validation = Validation::new(Algorithm::ES256);
+    validation.set_audience(&[audience]);
+    validation.set_issuer(&["acme"]);
+    validation.sub = Some("acme".to_owned());
+    validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
+    let known = DecodingKey::from_ec_der(key.public_key_raw());
+    let read = decode::<Value>(assertion, &known, &validation).unwrap();
+    assert_eq!(read.header.kid.as_deref(), Some("k-2026"));
+    let lifetime_s = read.claims["exp"].as_i64().unwrap() - read.claims["iat"].as_i64().unwrap();
+    assert_eq!(lifetime_s, 60);
+    read.claims["jti"].as_str().unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn a_private_key_proves_who_asks_for_a_token() {
     let receiver = Receiver::start(|before, got| match (&*got.target, before) {
@@ -200,18 +215,8 @@ async fn a_private_key_proves_who_asks_for_a_token() {
         ] {
             assert_eq!(of(&form, name), value, "{form:?}");
         }
-        let mut validation = Validation::new(Algorithm::ES256);
-        validation.set_audience(&[format!("{}/token", receiver.url())]);
-        validation.set_issuer(&["acme"]);
-        validation.sub = Some("acme".to_owned());
-        validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
-        let known = DecodingKey::from_ec_der(key.public_key_raw());
-        let assertion = of(&form, "client_assertion");
-        let read = decode::<Value>(assertion, &known, &validation).unwrap();
-        assert_eq!(read.header.kid.as_deref(), Some("k-2026"));
-        let lifetime = read.claims["exp"].as_i64().unwrap() - read.claims["iat"].as_i64().unwrap();
-        assert_eq!(lifetime, 60);
-        ids.push(read.claims["jti"].as_str().unwrap().to_owned());
+        let audience = format!("{}/token", receiver.url());
+        ids.push(assertion_id(of(&form, "client_assertion"), &key, &audience));
     }
     assert_ne!(ids[0], ids[1]);
 }
