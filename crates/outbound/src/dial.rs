@@ -5,8 +5,6 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use http::Uri;
 use http::uri::Scheme;
 use rustls::ClientConfig;
@@ -16,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::guard::{Guard, Refusal};
+use crate::resolve::Resolver;
 use crate::tls::{Tls, TlsError, public};
 
 /// How many addresses of a name are looked at: a name service of somebody else's may give thousands.
@@ -115,30 +114,6 @@ impl DialError {
             Self::Tls { address, .. } => Some(*address),
             _ => None,
         }
-    }
-}
-
-/// Finds the addresses of a name.
-pub trait Resolver: Send + Sync {
-    /// The addresses a name has now.
-    fn resolve<'a>(
-        &'a self,
-        host: &'a str,
-        port: u16,
-    ) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>>;
-}
-
-/// The system's own name service.
-#[derive(Debug, Clone, Copy)]
-pub struct SystemResolver;
-
-impl Resolver for SystemResolver {
-    fn resolve<'a>(
-        &'a self,
-        host: &'a str,
-        port: u16,
-    ) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) }.boxed()
     }
 }
 

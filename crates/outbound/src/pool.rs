@@ -18,8 +18,9 @@ use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
-use crate::dial::{DialError, Dialer, Origin, Resolver, SystemResolver};
+use crate::dial::{DialError, Dialer, Origin};
 use crate::guard::Guard;
+use crate::resolve::{Resolver, SystemResolver};
 use crate::tls::Tls;
 
 /// How long a connection may rest: shorter than the minutes after which a firewall on the way
