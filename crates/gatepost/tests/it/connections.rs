@@ -124,12 +124,9 @@ async fn members_cannot_join_a_body_that_is_no_object() {
     let file = definitions(&request, "    connection: partner", sections);
     let program = Program::start(&file.replace("body: $.detail", "body: $.detail.list")).await;
     publish(&program, json!({ "list": [1] })).await;
-    let letters = until("it is a dead letter", async || {
-        Some(rows(&program, &["dead-letters", "list", "--json"])).filter(|rows| !rows.is_empty())
-    })
-    .await;
-    assert_eq!(letters[0]["error_code"], "INVALID_PARAMETER");
-    let message = letters[0]["error_message"].as_str().unwrap();
+    let letter = dead_letter(&program).await;
+    assert_eq!(letter["error_code"], "INVALID_PARAMETER");
+    let message = letter["error_message"].as_str().unwrap();
     assert!(message.starts_with("connection partner adds members to the body"), "{message}");
     assert!(receiver.got().is_empty());
 }
@@ -322,6 +319,43 @@ async fn the_error_says_which_bound_was_reached() {
         let peer = program.lines("attempt")[0]["peer"].clone();
         assert_eq!(peer.is_string(), url == "http", "{peer}");
     }
+}
+
+async fn dead_letter(program: &Program) -> Value {
+    until("it is a dead letter", async || {
+        rows(program, &["dead-letters", "list", "--json"]).into_iter().next()
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_range_that_is_no_longer_allowed_is_not_reached_by_an_idle_connection() {
+    let receiver = Receiver::start(|_, _| Reply::status(204)).await;
+    let request = format!("POST {}/in", receiver.url());
+    let program = Program::start(&definitions(&request, "", "")).await;
+    publish(&program, json!({})).await;
+    arrived(&receiver, 1).await;
+    program.rewrite(|text| text.replace("    allow_private: [127.0.0.0/8]\n", ""));
+    program.signal("-HUP");
+    let read = "the configuration was read again";
+    until("it is read", async || program.read("stderr").contains(read).then_some(())).await;
+    publish(&program, json!({})).await;
+    assert_eq!(dead_letter(&program).await["error_code"], "ADDRESS_REFUSED");
+    assert_eq!(receiver.got().len(), 1);
+}
+
+#[tokio::test]
+async fn a_redirect_to_the_machines_own_metadata_ends_the_delivery() {
+    let receiver = Receiver::start(|_, _| {
+        Reply::status(307).header("location", "http://169.254.169.254/latest/meta-data/")
+    })
+    .await;
+    let request = format!("POST {}/in", receiver.url());
+    let program = Program::start(&definitions(&request, "", "")).await;
+    publish(&program, json!({})).await;
+    assert_eq!(dead_letter(&program).await["error_code"], "HTTP_307");
+    assert_eq!(receiver.got().len(), 1);
+    assert_eq!(program.lines("attempt").len(), 1);
 }
 
 /// An authority that makes certificates.

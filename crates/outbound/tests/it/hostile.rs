@@ -6,10 +6,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
+use http_body_util::Full;
 use outbound::{
     Answer, Bounds, DialError, Guard, Refusal, SendError, Unanswered, Wait, in_words, send_whole,
 };
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::server::{
     Answers, Server, Silent, TestPool, answering, endless, pool, read_request, request,
@@ -163,6 +164,25 @@ async fn a_redirect_is_an_answer_and_nobody_is_called() {
     let answer = call(&pool, bounds()).await.unwrap();
     assert_eq!(answer.status.as_u16(), 307);
     assert_eq!(inner.accepted(), 0);
+}
+
+#[tokio::test]
+async fn a_large_call_is_sent_whole() {
+    let body = vec![b'b'; 1024 * 1024];
+    let server = Server::start(|mut stream| {
+        async move {
+            let mut read = Vec::new();
+            while read.iter().filter(|byte| **byte == b'b').count() < 1024 * 1024 {
+                stream.read_buf(&mut read).await?;
+            }
+            stream.write_all(OK.as_bytes()).await
+        }
+        .boxed()
+    })
+    .await;
+    let request = request().map(|_| Full::from(body));
+    let answer = send_whole(&server.pool(), request, bounds()).await.unwrap();
+    assert_eq!(answer.body, "ok");
 }
 
 #[tokio::test]
