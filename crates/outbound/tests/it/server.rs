@@ -25,6 +25,8 @@ pub(crate) struct Server {
     pub(crate) accepted: Arc<AtomicUsize>,
     /// How many of them the client has closed.
     pub(crate) closed: Arc<AtomicUsize>,
+    /// How many bytes one that writes without end has written.
+    written: Arc<AtomicUsize>,
 }
 
 impl Server {
@@ -55,7 +57,34 @@ impl Server {
                 });
             }
         });
-        Self { address, accepted, closed }
+        Self { address, accepted, closed, written: Arc::default() }
+    }
+
+    /// One that reads a request, writes `first`, then `then` again and again, with a pause before
+    /// each.
+    pub(crate) async fn endless(first: &'static str, then: &'static [u8], pause: Duration) -> Self {
+        let written = Arc::<AtomicUsize>::default();
+        let counting = Arc::clone(&written);
+        let serve = move |mut stream: TcpStream| {
+            let written = Arc::clone(&counting);
+            async move {
+                read_request(&mut stream).await?;
+                stream.write_all(first.as_bytes()).await?;
+                loop {
+                    if !pause.is_zero() {
+                        tokio::time::sleep(pause).await;
+                    }
+                    stream.write_all(then).await?;
+                    written.fetch_add(then.len(), Ordering::SeqCst);
+                }
+            }
+            .boxed()
+        };
+        Self { written, ..Self::start(serve).await }
+    }
+
+    pub(crate) fn written(&self) -> usize {
+        self.written.load(Ordering::SeqCst)
     }
 
     pub(crate) fn pool(&self) -> TestPool {
@@ -94,27 +123,6 @@ pub(crate) async fn read_request(stream: &mut TcpStream) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Reads a request, writes `first`, then `then` again and again, with a pause before each.
-pub(crate) fn endless(
-    first: &'static str,
-    then: &'static [u8],
-    pause: Duration,
-) -> impl Fn(TcpStream) -> BoxFuture<'static, io::Result<()>> + Send + Sync {
-    move |mut stream| {
-        async move {
-            read_request(&mut stream).await?;
-            stream.write_all(first.as_bytes()).await?;
-            loop {
-                if !pause.is_zero() {
-                    tokio::time::sleep(pause).await;
-                }
-                stream.write_all(then).await?;
-            }
-        }
-        .boxed()
-    }
 }
 
 /// Answers each request of a connection with `answer`, until the client closes it.
