@@ -20,6 +20,7 @@ mod problem;
 mod replays;
 mod rules;
 mod search;
+mod secrets;
 mod token;
 mod trail;
 mod waiting;
@@ -32,7 +33,7 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use courier::Board;
 use credential::{Digest, Digester, Vault};
 use model::{Clock, Definitions, Random, Revision};
@@ -107,6 +108,8 @@ pub fn router(world: World) -> Router {
         .route("/replays/{name}/cancel", post(replays::cancel))
         .route("/events/{bus}", get(events::list))
         .route("/webhook-keys", get(webhook_keys::list).post(webhook_keys::rotate))
+        .route("/secrets", get(secrets::list))
+        .route("/secrets/{name}", put(secrets::set).delete(secrets::remove))
         .route("/audit", get(trail::list))
         .fallback(problem::no_such_endpoint)
         .method_not_allowed_fallback(problem::other_method)

@@ -20,6 +20,7 @@ mod partners;
 mod progress;
 mod replays;
 mod rules;
+mod secrets;
 mod serve;
 mod webhooks;
 
@@ -85,6 +86,9 @@ enum Command {
     /// What deliveries are signed with: keys, secrets
     #[command(subcommand)]
     Webhooks(webhooks::Command),
+    /// Secrets that Gatepost keeps for the configuration: set, list, remove
+    #[command(subcommand)]
+    Secret(secrets::Command),
     /// Who changed what
     Audit(audit::Arguments),
     /// Explain a problem's code or a configuration key
@@ -165,6 +169,7 @@ fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Replay(command) => replays::run(command),
         Command::Listen(arguments) => done(listen::run(arguments)),
         Command::Webhooks(command) => webhooks::run(command),
+        Command::Secret(command) => done(secrets::run(command)),
         Command::Audit(arguments) => done(audit::run(arguments)),
         Command::Explain { what } => Ok(explain_command(what.as_deref())),
         Command::Schema => {

@@ -36,7 +36,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::{SystemClock, SystemRandom};
 use crate::config::{Loaded, Server};
-use crate::files::{DataDirectory, SystemSecrets};
+use crate::files::{AllSecrets, DataDirectory};
 use crate::telemetry::{Form, Lines, Telemetry};
 
 use live::Live;
@@ -82,7 +82,7 @@ impl Parts {
             clock: Arc::clone(&self.clock) as _,
             random: Arc::clone(&self.random) as _,
             store: Arc::clone(&self.store),
-            secrets: Arc::new(SystemSecrets),
+            secrets: Arc::new(AllSecrets(live.kept_secrets())),
             webhook_keys: live.webhook_keys(),
             observer: Arc::clone(&self.telemetry) as _,
             board: Arc::clone(&self.board),
@@ -142,6 +142,7 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     let reading = tokio_task(&parts, reading);
     let live = Arc::new(live);
     live.tell_of_orphans(&*parts.store).await;
+    live.tell_of_unset_secrets();
     let following = tokio_task(&parts, Live::follow(Arc::clone(&live), parts.clone()));
     parts.status.ready();
     tracing::info!(public = %server.public, internal = %server.internal, admin = %server.admin, "serving");
@@ -284,6 +285,7 @@ async fn reload(parts: &Parts, live: &Arc<Live>, options: &Options) {
         Ok(()) => {
             tracing::info!("the configuration was read again");
             live.tell_of_orphans(&*parts.store).await;
+            live.tell_of_unset_secrets();
         }
         Err(error) => tracing::error!("the configuration was not taken over: {error:#}"),
     }

@@ -45,6 +45,10 @@ CREATE TABLE replay(name TEXT PRIMARY KEY, bus TEXT NOT NULL, from_ts INTEGER NO
   state TEXT NOT NULL, looked_until INTEGER NOT NULL, looked_at INTEGER NOT NULL, found INTEGER NOT NULL,
   ended_at INTEGER, reason TEXT NOT NULL) STRICT, WITHOUT ROWID;
 ",
+    // Secrets that are kept for the configuration.
+    "
+CREATE TABLE kept_secret(name TEXT PRIMARY KEY, sealed BLOB NOT NULL, set_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// A segment of the log. It is never migrated: the whole log is read by the program that wrote it, or

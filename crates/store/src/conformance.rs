@@ -39,7 +39,10 @@ pub use deliveries::{
     each_standing_is_settled_by_itself, retries_are_read_in_the_order_they_are_due,
     the_oldest_that_waits_is_behind_the_cursor_or_a_retry,
 };
-pub use keys::{credentials_are_revoked_once, webhook_keys_make_way_for_new_ones};
+pub use keys::{
+    a_kept_secret_is_the_last_one_set, credentials_are_revoked_once,
+    webhook_keys_make_way_for_new_ones,
+};
 pub use log::{
     a_lane_reads_what_was_appended_in_order, a_lanes_end_counts_all_that_was_put_on_it,
     a_reader_of_a_bus_goes_on_where_it_ended, a_schedule_remembers_when_it_fired,
@@ -73,6 +76,7 @@ macro_rules! claims {
             definitions_change_from_the_revision_they_were_read_at,
             credentials_are_revoked_once,
             webhook_keys_make_way_for_new_ones,
+            a_kept_secret_is_the_last_one_set,
             leases_never_exceed_the_quota,
             after_a_restart_a_destination_is_as_it_was_switched,
             after_a_restart_a_rule_is_paused_until_it_is_resumed,

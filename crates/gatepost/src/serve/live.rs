@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use bus::{Bus, Feeds, LaneNumbers, Rules, Schedules, lane_keys, replay_keys, replay_parts};
-use courier::{Holds, Plan, ReplayLane, WebhookKeys};
+use courier::{Holds, KeptSecrets, Plan, ReplayLane, WebhookKeys};
 use credential::{Digester, Master, Vault};
 use gateway::Snapshot;
-use model::{Clock as _, Definitions, LaneKey, Revision, SigningKeyRecord};
+use model::{Clock as _, Definitions, LaneKey, Revision, SecretSource, SigningKeyRecord};
 use store::{Replay, ReplayState, Store};
 use tokio::sync::{Mutex, watch};
 
@@ -29,6 +29,7 @@ pub(super) struct Live {
     schedules: watch::Sender<Arc<Schedules>>,
     feeds: watch::Sender<Arc<Feeds>>,
     webhook_keys: watch::Sender<Arc<WebhookKeys>>,
+    kept_secrets: watch::Sender<Arc<KeptSecrets>>,
     digester: Arc<Digester>,
     vault: Arc<Vault>,
     /// The revision of the store that is in force everywhere.
@@ -46,6 +47,7 @@ struct Built {
     schedules: Schedules,
     feeds: Feeds,
     webhook_keys: WebhookKeys,
+    kept_secrets: KeptSecrets,
 }
 
 impl Live {
@@ -56,7 +58,7 @@ impl Live {
     ) -> anyhow::Result<Self> {
         let (digester, vault) = (Arc::new(master.digester()), Arc::new(master.vault()));
         let revision = *parts.store.revisions().borrow();
-        let built = build(parts, &definitions, (&digester, &*vault), None).await?;
+        let built = build(parts, &definitions, (&digester, &vault), None).await?;
         Ok(Self {
             caught_up: watch::Sender::new(revision),
             definitions: Arc::new(ArcSwap::from_pointee(definitions)),
@@ -67,6 +69,7 @@ impl Live {
             schedules: watch::Sender::new(Arc::new(built.schedules)),
             feeds: watch::Sender::new(Arc::new(built.feeds)),
             webhook_keys: watch::Sender::new(Arc::new(built.webhook_keys)),
+            kept_secrets: watch::Sender::new(Arc::new(built.kept_secrets)),
             digester,
             vault,
             rebuilding: Mutex::new(()),
@@ -129,15 +132,31 @@ impl Live {
         }
     }
 
+    /// Tells of secrets that the configuration leaves to us, and that nobody has set yet.
+    pub(super) fn tell_of_unset_secrets(&self) {
+        let kept = self.kept_secrets.borrow();
+        for (place, source) in self.definitions.load().secrets() {
+            if let SecretSource::Kept(name) = source
+                && !kept.has(name)
+            {
+                tracing::warn!(
+                    "{place}: the secret `{name}` is not set yet, and what needs it is not sent; \
+                     run `gatepost secret set {name}`"
+                );
+            }
+        }
+    }
+
     async fn swap(&self, parts: &Parts, definitions: Arc<Definitions>) -> anyhow::Result<()> {
         let before = self.gateway.load_full();
-        let secrets = (&self.digester, &*self.vault);
+        let secrets = (&self.digester, &self.vault);
         let built = build(parts, &definitions, secrets, Some(&before)).await?;
         self.definitions.store(definitions);
         self.gateway.store(Arc::new(built.gateway));
         self.tokens.store(Arc::new(built.tokens));
         self.rules.store(Arc::new(built.rules));
         self.webhook_keys.send_replace(Arc::new(built.webhook_keys));
+        self.kept_secrets.send_replace(Arc::new(built.kept_secrets));
         self.plans.send_replace(Arc::new(built.plan));
         self.feeds.send_replace(Arc::new(built.feeds));
         self.schedules.send_if_modified(|present| {
@@ -200,6 +219,10 @@ impl Live {
         self.webhook_keys.subscribe()
     }
 
+    pub(super) fn kept_secrets(&self) -> watch::Receiver<Arc<KeptSecrets>> {
+        self.kept_secrets.subscribe()
+    }
+
     pub(super) fn bus(&self, parts: &Parts) -> Bus {
         Bus::new(Arc::clone(&self.rules), parts.bus_world())
     }
@@ -223,7 +246,7 @@ impl Live {
 async fn build(
     parts: &Parts,
     definitions: &Definitions,
-    (digester, vault): (&Arc<Digester>, &Vault),
+    (digester, vault): (&Arc<Digester>, &Arc<Vault>),
     before: Option<&Snapshot>,
 ) -> anyhow::Result<Built> {
     let store = &*parts.store;
@@ -233,6 +256,7 @@ async fn build(
     let keys = store.key_credentials().await.context("the API keys cannot be read")?;
     let webhook_keys = courier::ensure_webhook_key(store, vault, &*parts.random, now).await?;
     let webhook_keys = WebhookKeys::open(&webhook_keys, vault, now)?;
+    let kept = store.kept_secrets().await.context("the kept secrets cannot be read")?;
     let secrets = store.secret_credentials().await.context("the secrets cannot be read")?;
     let replays = store.replays().await.context("the replays cannot be read")?;
     let lanes = lane_numbers(store, definitions, &replays).await?;
@@ -260,6 +284,7 @@ async fn build(
         feeds: Feeds::new(definitions, &replays, &lanes),
         schedules: Schedules::new(definitions, &lanes),
         webhook_keys,
+        kept_secrets: KeptSecrets::new(kept, Arc::clone(vault)),
     })
 }
 

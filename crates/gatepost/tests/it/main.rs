@@ -8,6 +8,7 @@
 )]
 
 mod commands;
+mod connections;
 mod deliveries;
 mod duplicates;
 mod patterns;

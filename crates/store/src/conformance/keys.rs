@@ -1,7 +1,7 @@
 //! What holds of credentials and signing keys, told as claims.
 
 use credential::Digest;
-use model::{KeyCredential, SecretCredential, SigningKeyRecord, Timestamp};
+use model::{KeptSecret, KeyCredential, SecretCredential, SigningKeyRecord, Timestamp};
 
 use super::{Bench, at, audit, name};
 
@@ -89,5 +89,29 @@ pub async fn webhook_keys_make_way_for_new_ones<B: Bench>(bench: &B) {
     assert_eq!(ends(keys), [end("b", gone), end("a", gone), end("c", gone), end("d", None)]);
     // Keys of one kind are none of the other.
     assert!(store.signing_keys().await.expect("signing keys").is_empty());
+    assert_eq!(store.audit(10).await.expect("audit").len(), 4);
+}
+
+/// A kept secret is what it was set to last, until it is forgotten; every change is a revision.
+pub async fn a_kept_secret_is_the_last_one_set<B: Bench>(bench: &B) {
+    let secret = |text: &str, sealed: u8, at_ms| KeptSecret {
+        name: name(text),
+        sealed: vec![sealed; 40],
+        set_at: at(at_ms),
+    };
+    let store = bench.open().await;
+    assert!(store.kept_secrets().await.expect("secrets").is_empty());
+    let revision = *store.revisions().borrow();
+    store.keep_secret(secret("b", 1, 1), audit("set")).await.expect("kept");
+    store.keep_secret(secret("a", 2, 2), audit("set")).await.expect("kept");
+    store.keep_secret(secret("b", 3, 3), audit("set")).await.expect("kept");
+    assert_eq!(*store.revisions().borrow(), revision + 3);
+    drop(store);
+    let store = bench.open().await;
+    let kept = store.kept_secrets().await.expect("secrets");
+    assert_eq!(kept, [secret("a", 2, 2), secret("b", 3, 3)]);
+    assert_eq!(store.forget_secret(name("b"), audit("remove")).await, Ok(true));
+    assert_eq!(store.forget_secret(name("b"), audit("remove")).await, Ok(false));
+    assert_eq!(store.kept_secrets().await.expect("secrets"), [secret("a", 2, 2)]);
     assert_eq!(store.audit(10).await.expect("audit").len(), 4);
 }

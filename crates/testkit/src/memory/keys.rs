@@ -1,6 +1,8 @@
-//! Minted credentials and signing keys.
+//! Minted credentials, signing keys and kept secrets.
 
-use model::{KeyCredential, SecretCredential, SigningKeyRecord, Timestamp};
+use std::collections::BTreeMap;
+
+use model::{KeptSecret, KeyCredential, Name, SecretCredential, SigningKeyRecord, Timestamp};
 use store::{Answer, AuditEntry, Keys, StoreError};
 
 use super::MemStore;
@@ -11,6 +13,7 @@ pub(super) struct Credentials {
     secrets: Vec<SecretCredential>,
     signing: Vec<SigningKeyRecord>,
     webhook: Vec<SigningKeyRecord>,
+    kept: BTreeMap<Name, KeptSecret>,
 }
 
 /// Refuses an id that is taken: they are random, so two of them are a fault.
@@ -142,6 +145,28 @@ impl Keys for MemStore {
             keys.push(key);
             tables.revise([audit]);
             Ok(())
+        })
+    }
+
+    fn kept_secrets(&self) -> Answer<'_, Vec<KeptSecret>> {
+        self.call(|tables| Ok(tables.keys.kept.values().cloned().collect()))
+    }
+
+    fn keep_secret(&self, secret: KeptSecret, audit: AuditEntry) -> Answer<'_, ()> {
+        self.call(move |tables| {
+            tables.keys.kept.insert(secret.name.clone(), secret);
+            tables.revise([audit]);
+            Ok(())
+        })
+    }
+
+    fn forget_secret(&self, name: Name, audit: AuditEntry) -> Answer<'_, bool> {
+        self.call(move |tables| {
+            let known = tables.keys.kept.remove(&name).is_some();
+            if known {
+                tables.revise([audit]);
+            }
+            Ok(known)
         })
     }
 }
