@@ -1,9 +1,13 @@
-//! For tests: a receiver that answers as told and remembers what it got, and waiting for a
-//! condition with a bound.
+//! For tests: a receiver that answers as told and remembers what it got, one that misbehaves by a
+//! seed, and waiting for a condition with a bound.
 
+mod chance;
 mod receiver;
+mod unreliable;
 
+pub use chance::Chance;
 pub use receiver::{Got, Receiver, Reply};
+pub use unreliable::{Conduct, Manners, Noted, NotedKey, Unreliable, everyday_trouble};
 
 use std::time::Duration;
 
@@ -11,7 +15,16 @@ use std::time::Duration;
 const LONGEST: Duration = Duration::from_secs(20);
 
 /// Waits until `condition` gives something; panics with `what` when it takes too long.
-pub async fn until<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn until<T>(what: &str, condition: impl AsyncFnMut() -> Option<T>) -> T {
+    until_within(LONGEST, what, condition).await
+}
+
+/// The same with a bound of the test's own, for what has much to do.
+pub async fn until_within<T>(
+    longest: Duration,
+    what: &str,
+    mut condition: impl AsyncFnMut() -> Option<T>,
+) -> T {
     let wait = async {
         loop {
             if let Some(value) = condition().await {
@@ -20,7 +33,7 @@ pub async fn until<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>)
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(LONGEST, wait).await.unwrap_or_else(|_| {
+    tokio::time::timeout(longest, wait).await.unwrap_or_else(|_| {
         #[expect(
             clippy::panic,
             reason = "a test's condition that does not come true ends the test"
