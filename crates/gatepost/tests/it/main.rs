@@ -8,8 +8,12 @@
 )]
 
 mod commands;
+mod crash;
 mod deliveries;
+mod disk;
 mod duplicates;
+mod hostile;
+mod ordeal;
 mod patterns;
 mod program;
 mod proxy;
