@@ -10,6 +10,8 @@ use crate::program::Program;
 
 /// Events that go to every destination.
 const EVENTS: usize = 40;
+/// Calls at once to each.
+const IN_FLIGHT: usize = 8;
 /// The bound that the product promises: flat, whatever they answer.
 const MEMORY_KIB_MAX: u64 = 64 * 1024;
 /// The destinations' `timeout`, and what a busy machine may add to it.
@@ -54,7 +56,7 @@ fn definitions(receiver: &Unreliable, names: &[&str]) -> String {
     file.push_str("destinations:\n");
     for name in names {
         let destination = format!(
-            "  {name}: {{ request: \"POST http://{}/{name}\", timeout: {TIMEOUT_MS}ms, allow_private: [127.0.0.0/8] }}\n",
+            "  {name}: {{ request: \"POST http://{}/{name}\", timeout: {TIMEOUT_MS}ms, in_flight: {IN_FLIGHT}, allow_private: [127.0.0.0/8] }}\n",
             receiver.address()
         );
         file.push_str(&destination);
@@ -68,6 +70,15 @@ fn attempts(program: &Program, name: &str) -> Vec<Value> {
     let listed =
         program.done(&["deliveries", "list", "--lane", &lane, "--limit", "1000", "--json"]);
     listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// An attempt as it ended, and the status or the error.
+fn in_words(attempt: &Value) -> String {
+    let reason = match attempt["status"].as_u64() {
+        Some(status) => status.to_string(),
+        None => attempt["error"].as_str().unwrap().to_owned(),
+    };
+    format!("{} {reason}", attempt["outcome"].as_str().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -98,15 +109,15 @@ async fn hostile_receivers_cost_no_memory_hold_nothing_for_long_and_delay_nobody
             Some(attempts(&program, name)).filter(|attempts| attempts.len() >= 10)
         })
         .await;
-        for attempt in &attempts {
-            let reason = match attempt["status"].as_u64() {
-                Some(status) => status.to_string(),
-                None => attempt["error"].as_str().unwrap().to_owned(),
-            };
-            let told = format!("{} {reason}", attempt["outcome"].as_str().unwrap());
-            assert!(told.starts_with(recorded), "{name}: {attempt}");
-            assert!(attempt["took_ms"].as_i64().unwrap() < TIMEOUT_MS + LATE_MS, "{attempt}");
-        }
+        let told: Vec<String> = attempts.iter().map(|attempt| in_words(attempt)).collect();
+        // A busy machine may cut an attempt off before the receiver has shown what it is.
+        let others = told.iter().find(|told| {
+            !told.starts_with(recorded) && !told.starts_with("retry no whole answer within")
+        });
+        assert_eq!(others, None, "{name}");
+        assert!(told.iter().any(|told| told.starts_with(recorded)), "{name}: {told:?}");
+        let longest = attempts.iter().map(|attempt| attempt["took_ms"].as_i64().unwrap()).max();
+        assert!(longest.unwrap() < TIMEOUT_MS + LATE_MS, "{name}: {longest:?} ms");
     }
     let most = program.memory_kib("VmHWM");
     eprintln!(
