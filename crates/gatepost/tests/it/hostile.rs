@@ -10,13 +10,17 @@ use crate::program::Program;
 
 /// Events that go to every destination.
 const EVENTS: usize = 40;
-/// Calls at once to each.
-const IN_FLIGHT: usize = 8;
-/// The bound that the product promises: flat, whatever they answer.
+/// Calls at once to each; an answer under way holds its buffers, and no more than those.
+const IN_FLIGHT: usize = 4;
+/// How much resident memory may grow, whatever they answer, and how much when they do it again.
 const MEMORY_KIB_MAX: u64 = 64 * 1024;
+const MEMORY_AGAIN_KIB_MAX: u64 = 16 * 1024;
 /// The destinations' `timeout`, and what a busy machine may add to it.
 const TIMEOUT_MS: i64 = 1_000;
 const LATE_MS: i64 = 2_000;
+
+/// How long what has to happen may take: far less than all the time-outs one after the other.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What each destination does, and what of it the record of an attempt must say.
 fn hostile() -> Vec<(String, Conduct, &'static str)> {
@@ -72,6 +76,21 @@ fn attempts(program: &Program, name: &str) -> Vec<Value> {
     listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+async fn publish(program: &Program) {
+    let entries: Vec<Value> = (0..EVENTS)
+        .map(|number| json!({ "source": "test", "detail_type": "T", "detail": { "n": number } }))
+        .collect();
+    let (status, _) = program.publish("orders", &json!({ "entries": entries })).await;
+    assert_eq!(status, 200);
+}
+
+async fn healthy_has(receiver: &Unreliable, count: usize) {
+    until_within(PATIENCE, "the healthy destination has all", async || {
+        (receiver.taken_at("/healthy") == count).then_some(())
+    })
+    .await;
+}
+
 /// An attempt as it ended, and the status or the error.
 fn in_words(attempt: &Value) -> String {
     let reason = match attempt["status"].as_u64() {
@@ -93,19 +112,11 @@ async fn hostile_receivers_cost_no_memory_hold_nothing_for_long_and_delay_nobody
     let program = Program::start(&definitions(&receiver, &names)).await;
     let before = program.memory_kib("VmRSS");
     let began = std::time::Instant::now();
-    let entries: Vec<Value> = (0..EVENTS)
-        .map(|number| json!({ "source": "test", "detail_type": "T", "detail": { "n": number } }))
-        .collect();
-    let (status, _) = program.publish("orders", &json!({ "entries": entries })).await;
-    assert_eq!(status, 200);
-    let patience = Duration::from_secs(10);
-    until_within(patience, "the healthy destination has all", async || {
-        (receiver.taken_at("/healthy") == EVENTS).then_some(())
-    })
-    .await;
+    publish(&program).await;
+    healthy_has(&receiver, EVENTS).await;
     let healthy = began.elapsed();
     for (name, _, recorded) in &hostile {
-        let attempts = until_within(patience, "its attempts are recorded", async || {
+        let attempts = until_within(PATIENCE, "its attempts are recorded", async || {
             Some(attempts(&program, name)).filter(|attempts| attempts.len() >= 10)
         })
         .await;
@@ -128,4 +139,14 @@ async fn hostile_receivers_cost_no_memory_hold_nothing_for_long_and_delay_nobody
     assert!(most < before + MEMORY_KIB_MAX, "from {before} to {most} KiB");
     let longest = receiver.longest_answer().as_millis();
     assert!(longest < u128::try_from(TIMEOUT_MS + LATE_MS).unwrap(), "{longest} ms");
+
+    // As much again costs nothing more.
+    publish(&program).await;
+    healthy_has(&receiver, 2 * EVENTS).await;
+    until_within(PATIENCE, "an endless answer is cut again", async || {
+        (attempts(&program, "huge-0").len() >= 2 * EVENTS).then_some(())
+    })
+    .await;
+    let again = program.memory_kib("VmHWM");
+    assert!(again < most + MEMORY_AGAIN_KIB_MAX, "from {most} to {again} KiB");
 }
