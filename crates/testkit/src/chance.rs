@@ -1,6 +1,6 @@
 //! Randomness from a seed, so that a test that failed can be run again as it was.
 
-/// SplitMix64: small, and the same everywhere.
+/// `SplitMix64`: small, and the same everywhere.
 #[derive(Debug, Clone)]
 pub struct Chance(u64);
 

@@ -22,7 +22,9 @@ const BOOK_MAX: usize = 500_000;
 const BODY_KEPT_MAX: usize = 512;
 const REQUEST_MAX: usize = 2 * 1024 * 1024;
 /// How long a receiver that never answers holds a connection: longer than any attempt may take.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
+/// What a huge answer consists of.
+static BLOCK: [u8; 64 * 1024] = [b'.'; 64 * 1024];
 
 /// How one request is treated.
 #[derive(Debug, Clone)]
@@ -344,7 +346,7 @@ async fn answer(
         Conduct::Drip(status, bytes, pause) => {
             send(stream, status, &format!("content-length: {bytes}\r\n\r\n")).await?;
             for _ in 0..bytes {
-                tokio::time::sleep(pause).await;
+                while_there(stream, pause).await?;
                 pour(stream, shared, b".").await?;
             }
             status
@@ -373,11 +375,10 @@ async fn answer(
 }
 
 async fn huge(stream: &mut TcpStream, shared: &Shared, bytes: u64) -> io::Result<()> {
-    let block = [b'.'; 64 * 1024];
     let mut left = bytes;
     while left > 0 {
-        let now = left.min(block.len() as u64);
-        pour(stream, shared, &block[..usize::try_from(now).unwrap_or(block.len())]).await?;
+        let now = left.min(BLOCK.len() as u64);
+        pour(stream, shared, &BLOCK[..usize::try_from(now).unwrap_or(BLOCK.len())]).await?;
         left -= now;
     }
     Ok(())
@@ -394,6 +395,16 @@ async fn pour(stream: &mut TcpStream, shared: &Shared, bytes: &[u8]) -> io::Resu
     stream.write_all(bytes).await?;
     shared.sent_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
     Ok(())
+}
+
+/// Waits, and ends with the caller.
+async fn while_there(stream: &mut TcpStream, pause: Duration) -> io::Result<()> {
+    match tokio::time::timeout(pause, stream.read_u8()).await {
+        Err(_still_there) => Ok(()),
+        Ok(Err(gone)) => Err(gone),
+        // More of a request before the answer to the last one: this receiver has nothing to do with it.
+        Ok(Ok(_)) => Err(io::ErrorKind::InvalidData.into()),
+    }
 }
 
 /// Says nothing until the caller goes.

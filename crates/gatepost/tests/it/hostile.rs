@@ -14,7 +14,7 @@ const EVENTS: usize = 40;
 const IN_FLIGHT: usize = 4;
 /// How much resident memory may grow, whatever they answer, and how much when they do it again.
 const MEMORY_KIB_MAX: u64 = 64 * 1024;
-const MEMORY_AGAIN_KIB_MAX: u64 = 16 * 1024;
+const MEMORY_AGAIN_KIB_MAX: u64 = 32 * 1024;
 /// The destinations' `timeout`, and what a busy machine may add to it.
 const TIMEOUT_MS: i64 = 1_000;
 const LATE_MS: i64 = 2_000;
@@ -120,7 +120,7 @@ async fn hostile_receivers_cost_no_memory_hold_nothing_for_long_and_delay_nobody
             Some(attempts(&program, name)).filter(|attempts| attempts.len() >= 10)
         })
         .await;
-        let told: Vec<String> = attempts.iter().map(|attempt| in_words(attempt)).collect();
+        let told: Vec<String> = attempts.iter().map(in_words).collect();
         // A busy machine may cut an attempt off before the receiver has shown what it is.
         let others = told.iter().find(|told| {
             !told.starts_with(recorded) && !told.starts_with("retry no whole answer within")

@@ -22,9 +22,9 @@ use crate::program::{Program, http};
 /// Publishers at the same time.
 const PUBLISHERS: usize = 4;
 /// How long one publisher tries to get rid of one request, over all the starts in between.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+const ANSWER_WITHIN: Duration = Duration::from_mins(1);
 /// How long everything that waits may take to be settled once the receiver is well.
-const SETTLED_WITHIN: Duration = Duration::from_secs(300);
+const SETTLED_WITHIN: Duration = Duration::from_mins(5);
 
 /// The seed in `GATEPOST_SEED`, or a fresh one; printed, so that it can be given again.
 pub(crate) fn seed() -> u64 {

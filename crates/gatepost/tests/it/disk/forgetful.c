@@ -161,6 +161,7 @@ static void read_control(void) {
   text[length] = 0;
   control_seen = now;
   memset(&control, 0, sizeof control);
+  control.after = 1;
   calls = failures = 0;
   for (word = strtok_r(text, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest)) {
     char *value = strchr(word, '=');
