@@ -2,6 +2,7 @@
 //! seed, and waiting for a condition with a bound.
 
 mod chance;
+mod clock;
 mod receiver;
 mod unreliable;
 

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::Chance;
+use crate::{Chance, clock};
 
 /// How many deliveries the book has room for; a test that sends more ends.
 const BOOK_MAX: usize = 500_000;
@@ -242,7 +242,7 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
         let Some(request) = read(&mut stream, &mut buffer).await? else { return Ok(()) };
         note(shared, &request, |noted| noted.seen += 1);
         let conduct = draw(shared, &request.path);
-        let began = tokio::time::Instant::now();
+        let began = clock::now();
         shared.open.fetch_add(1, Ordering::Relaxed);
         let answered = answer(&mut stream, shared, &request, conduct).await;
         shared.open.fetch_sub(1, Ordering::Relaxed);
