@@ -70,7 +70,7 @@ async fn told(when: &str, program: &Program, receiver: &Receiver, scale: Scale) 
     row(
         &format!("{HEALTHY} healthy destinations at {PER_SECOND} events/s together, {when}"),
         format_args!(
-            "published to delivered {latencies}, slowest {:.1} ms; {count} of {events}; {cpu_us:.0} µs CPU each",
+            "from publishing to the first byte {latencies}, slowest {:.1} ms; {count} of {events}; {cpu_us:.0} µs CPU each",
             slowest_ms(&latencies)
         ),
     );

@@ -143,6 +143,54 @@ async fn a_hundred_power_cuts_lose_nothing_acknowledged_and_invent_nothing() {
     survives_cuts(ordeal::rounds()).await;
 }
 
+/// Cuts the power in the middle of a very first start, at every `step`-th call; each time the next start
+/// must find its way, whatever there is of keys and files.
+async fn survives_cuts_of_a_first_start(step: usize) {
+    let receiver = Unreliable::start(1, vec![(1, Conduct::Status(204))]).await;
+    let mut program = Program::start(&ordeal::definitions(&receiver)).await;
+    program.kill();
+    let disk = Disk::below(&mut program);
+    let environment = program.environment.clone();
+    for cut in (1..).step_by(step) {
+        for torn in [0, 1] {
+            std::fs::remove_dir_all(program.path("data")).unwrap();
+            disk.say(&format!("cut={cut} torn={torn} seed={cut}"));
+            program.environment.clone_from(&environment);
+            program.launch();
+            let url = format!("{}/readyz", program.admin);
+            let status = until("the power goes, or it is ready before", async || {
+                if let Some(status) = program.has_ended() {
+                    return Some(Some(status));
+                }
+                let answer = http().get(&url).send().await.ok()?;
+                answer.status().is_success().then_some(None)
+            })
+            .await;
+            let Some(status) = status else {
+                eprintln!("a first start makes {} calls or fewer", cut - 1);
+                assert!(cut > 10, "a first start was hardly cut");
+                return;
+            };
+            assert_eq!(status.code(), Some(CUT), "{}", program.read("stderr"));
+            program.environment.clear();
+            program.start_again().await;
+            publish_all(&program, &orders("0", 1)).await;
+            program.kill();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_first_start_may_be_cut_anywhere() {
+    survives_cuts_of_a_first_start(11).await;
+}
+
+#[tokio::test]
+#[ignore = "every call of a first start takes a minute; CONTRIBUTING.md says when"]
+async fn a_first_start_may_be_cut_at_each_of_its_hundred_calls() {
+    survives_cuts_of_a_first_start(1).await;
+}
+
 /// Publishes orders that must be taken; gives their events.
 async fn publish_all(program: &Program, orders: &[String]) -> Vec<EventId> {
     let entries: Vec<Value> = orders.iter().map(|order| entry(order)).collect();
