@@ -9,8 +9,12 @@
 
 mod commands;
 mod connections;
+mod crash;
 mod deliveries;
+mod disk;
 mod duplicates;
+mod hostile;
+mod ordeal;
 mod patterns;
 mod program;
 mod proxy;
