@@ -22,7 +22,7 @@ fn moment(ms: i64) -> Now {
 impl Bench {
     fn new(lanes: u32, in_flight_max: u32, order: Order) -> Self {
         let lanes = (1..=lanes).map(|id| lane(id, Policy::default())).collect();
-        let plan = Arc::new(plan(lanes, (1_000, 1_000), in_flight_max, order));
+        let plan = Arc::new(plan(lanes, (10_000, 10_000), in_flight_max, order));
         let scheduler = Scheduler::new(Arc::clone(&plan), None, Remains::default(), moment(0));
         let disk = Disk::default();
         Self { scheduler, disk, plan, refuses: false, writes: 0, told: Vec::new() }
