@@ -71,7 +71,10 @@ async fn measure() {
     let many = format!(r#"{{"entries":[{}]}}"#, vec![event; 100].join(","));
     let many = request("POST", "/events/quiet", json, &many);
     run("requests of 100 events, accepted durably", &program, &program.internal, many).await;
-    deliver(&program, &receiver, &event.replace("Accepted", "Delivered")).await;
+    let event = event.replace("Accepted", "Delivered");
+    deliver(("to one destination", "loud", 1), &program, &receiver, &event).await;
+    deliver(("to two", "twofold", 2), &program, &receiver, &event).await;
+    deliver(("to two, unsigned", "unsigned", 2), &program, &receiver, &event).await;
     println!("| memory, after all this | {:.1} MiB |", program.memory_mib());
 }
 
@@ -93,23 +96,29 @@ async fn run(name: &str, program: &Program, address: &str, request: Vec<u8>) {
 }
 
 /// From publishing to a receiver's answer, events waiting in the log.
-async fn deliver(program: &Program, receiver: &Receiver, event: &str) {
+async fn deliver(
+    (name, bus, copies): (&str, &str, u64),
+    program: &Program,
+    receiver: &Receiver,
+    event: &str,
+) {
     let entries = format!(r#"{{"entries":[{}]}}"#, vec![event; 100].join(","));
-    let request = request("POST", "/events/loud", "content-type: application/json\r\n", &entries);
-    let before = program.cpu();
+    let path = format!("/events/{bus}");
+    let request = request("POST", &path, "content-type: application/json\r\n", &entries);
+    let (before, already) = (program.cpu(), receiver.count());
     let began = Instant::now();
     let address = program.internal.clone();
     for _ in 0..EVENTS / 100 {
         load::once(&address, &request).await;
     }
     let published = began.elapsed();
-    while receiver.count() < EVENTS && began.elapsed() < Duration::from_mins(2) {
+    while receiver.count() - already < EVENTS * copies && began.elapsed() < Duration::from_mins(2) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let (count, seconds) = (receiver.count(), began.elapsed().as_secs_f64());
+    let (count, seconds) = (receiver.count() - already, began.elapsed().as_secs_f64());
     let cpu_us = program.cpu().checked_sub(before).unwrap().as_micros() as f64 / count as f64;
     println!(
-        "| events delivered end to end over HTTP, {count} of them | {:.0}/s, {cpu_us:.0} µs CPU \
+        "| events delivered end to end over HTTP, {name}, {count} of them | {:.0}/s, {cpu_us:.0} µs CPU \
          each (publishing took {:.1} s) |",
         count as f64 / seconds,
         published.as_secs_f64()

@@ -44,7 +44,23 @@ buses:
   loud:
     rules:
       all: {{ when: {{ source: [bench] }}, send: [{{ to: receiver, body: $.detail }}] }}
+  twofold:
+    rules:
+      one: {{ when: {{ source: [bench] }}, send: [{{ to: receiver, body: $.detail }}] }}
+      other: {{ when: {{ source: [bench] }}, send: [{{ to: another, body: $.detail }}] }}
+  unsigned:
+    rules:
+      one: {{ when: {{ source: [bench] }}, send: [{{ to: plain, body: $.detail }}] }}
+      other: {{ when: {{ source: [bench] }}, send: [{{ to: plainer, body: $.detail }}] }}
 destinations:
+  another:
+    request: POST http://{receiver}/events
+    rate: 10000/s
+    burst: 1000
+    in_flight: 64
+    allow_private: [127.0.0.0/8]
+  plain: {{ request: \"POST http://{receiver}/events\", rate: 10000/s, burst: 1000, in_flight: 64, allow_private: [127.0.0.0/8], signing: off }}
+  plainer: {{ request: \"POST http://{receiver}/events\", rate: 10000/s, burst: 1000, in_flight: 64, allow_private: [127.0.0.0/8], signing: off }}
   receiver:
     request: POST http://{receiver}/events
     rate: 10000/s
