@@ -1,88 +1,65 @@
 //! The program under load: a release build of `gatepost serve` in a directory of its own.
 
-use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::load;
 
+/// How long a start may take, with whatever waits in the log.
+const READY_WITHIN: Duration = Duration::from_mins(2);
+
 pub(crate) struct Program {
     pub(crate) public: String,
     pub(crate) internal: String,
+    admin: String,
     directory: tempfile::TempDir,
     child: Child,
 }
 
 impl Program {
-    pub(crate) async fn start(receiver: SocketAddr) -> Self {
+    /// Starts with these definitions; gives how long it took to be ready.
+    pub(crate) async fn start(definitions: &str) -> (Self, Duration) {
         let directory = tempfile::tempdir().unwrap();
         let held: Vec<_> = (0..3).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let address = |at: usize| held[at].local_addr().unwrap().to_string();
         let (public, internal, admin) = (address(0), address(1), address(2));
         drop(held);
         let file = format!(
-            "
-version: 1
+            "version: 1
 company: Bench
 public_url: http://{public}
 listen: {{ public: \"{public}\", internal: \"{internal}\", admin: \"{admin}\" }}
-apis:
-  plain: {{ base_path: /plain, upstream: \"http://{receiver}\", routes: {{ GET /x: {{}} }} }}
-  checked:
-    base_path: /checked
-    upstream: http://{receiver}
-    scopes: {{ call: Call }}
-    routes: {{ GET /x: {{ scopes: [checked/call], api_key: required }} }}
-plans: {{ wide: {{ rate: 1000000/s, burst: 1000000, quota: 1000000000/month }} }}
-partners:
-  bench: {{ plan: wide, clients: {{ bench: {{ scopes: [checked/call] }} }}, api_keys: {{ bench: {{}} }} }}
-buses:
-  quiet: {{ rules: {{}} }}
-  loud:
-    rules:
-      all: {{ when: {{ source: [bench] }}, send: [{{ to: receiver, body: $.detail }}] }}
-  twofold:
-    rules:
-      one: {{ when: {{ source: [bench] }}, send: [{{ to: receiver, body: $.detail }}] }}
-      other: {{ when: {{ source: [bench] }}, send: [{{ to: another, body: $.detail }}] }}
-  unsigned:
-    rules:
-      one: {{ when: {{ source: [bench] }}, send: [{{ to: plain, body: $.detail }}] }}
-      other: {{ when: {{ source: [bench] }}, send: [{{ to: plainer, body: $.detail }}] }}
-destinations:
-  another:
-    request: POST http://{receiver}/events
-    rate: 10000/s
-    burst: 1000
-    in_flight: 64
-    allow_private: [127.0.0.0/8]
-  plain: {{ request: \"POST http://{receiver}/events\", rate: 10000/s, burst: 1000, in_flight: 64, allow_private: [127.0.0.0/8], signing: off }}
-  plainer: {{ request: \"POST http://{receiver}/events\", rate: 10000/s, burst: 1000, in_flight: 64, allow_private: [127.0.0.0/8], signing: off }}
-  receiver:
-    request: POST http://{receiver}/events
-    rate: 10000/s
-    burst: 1000
-    in_flight: 64
-    allow_private: [127.0.0.0/8]
-"
+{definitions}"
         );
         std::fs::write(directory.path().join("gatepost.yaml"), file).unwrap();
-        let null = || Stdio::from(std::fs::File::create("/dev/null").unwrap());
-        let child = Command::new(binary())
-            .args(["serve", "--log", "json"])
-            .current_dir(directory.path())
-            .stdin(Stdio::null())
-            .stdout(null())
-            .stderr(null())
-            .spawn()
-            .unwrap();
-        while tokio::net::TcpStream::connect(&public).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        Self { public, internal, directory, child }
+        let began = Instant::now();
+        let child = spawn(directory.path());
+        let program = Self { public, internal, admin, directory, child };
+        program.wait_ready().await;
+        (program, began.elapsed())
+    }
+
+    /// Kills it and starts it again; gives how long it took to be ready.
+    pub(crate) async fn kill_and_restart(&mut self) -> Duration {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let began = Instant::now();
+        self.child = spawn(self.directory.path());
+        self.wait_ready().await;
+        began.elapsed()
+    }
+
+    async fn wait_ready(&self) {
+        let ready = async {
+            while !load::answers_well(&self.admin, "/readyz").await {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(READY_WITHIN, ready).await.expect("the program is ready in time");
     }
 
     /// Runs a command in the program's directory; gives what it printed.
@@ -96,7 +73,7 @@ destinations:
     pub(crate) async fn token(&self, secret: &str) -> String {
         let body = format!("grant_type=client_credentials&client_id=bench&client_secret={secret}");
         let headers = "content-type: application/x-www-form-urlencoded\r\n";
-        let request = crate::request("POST", "/oauth2/token", headers, &body);
+        let request = load::request("POST", "/oauth2/token", headers, &body);
         let answer: Value =
             serde_json::from_str(&load::once(&self.public, &request).await).unwrap();
         answer["access_token"].as_str().unwrap().to_owned()
@@ -123,6 +100,18 @@ impl Drop for Program {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+fn spawn(directory: &Path) -> Child {
+    let null = || Stdio::from(std::fs::File::create("/dev/null").unwrap());
+    Command::new(binary())
+        .args(["serve", "--log", "json"])
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .stdout(null())
+        .stderr(null())
+        .spawn()
+        .unwrap()
 }
 
 /// The release build beside this program.

@@ -2,19 +2,22 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use bus::lane_keys;
-use model::{DeliveryId, Name, Timestamp};
+use model::{DeadLetter, DeliveryId, EventId, Name, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{AttemptFilter, DeadFilter};
+use store::{AttemptFilter, DeadFilter, LaneId};
 
 use crate::extract::{Body, Query};
+use crate::lanes::{Which, numbers_in_use};
 use crate::problem::Problem;
+use crate::search::{Asked, Where};
 use crate::trail::audit;
 use crate::{World, wire};
 
 /// How many are moved in one write; more writes follow until all are.
 const MOVED_AT_ONCE: usize = 1000;
+/// So many pages of letters are looked through for one answer.
+const PAGES_MAX: usize = 20;
 
 /// Which dead letters; nothing given means all.
 #[derive(Deserialize, Default)]
@@ -23,6 +26,11 @@ pub(crate) struct Filter {
     id: Option<String>,
     queue: Option<String>,
     code: Option<String>,
+    rule: Option<String>,
+    destination: Option<String>,
+    /// A pattern that the event matches.
+    #[serde(rename = "where")]
+    pattern: Option<String>,
     from: Option<String>,
     until: Option<String>,
     after: Option<String>,
@@ -30,7 +38,7 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    fn read(&self, limit: usize) -> Result<DeadFilter, Problem> {
+    async fn read(&self, world: &World, limit: usize) -> Result<DeadFilter, Problem> {
         let malformed = |name: &str, form: &str| {
             Problem::Malformed(format!("`{name}` cannot be read; write {form}"))
         };
@@ -47,28 +55,80 @@ impl Filter {
                 .ok_or_else(|| malformed(name, "a delivery's id, `dlv_…`")),
         };
         let queue = self.queue.as_deref().map(Name::new).transpose();
+        let (rule, destination) = (self.rule.as_deref(), self.destination.as_deref());
+        let lanes = Which { lane: None, rule, destination }.numbers(world).await?;
         Ok(DeadFilter {
             queue: queue.map_err(|error| Problem::Malformed(error.to_string()))?,
             delivery: delivery("id", &self.id)?,
             from: time("from", &self.from)?,
             until: time("until", &self.until)?,
-            lanes: None,
+            lanes,
             code: self.code.clone(),
             after: delivery("after", &self.after)?.map(|id| (id.lane, id.event.seq)),
             limit,
         })
     }
+
+    fn pattern(&self) -> Result<Option<Where>, Problem> {
+        self.pattern.as_deref().map(Where::parse).transpose()
+    }
+
+    fn limit(&self, otherwise: usize) -> usize {
+        self.limit.unwrap_or(otherwise).clamp(1, MOVED_AT_ONCE)
+    }
+}
+
+/// Some letters, and behind which one to go on.
+struct Found {
+    letters: Vec<DeadLetter>,
+    next: Option<(LaneId, u64)>,
+}
+
+/// Up to `filter.limit` letters whose events match; looks through a bounded number of them.
+async fn matching(
+    world: &World,
+    mut filter: DeadFilter,
+    pattern: Option<&Where>,
+) -> Result<Found, Problem> {
+    let (limit, mut asked, mut letters) = (filter.limit, Asked::default(), Vec::new());
+    filter.limit = if pattern.is_some() { MOVED_AT_ONCE } else { limit };
+    for _ in 0..PAGES_MAX {
+        let page = world.store.dead_letters(filter.clone()).await?;
+        let whole = page.len() == filter.limit;
+        for letter in page {
+            filter.after = Some((letter.id.lane, letter.id.event.seq));
+            let wanted = match pattern {
+                Some(pattern) => asked.holds(&*world.store, pattern, letter.id.event).await?,
+                None => true,
+            };
+            if wanted {
+                letters.push(letter);
+            }
+            if letters.len() == limit {
+                return Ok(Found { letters, next: filter.after });
+            }
+        }
+        if !whole {
+            return Ok(Found { letters, next: None });
+        }
+    }
+    Ok(Found { letters, next: filter.after })
 }
 
 pub(crate) async fn list(
     State(world): State<World>,
     Query(filter): Query<Filter>,
 ) -> Result<Json<Value>, Problem> {
-    let limit = filter.limit.unwrap_or(100).clamp(1, 1000);
-    let letters = world.store.dead_letters(filter.read(limit)?).await?;
-    let next = (letters.len() == limit).then(|| letters.last().map(|letter| letter.id.to_string()));
+    let pattern = filter.pattern()?;
+    let read = filter.read(&world, filter.limit(100)).await?;
+    let Found { letters, next } = matching(&world, read, pattern.as_ref()).await?;
+    // The last letter looked at may not be one that is shown.
+    let next = next.map(|(lane, seq)| {
+        let event = EventId { accepted_at: Timestamp::default(), seq };
+        DeliveryId { lane, event }.to_string()
+    });
     let mut body = wire::items(letters.iter().map(wire::dead_letter).collect());
-    body["next"] = next.flatten().into();
+    body["next"] = next.into();
     Ok(Json(body))
 }
 
@@ -77,7 +137,8 @@ pub(crate) async fn show(
     State(world): State<World>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    let filter = Filter { id: Some(id.clone()), ..Filter::default() }.read(1)?;
+    let filter = Filter { id: Some(id.clone()), ..Filter::default() };
+    let filter = filter.read(&world, 1).await?;
     let letters = world.store.dead_letters(filter).await?;
     let letter = letters.first().ok_or(Problem::Missing { kind: "dead letter", name: id })?;
     let mut body = wire::dead_letter(letter);
@@ -94,46 +155,114 @@ pub(crate) async fn show(
     Ok(Json(body))
 }
 
+/// Puts letters back on their lanes: all of a filter, or with a `limit` so many, for whoever asks
+/// again and again at a rate of his own.
 pub(crate) async fn redrive(
     State(world): State<World>,
     Body(filter): Body<Filter>,
 ) -> Result<Json<Value>, Problem> {
     let now = world.clock.now();
+    let pattern = filter.pattern()?;
     // What dies again while this goes on is not taken a second time.
-    let mut filter = filter.read(MOVED_AT_ONCE)?;
-    filter.until = Some(filter.until.map_or(now, |until| until.min(now)));
-    // Put back on a lane that no rule reads, a letter would be out of sight: it stays listed.
-    let keys = lane_keys(&world.definitions.load());
-    filter.lanes = Some(world.store.lanes(keys).await?);
+    let mut read = filter.read(&world, filter.limit(MOVED_AT_ONCE)).await?;
+    read.until = Some(read.until.map_or(now, |until| until.min(now)));
+    let everywhere = read.clone();
+    // Put back on a lane that nothing reads, a letter would be out of sight: it stays listed.
+    let in_use = numbers_in_use(&world).await?;
+    read.lanes = Some(match read.lanes {
+        Some(lanes) => lanes.into_iter().filter(|lane| in_use.contains(lane)).collect(),
+        None => in_use,
+    });
     let mut moved = 0;
-    loop {
-        let count = world.store.redrive(filter.clone(), now).await?;
+    let more = loop {
+        let (count, more) = match &pattern {
+            None => {
+                let count = world.store.redrive(read.clone(), now).await?;
+                (count, count == read.limit as u64)
+            }
+            Some(pattern) => one_by_one(&world, &mut read, pattern, Move::Back(now)).await?,
+        };
         moved += count;
-        if count < MOVED_AT_ONCE as u64 {
-            break;
+        if !more || filter.limit.is_some() {
+            break more;
         }
+    };
+    let left = world.store.dead_letters(everywhere.clone()).await?;
+    if moved == 0 && left.is_empty() {
+        demand_one(&filter)?;
     }
     note(&world, "redrive dead letters", moved).await?;
-    filter.lanes = None;
-    let stay = world.store.dead_letters(filter).await?.len();
-    Ok(Json(json!({ "redriven": moved, "without_a_rule": stay })))
+    let in_use = read.lanes.unwrap_or_default();
+    let stay = left.iter().filter(|letter| !in_use.contains(&letter.id.lane)).count();
+    Ok(Json(json!({
+        "redriven": moved,
+        "more": more,
+        "until": everywhere.until.map(|until| until.to_string()),
+        "without_a_rule": stay,
+    })))
 }
 
 pub(crate) async fn purge(
     State(world): State<World>,
     Body(filter): Body<Filter>,
 ) -> Result<Json<Value>, Problem> {
-    let filter = filter.read(MOVED_AT_ONCE)?;
+    let pattern = filter.pattern()?;
+    let mut read = filter.read(&world, filter.limit(MOVED_AT_ONCE)).await?;
     let mut purged = 0;
     loop {
-        let count = world.store.purge(filter.clone()).await?;
+        let (count, more) = match &pattern {
+            None => {
+                let count = world.store.purge(read.clone()).await?;
+                (count, count == read.limit as u64)
+            }
+            Some(pattern) => one_by_one(&world, &mut read, pattern, Move::Away).await?,
+        };
         purged += count;
-        if count < MOVED_AT_ONCE as u64 {
+        if !more || filter.limit.is_some() {
             break;
         }
     }
+    if purged == 0 {
+        demand_one(&filter)?;
+    }
     note(&world, "purge dead letters", purged).await?;
     Ok(Json(json!({ "purged": purged })))
+}
+
+/// One letter that was named and is not there is a mistake; a filter that finds none is not.
+fn demand_one(filter: &Filter) -> Result<(), Problem> {
+    match &filter.id {
+        Some(id) => Err(Problem::Missing { kind: "dead letter", name: id.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// Where a letter goes.
+#[derive(Clone, Copy)]
+enum Move {
+    Back(Timestamp),
+    Away,
+}
+
+/// Moves the letters whose events match; says how many, and whether there may be more.
+async fn one_by_one(
+    world: &World,
+    filter: &mut DeadFilter,
+    pattern: &Where,
+    to: Move,
+) -> Result<(u64, bool), Problem> {
+    let Found { letters, next } = matching(world, filter.clone(), Some(pattern)).await?;
+    filter.after = next;
+    let mut moved = 0;
+    for letter in letters {
+        let delivery = Some(letter.id);
+        let one = DeadFilter { delivery, limit: 1, ..DeadFilter::default() };
+        moved += match to {
+            Move::Back(now) => world.store.redrive(one, now).await?,
+            Move::Away => world.store.purge(one).await?,
+        };
+    }
+    Ok((moved, next.is_some()))
 }
 
 async fn note(world: &World, what: &str, count: u64) -> Result<(), Problem> {

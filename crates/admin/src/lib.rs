@@ -8,14 +8,19 @@ mod clients;
 mod dead_letters;
 mod deliveries;
 mod destinations;
+mod events;
 mod extract;
 mod handover;
 mod health;
 mod keys;
+mod lanes;
 mod live;
 mod partners;
 mod problem;
+mod replays;
 mod rules;
+mod search;
+mod secrets;
 mod token;
 mod trail;
 mod waiting;
@@ -28,7 +33,7 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use courier::Board;
 use credential::{Digest, Digester, Vault};
 use model::{Clock, Definitions, Random, Revision};
@@ -96,7 +101,15 @@ pub fn router(world: World) -> Router {
         .route("/dead-letters/redrive", post(dead_letters::redrive))
         .route("/dead-letters/purge", post(dead_letters::purge))
         .route("/dead-letters/{id}", get(dead_letters::show))
+        .route("/replays", get(replays::list).post(replays::start))
+        .route("/replays/{name}", get(replays::show))
+        .route("/replays/{name}/pause", post(replays::pause))
+        .route("/replays/{name}/resume", post(replays::resume))
+        .route("/replays/{name}/cancel", post(replays::cancel))
+        .route("/events/{bus}", get(events::list))
         .route("/webhook-keys", get(webhook_keys::list).post(webhook_keys::rotate))
+        .route("/secrets", get(secrets::list))
+        .route("/secrets/{name}", put(secrets::set).delete(secrets::remove))
         .route("/audit", get(trail::list))
         .fallback(problem::no_such_endpoint)
         .method_not_allowed_fallback(problem::other_method)

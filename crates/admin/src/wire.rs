@@ -7,7 +7,7 @@ use model::{
 };
 use serde_json::{Value, json};
 use signature::Jwk;
-use store::{Switch, SwitchState};
+use store::{ReplayProgress, ReplaySpec, Switch, SwitchState};
 
 /// A listing: `{"items": […]}`.
 pub(crate) fn items(items: Vec<Value>) -> Value {
@@ -151,6 +151,26 @@ pub(crate) fn dead_letter(letter: &DeadLetter) -> Value {
         "error_code": letter.reason.code,
         "error_message": letter.reason.message,
         "exhausted": letter.reason.exhausted,
+    })
+}
+
+pub(crate) fn replay(spec: &ReplaySpec, progress: &ReplayProgress) -> Value {
+    let pattern = spec.pattern.as_deref();
+    json!({
+        "name": spec.name.as_str(),
+        "state": progress.state.as_str(),
+        "bus": spec.bus.as_str(),
+        "from": spec.from.to_string(),
+        "until": spec.until.to_string(),
+        "rules": spec.rules.iter().map(Name::as_str).collect::<Vec<_>>(),
+        "pattern": pattern.and_then(|text| serde_json::from_str::<Value>(text).ok()),
+        "destination": spec.destination.as_ref().map(Name::as_str),
+        "to": spec.to.as_ref().map(Name::as_str),
+        "rate": spec.rate.map(|rate| rate.to_string()),
+        "created_at": spec.created_at.to_string(),
+        "ended_at": time(progress.ended_at),
+        "reason": Some(progress.reason.as_str()).filter(|reason| !reason.is_empty()),
+        "looked_at": progress.looked_at,
     })
 }
 

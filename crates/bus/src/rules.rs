@@ -63,12 +63,19 @@ impl Rules {
         now: Timestamp,
         scratch: &mut Scratch,
     ) -> Vec<LaneId> {
-        let Some(bus) = self.buses.get(draft.bus()) else {
-            return Vec::new();
-        };
-        // The envelope is ours, and its detail was read when the draft was made.
-        let envelope = draft.envelope(None, now);
-        let matched = bus.matcher.matches(&Event::of_valid(&envelope), scratch);
+        self.lanes_of(draft.bus(), &draft.envelope(None, now), scratch)
+    }
+
+    /// The lanes that an event with this envelope goes to. The envelope is ours, and its detail was
+    /// read when the event was accepted.
+    pub(crate) fn lanes_of(
+        &self,
+        bus: &Name,
+        envelope: &str,
+        scratch: &mut Scratch,
+    ) -> Vec<LaneId> {
+        let Some(bus) = self.buses.get(bus) else { return Vec::new() };
+        let matched = bus.matcher.matches(&Event::of_valid(envelope), scratch);
         matched.into_iter().flatten().copied().collect()
     }
 }

@@ -1,5 +1,6 @@
 //! One attempt, whole: body, address, credentials, signatures, request, outcome.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,9 +8,9 @@ use http::header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Request, Uri};
 use http_body_util::Full;
 use model::{DeliveryId, Destination, Event, Method, RESPONSE_BYTES_KEPT, Timestamp};
-use outbound::{Answer, Bounds, DialError, Pool, SendError, in_words, send_whole};
+use outbound::{Answer, Bounds, DialError, Pool, SendError, Unanswered, in_words, send_whole};
 use retry::{Advertised, Verdict, Wish, advertised, retry_after};
-use transform::{Context, value_text};
+use transform::{Context, merge_query, value_text};
 
 use crate::credentials::Credentials;
 use crate::plan::LanePlan;
@@ -17,6 +18,10 @@ use crate::signing::Signatures;
 
 /// What every call says it is.
 pub(crate) const USER_AGENT_VALUE: &str = concat!("Gatepost/", env!("CARGO_PKG_VERSION"));
+
+/// The code of what cannot be sent because a part of the request cannot be made (EventBridge, dead
+/// letters).
+const INVALID_PARAMETER: &str = "INVALID_PARAMETER";
 
 /// Where attempts are sent through.
 pub(crate) struct Route<'a> {
@@ -37,6 +42,18 @@ pub(crate) struct Result {
     pub(crate) advertised: Option<Advertised>,
     /// Where it was sent.
     pub(crate) url: String,
+    /// The address it was sent to; none if there was no connection.
+    pub(crate) peer: Option<SocketAddr>,
+}
+
+/// A call as the event and the destination make it, before the connection adds its own.
+pub(crate) struct Draft {
+    method: HttpMethod,
+    /// Path and query.
+    pub(crate) target: Uri,
+    pub(crate) headers: HeaderMap,
+    /// None for a method that sends none.
+    pub(crate) body: Option<String>,
 }
 
 /// What an attempt means for the delivery.
@@ -68,24 +85,34 @@ pub(crate) async fn attempt(
     event: &Event,
     (now, longest_wish_ms): (Timestamp, i64),
 ) -> Result {
-    let (mut request, body) = match render(route, lane, event) {
-        Ok(rendered) => rendered,
+    let mut draft = match render(route, lane, event) {
+        Ok(draft) => draft,
         Err(unsendable) => return unsent(unsendable),
     };
-    let url = format!("{}{}", route.pool.origin(), request.uri());
+    // Before the connection adds to the query what may be secret.
+    let url = format!("{}{}", route.pool.origin(), draft.target);
     if let Some(credentials) = route.credentials
-        && let Err(error) = credentials.add_to(request.headers_mut()).await
+        && let Err(error) = credentials.add_to(&mut draft).await
     {
-        return failed(url, error.to_string());
+        let message = error.to_string();
+        return if error.is_final() {
+            unsent(Unsendable { code: INVALID_PARAMETER, message })
+        } else {
+            failed(url, message)
+        };
     }
+    let Draft { method, target, mut headers, body } = draft;
+    let body = Bytes::from(body.unwrap_or_default());
     // Last, so that no other header can stand in a signature's place.
     let delivery = DeliveryId { lane: lane.id, event: event.id };
-    if let Err(error) = route.signatures.add_to(request.headers_mut(), delivery, now, &body) {
+    if let Err(error) = route.signatures.add_to(&mut headers, delivery, now, &body) {
         return failed(url, error.to_string());
     }
-    let sent_headers = request.headers().clone();
-    let timeout = Duration::from_millis(route.destination.timeout_ms);
-    match send_whole(route.pool, request, Bounds::within(timeout)).await {
+    let sent_headers = headers.clone();
+    let mut request = Request::new(Full::new(body));
+    (*request.method_mut(), *request.uri_mut()) = (method, target);
+    *request.headers_mut() = headers;
+    match send_whole(route.pool, request, bounds(route.destination)).await {
         Ok(answer) => {
             if matches!(answer.status.as_u16(), 401 | 407)
                 && let Some(credentials) = route.credentials
@@ -94,9 +121,19 @@ pub(crate) async fn attempt(
             }
             judge(route.destination, url, &answer, (now, longest_wish_ms))
         }
-        Err(error) => {
-            refused_by_guard(&url, &error).unwrap_or_else(|| failed(url, in_words(&error)))
-        }
+        Err(unanswered) => refused_by_guard(&url, &unanswered.error).unwrap_or_else(|| {
+            let Unanswered { peer, .. } = unanswered;
+            Result { peer, ..failed(url, in_words(&unanswered)) }
+        }),
+    }
+}
+
+fn bounds(destination: &Destination) -> Bounds {
+    let timeout = Duration::from_millis(destination.timeout_ms);
+    Bounds {
+        connect_timeout: Duration::from_millis(destination.connect_timeout_ms),
+        first_byte_timeout: Duration::from_millis(destination.first_byte_timeout_ms),
+        ..Bounds::within(timeout)
     }
 }
 
@@ -119,8 +156,7 @@ fn judge(
         (Verdict::Retry, None) => What::Retry { wish_ms: None },
     };
     let kept = answer.body.len().min(RESPONSE_BYTES_KEPT);
-    let response = (what != What::Delivered && kept > 0)
-        .then(|| String::from_utf8_lossy(&answer.body[..kept]).into_owned());
+    let response = (kept > 0).then(|| String::from_utf8_lossy(&answer.body[..kept]).into_owned());
     let policy = HeaderName::from_static("ratelimit-policy");
     let advertised = (status == 429).then(|| header(&policy)).flatten().and_then(advertised);
     let never = wish == Some(Wish::Never) && matches!(what, What::Refused { .. });
@@ -130,12 +166,21 @@ fn judge(
         }
         None => format!("the receiver answered {status}"),
     });
-    Result { what, status: Some(status), error, response, advertised, url }
+    let peer = Some(answer.peer);
+    Result { what, status: Some(status), error, response, advertised, url, peer }
 }
 
 fn failed(url: String, error: String) -> Result {
     let what = What::Retry { wish_ms: None };
-    Result { what, status: None, error: Some(error), response: None, advertised: None, url }
+    Result {
+        what,
+        status: None,
+        error: Some(error),
+        response: None,
+        advertised: None,
+        url,
+        peer: None,
+    }
 }
 
 fn unsent(unsendable: Unsendable) -> Result {
@@ -146,6 +191,7 @@ fn unsent(unsendable: Unsendable) -> Result {
         response: None,
         advertised: None,
         url: String::new(),
+        peer: None,
     }
 }
 
@@ -159,15 +205,16 @@ fn refused_by_guard(url: &str, error: &SendError) -> Option<Result> {
         response: None,
         advertised: None,
         url: url.to_owned(),
+        peer: None,
     })
 }
 
-/// The request, and its body once more for whoever signs it.
+/// The call without what the connection adds.
 fn render(
     route: &Route<'_>,
     lane: &LanePlan,
     event: &Event,
-) -> std::result::Result<(Request<Full<Bytes>>, Bytes), Unsendable> {
+) -> std::result::Result<Draft, Unsendable> {
     let destination = route.destination;
     // The commonest input, and it is at hand as it is sent: without white space since acceptance.
     let detail = matches!(&lane.body, transform::Input::Path(path) if path.as_str() == "$.detail");
@@ -178,31 +225,33 @@ fn render(
     };
     let target = target(destination, lane, &envelope)?;
     let body = match destination.method {
-        Method::Get | Method::Head => String::new(),
-        _ if lane.body == transform::Input::Whole => envelope,
-        _ if detail => event.fields.detail.clone(),
-        _ => lane
-            .body
-            .render(&envelope, &context(lane, event))
-            .map_err(|error| Unsendable { code: error.code(), message: error.to_string() })?,
+        Method::Get | Method::Head => None,
+        _ if lane.body == transform::Input::Whole => Some(envelope),
+        _ if detail => Some(event.fields.detail.clone()),
+        _ => Some(
+            lane.body
+                .render(&envelope, &context(lane, event))
+                .map_err(|error| Unsendable { code: error.code(), message: error.to_string() })?,
+        ),
     };
-    let unsendable = |error: String| Unsendable { code: "INVALID_PARAMETER", message: error };
     let method = HttpMethod::from_bytes(destination.method.as_str().as_bytes());
-    let body = Bytes::from(body);
-    let mut request = Request::new(Full::new(body.clone()));
-    *request.method_mut() = method.map_err(|error| unsendable(error.to_string()))?;
-    *request.uri_mut() = target;
-    headers(request.headers_mut(), route, (lane, event)).map_err(unsendable)?;
-    Ok((request, body))
+    let method = method.map_err(|error| unsendable(error.to_string()))?;
+    let mut headers = HeaderMap::new();
+    set_headers(&mut headers, route, (lane, event)).map_err(unsendable)?;
+    Ok(Draft { method, target, headers, body })
 }
 
-/// The path and query, every `*` filled from the original event, given as its envelope.
+fn unsendable(message: String) -> Unsendable {
+    Unsendable { code: INVALID_PARAMETER, message }
+}
+
+/// The path and query, every `*` filled from the original event, given as its envelope, and the
+/// destination's parameters in place of the URL's.
 fn target(
     destination: &Destination,
     lane: &LanePlan,
     event: &str,
 ) -> std::result::Result<Uri, Unsendable> {
-    let unsendable = |message: String| Unsendable { code: "INVALID_PARAMETER", message };
     let value = |path: &transform::JsonPath| {
         path.find(event).and_then(value_text).ok_or_else(|| {
             unsendable(format!("the event has no text or number at {}", path.as_str()))
@@ -210,12 +259,19 @@ fn target(
     };
     let values = lane.path.iter().map(value).collect::<std::result::Result<Vec<_>, _>>()?;
     let url = destination.url.fill(&values).map_err(|error| unsendable(error.to_string()))?;
-    let url: Uri = url.parse().map_err(|error| unsendable(format!("{url}: {error}")))?;
-    let target = url.path_and_query().cloned();
+    let parsed: Uri = url.parse().map_err(|error| unsendable(format!("{url}: {error}")))?;
+    if !destination.query.is_empty() {
+        let query: Vec<(&str, &str)> =
+            destination.query.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let merged = merge_query(parsed.query(), &query);
+        let target = format!("{}?{merged}", parsed.path());
+        return target.parse().map_err(|error| unsendable(format!("{target}: {error}")));
+    }
+    let target = parsed.path_and_query().cloned();
     Ok(target.map_or_else(|| Uri::from_static("/"), Uri::from))
 }
 
-fn headers(
+fn set_headers(
     headers: &mut HeaderMap,
     route: &Route<'_>,
     (lane, event): (&LanePlan, &Event),

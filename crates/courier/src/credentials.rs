@@ -1,5 +1,5 @@
-//! A connection's headers: API key, Basic, or a bearer token that is cached, renewed early, and
-//! asked for by one request at a time.
+//! What a connection adds to a call: its parameters, and an API key, Basic, or a bearer token that
+//! is cached, renewed early, and asked for by one request at a time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,27 +7,31 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use http_body_util::Full;
 use model::{
-    Auth, ClientAuth, Clock, Connection, HeaderValue as Value, OAuthClient, Secret, SecretError,
-    SecretReader, SecretSource, Timestamp,
+    Auth, Clock, Connection, OAuthClient, Parameter, Random, Secret, SecretError, SecretReader,
+    SecretSource, Timestamp,
 };
-use outbound::{Bounds, Guard, Origin, Pool, in_words, send_whole};
+use outbound::{Bounds, Guard, Origin, Pool, Tls, in_words, send_whole};
 use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
+use transform::{merge_body, merge_query};
 
-use crate::attempt::USER_AGENT_VALUE;
+use crate::attempt::Draft;
+use crate::material;
+use crate::token_request::{Surroundings, Token, read_token, refusal, token_request};
 
 /// How long one token request may take in all.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
-/// The lifetime assumed of a token whose answer names none.
-const LIFETIME_DEFAULT_S: i64 = 300;
-/// A token is renewed when a fifth of its life is left, at most two minutes before its end.
-const EARLY_MAX_MS: i64 = 120_000;
 /// After a failed token request the next one waits, so that a dead token endpoint is not hammered.
 const AFTER_FAILURE_MS: i64 = 1_000;
+/// A receiver that refuses every token gets a new one this often at the most: it shares the
+/// connection, and its token endpoint, with others.
+const AFTER_REFUSAL_MS: i64 = 10_000;
+/// The longest value of a parameter (EventBridge API, `ConnectionHeaderParameter`).
+const VALUE_BYTES_MAX: usize = 512;
 
 /// Why there are no credentials.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -36,19 +40,42 @@ pub(crate) enum CredentialsError {
     Secret(#[from] SecretError),
     #[error("a value of connection {0} cannot stand in a header")]
     HeaderValue(String),
+    #[error("the secret in {place} is a parameter of connection {name}, and longer than 512 bytes")]
+    TooLong { name: String, place: String },
+    #[error(
+        "connection {0} adds members to the body, and what this target sends is no JSON object; \
+         let it send one, or give the destination another connection"
+    )]
+    NoObject(String),
+    #[error("the parameters of connection {0} cannot stand in a URL")]
+    Query(String),
     #[error("no token from {url}: {reason}")]
     Token { url: String, reason: String },
+}
+
+impl CredentialsError {
+    /// Whether trying again gives the same.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(self, Self::NoObject(_))
+    }
+}
+
+/// What credentials are made with.
+pub(crate) struct Means {
+    pub(crate) secrets: Arc<dyn SecretReader>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
 }
 
 /// One connection in use.
 pub(crate) struct Credentials {
     connection: Connection,
-    secrets: Arc<dyn SecretReader>,
-    clock: Arc<dyn Clock>,
+    means: Means,
     token: Mutex<TokenState>,
     /// Held by the one request that fetches a token.
     fetching: tokio::sync::Mutex<()>,
     pool: Option<Pool<Full<Bytes>>>,
+    tls: Option<Arc<Tls>>,
 }
 
 #[derive(Default)]
@@ -56,13 +83,8 @@ struct TokenState {
     token: Option<Token>,
     /// The last failure, and until when it is given as the answer.
     failure: Option<(Timestamp, CredentialsError)>,
-}
-
-#[derive(Clone)]
-struct Token {
-    value: Secret,
-    renew_at: Timestamp,
-    ends_at: Timestamp,
+    /// When a token was last forgotten because a receiver refused it.
+    refused_at: Option<Timestamp>,
 }
 
 enum Look {
@@ -77,20 +99,22 @@ impl Credentials {
     pub(crate) fn new(
         connection: Connection,
         guard: Guard,
-        (secrets, clock): (Arc<dyn SecretReader>, Arc<dyn Clock>),
+        means: Means,
         tracker: TaskTracker,
     ) -> Self {
+        let (secrets, clock) = (Arc::clone(&means.secrets), Arc::clone(&means.clock));
+        let tls = material::own(&connection.tls, secrets, clock);
         let pool = match &connection.auth {
             Auth::OAuth(client) => client
                 .token_url
                 .parse::<Uri>()
                 .ok()
                 .and_then(|url| Origin::of(&url))
-                .map(|origin| Pool::new(origin, guard, 1, tracker)),
+                .map(|origin| Pool::new(origin, guard, 1, tracker).with_tls(tls.clone())),
             _ => None,
         };
         let (token, fetching) = (Mutex::default(), tokio::sync::Mutex::new(()));
-        Self { connection, secrets, clock, token, fetching, pool }
+        Self { connection, means, token, fetching, pool, tls }
     }
 
     /// The connection they are of.
@@ -98,20 +122,37 @@ impl Credentials {
         &self.connection
     }
 
-    /// Adds the connection's headers; they win over those that are there, and authentication is
+    /// How TLS is spoken, if not as everybody does.
+    pub(crate) fn tls(&self) -> Option<Arc<Tls>> {
+        self.tls.clone()
+    }
+
+    /// Adds the connection's parameters; they win over those that are there, and authentication is
     /// added last (EventBridge, connections).
-    pub(crate) async fn add_to(&self, headers: &mut HeaderMap) -> Result<(), CredentialsError> {
-        for (name, value) in &self.connection.headers {
-            let value = match value {
-                Value::Plain(text) => Secret::new(text.clone()),
-                Value::Secret(source) => self.secrets.read(source)?,
-            };
-            self.insert(headers, name, value.expose())?;
+    pub(crate) async fn add_to(&self, draft: &mut Draft) -> Result<(), CredentialsError> {
+        let name = || self.connection.name.to_string();
+        for (header, value) in self.parameters(&self.connection.headers)? {
+            self.insert(&mut draft.headers, header, value.expose())?;
         }
+        let query = self.parameters(&self.connection.query)?;
+        if !query.is_empty() {
+            let merged = merge_query(draft.target.query(), &exposed(&query));
+            let target = format!("{}?{merged}", draft.target.path());
+            draft.target = target.parse().map_err(|_| CredentialsError::Query(name()))?;
+        }
+        let members = self.parameters(&self.connection.body)?;
+        if let Some(body) = draft.body.as_mut().filter(|_| !members.is_empty()) {
+            let merged = merge_body(body, &exposed(&members));
+            *body = merged.ok_or_else(|| CredentialsError::NoObject(name()))?;
+        }
+        self.authenticate(&mut draft.headers).await
+    }
+
+    async fn authenticate(&self, headers: &mut HeaderMap) -> Result<(), CredentialsError> {
         match &self.connection.auth {
             Auth::None => Ok(()),
             Auth::ApiKey { header, value } => {
-                let value = self.secrets.read(value)?;
+                let value = self.means.secrets.read(value)?;
                 self.insert(headers, header, value.expose())
             }
             Auth::Basic { username, password } => {
@@ -126,13 +167,40 @@ impl Credentials {
         }
     }
 
-    /// Forgets the token that a receiver refused, if it still is the present one.
+    /// Parameters with their values, none of them too long.
+    fn parameters<'p>(
+        &self,
+        of: &'p [(String, Parameter)],
+    ) -> Result<Vec<(&'p str, Secret)>, CredentialsError> {
+        let read = |(name, value): &'p (String, Parameter)| {
+            let value = match value {
+                Parameter::Plain(text) => Secret::new(text.clone()),
+                Parameter::Secret(source) => {
+                    let value = self.means.secrets.read(source)?;
+                    if value.expose().len() > VALUE_BYTES_MAX {
+                        let (name, place) = (self.connection.name.to_string(), source.to_string());
+                        return Err(CredentialsError::TooLong { name, place });
+                    }
+                    value
+                }
+            };
+            Ok((name.as_str(), value))
+        };
+        of.iter().map(read).collect()
+    }
+
+    /// Forgets the token that a receiver refused, if it still is the present one; not again and
+    /// again for one that refuses all.
     pub(crate) fn refused(&self, headers: &HeaderMap) {
         let sent = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let sent = sent.and_then(|value| value.strip_prefix("Bearer "));
+        let now = self.means.clock.now();
         let mut state = self.token.lock();
-        if state.token.as_ref().is_some_and(|token| Some(token.value.expose()) == sent) {
+        let lately = state.refused_at.is_some_and(|at| now.since_ms(at) < AFTER_REFUSAL_MS);
+        let present = state.token.as_ref().is_some_and(|token| Some(token.value.expose()) == sent);
+        if present && !lately {
             state.token = None;
+            state.refused_at = Some(now);
         }
     }
 
@@ -151,7 +219,7 @@ impl Credentials {
     }
 
     fn basic(&self, user: &str, password: &SecretSource) -> Result<Secret, SecretError> {
-        let password = self.secrets.read(password)?;
+        let password = self.means.secrets.read(password)?;
         let pair = Secret::new(format!("{user}:{}", password.expose()));
         Ok(Secret::new(format!("Basic {}", STANDARD.encode(pair.expose()))))
     }
@@ -176,7 +244,7 @@ impl Credentials {
     }
 
     fn look(&self) -> Look {
-        let now = self.clock.now();
+        let now = self.means.clock.now();
         let state = self.token.lock();
         match (&state.token, &state.failure) {
             (Some(token), _) if now < token.renew_at => Look::Use(token.clone()),
@@ -191,7 +259,7 @@ impl Credentials {
 
     async fn fetch(&self, client: &OAuthClient) -> Result<Token, CredentialsError> {
         let fetched = self.request(client).await;
-        let now = self.clock.now();
+        let now = self.means.clock.now();
         let mut state = self.token.lock();
         match &fetched {
             Ok(token) => {
@@ -209,136 +277,22 @@ impl Credentials {
         let failed =
             |reason: String| CredentialsError::Token { url: client.token_url.clone(), reason };
         let pool = self.pool.as_ref().ok_or_else(|| failed("the address is no URL".to_owned()))?;
-        let secret = self.secrets.read(&client.client_secret)?;
-        let request = token_request(client, pool.origin(), &secret).map_err(&failed)?;
+        let around = Surroundings {
+            secrets: &*self.means.secrets,
+            random: &*self.means.random,
+            now: self.means.clock.now(),
+            authority: &pool.origin().authority(),
+        };
+        let request = token_request(client, &around).map_err(&failed)?;
         let sent = send_whole(pool, request, Bounds::within(TOKEN_TIMEOUT)).await;
         let answer = sent.map_err(|error| failed(in_words(&error)))?;
         if !answer.status.is_success() {
             return Err(failed(refusal(answer.status.as_u16(), &answer.body)));
         }
-        read_token(&answer.body, self.clock.now()).map_err(failed)
+        read_token(&answer.body, self.means.clock.now()).map_err(failed)
     }
 }
 
-/// A client-credentials request (RFC 6749 §4.4.2); in Basic, id and secret are form-urlencoded
-/// first (§2.3.1).
-fn token_request(
-    client: &OAuthClient,
-    origin: &Origin,
-    secret: &Secret,
-) -> Result<Request<Full<Bytes>>, String> {
-    let mut body = "grant_type=client_credentials".to_owned();
-    if let Some(scope) = &client.scope {
-        body.push_str("&scope=");
-        body.push_str(&form_encode(scope));
-    }
-    let (id, secret) = (form_encode(&client.client_id), form_encode(secret.expose()));
-    let url: Uri = client.token_url.parse().map_err(|_| "the address is no URL".to_owned())?;
-    let target = url.path_and_query().map_or("/", |path| path.as_str());
-    let mut request = Request::post(target)
-        .header(HOST, origin.authority())
-        .header(USER_AGENT, USER_AGENT_VALUE)
-        .header(ACCEPT, "application/json")
-        .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-    match client.client_auth {
-        ClientAuth::Basic => {
-            let pair = STANDARD.encode(format!("{id}:{secret}"));
-            let value = HeaderValue::from_str(&format!("Basic {pair}"));
-            let mut value = value.map_err(|error| error.to_string())?;
-            value.set_sensitive(true);
-            request = request.header(AUTHORIZATION, value);
-        }
-        ClientAuth::Body => {
-            for part in ["&client_id=", &id, "&client_secret=", &secret] {
-                body.push_str(part);
-            }
-        }
-    }
-    request.body(Full::from(body)).map_err(|error| error.to_string())
-}
-
-/// Form-urlencoding (RFC 6749 appendix B).
-fn form_encode(text: &str) -> String {
-    const DIGITS: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'*' => {
-                encoded.push(char::from(byte));
-            }
-            b' ' => encoded.push('+'),
-            other => {
-                encoded.push('%');
-                encoded.push(DIGITS[usize::from(other >> 4)]);
-                encoded.push(DIGITS[usize::from(other & 15)]);
-            }
-        }
-    }
-    encoded
-}
-
-/// What a token endpoint said when it refused; only the standard's members are shown.
-fn refusal(status: u16, body: &[u8]) -> String {
-    let document = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
-    let member = |name: &str| document[name].as_str().unwrap_or_default().to_owned();
-    format!("{status} {} {}", member("error"), member("error_description")).trim().to_owned()
-}
-
-fn read_token(body: &[u8], now: Timestamp) -> Result<Token, String> {
-    let mut document: serde_json::Value =
-        serde_json::from_slice(body).map_err(|_| "the answer is not JSON".to_owned())?;
-    let value = match document.get_mut("access_token").map(serde_json::Value::take) {
-        Some(serde_json::Value::String(value)) if !value.is_empty() => Secret::new(value),
-        _ => return Err("the answer has no access_token".to_owned()),
-    };
-    let kind = document["token_type"].as_str().unwrap_or("Bearer");
-    if !kind.eq_ignore_ascii_case("bearer") {
-        return Err(format!("the token is of type {kind}, not Bearer"));
-    }
-    // Some servers write the number as a string.
-    let lifetime = &document["expires_in"];
-    let lifetime_s = lifetime.as_i64().or_else(|| lifetime.as_str()?.parse().ok());
-    let lifetime_ms = lifetime_s.unwrap_or(LIFETIME_DEFAULT_S).clamp(1, 31_536_000) * 1000;
-    let early_ms = (lifetime_ms / 5).min(EARLY_MAX_MS);
-    Ok(Token {
-        value,
-        renew_at: now.plus_ms(lifetime_ms - early_ms),
-        ends_at: now.plus_ms(lifetime_ms),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn credentials_are_form_encoded() {
-        assert_eq!(form_encode("a b+c:d%é*-._~"), "a+b%2Bc%3Ad%25%C3%A9*-._%7E");
-    }
-
-    #[test]
-    fn a_token_is_renewed_before_its_end() {
-        let now = Timestamp::from_ms(1_000_000);
-        let of = |body: &str| {
-            read_token(body.as_bytes(), now).map(|token| {
-                (token.renew_at.since_ms(now) / 1000, token.ends_at.since_ms(now) / 1000)
-            })
-        };
-        assert_eq!(of(r#"{"access_token":"t","expires_in":3600}"#), Ok((3480, 3600)));
-        assert_eq!(of(r#"{"access_token":"t","expires_in":"60"}"#), Ok((48, 60)));
-        assert_eq!(of(r#"{"access_token":"t"}"#), Ok((240, 300)));
-        assert!(of(r#"{"access_token":""}"#).is_err());
-        assert!(of(r#"{"access_token":"t","token_type":"mac"}"#).is_err());
-        for other in ["<html>", "[]", "5", "\"x\"", "null", "{}"] {
-            assert!(of(other).is_err(), "{other}");
-        }
-    }
-
-    #[test]
-    fn a_refusal_shows_only_what_the_standard_names() {
-        let body = br#"{"error":"invalid_client","error_description":"no","secret":"x"}"#;
-        assert_eq!(refusal(401, body), "401 invalid_client no");
-        assert_eq!(refusal(502, b"<html>"), "502");
-    }
+fn exposed<'p>(of: &'p [(&'p str, Secret)]) -> Vec<(&'p str, &'p str)> {
+    of.iter().map(|(name, value)| (*name, value.expose())).collect()
 }

@@ -12,7 +12,10 @@
 //!   bell.rs         who is woken when something was appended
 //!   board.rs        how each is at present, for whoever shows it
 //!   attempt.rs      one attempt, whole: body, address, credentials, signatures, request, outcome
-//!   credentials.rs  a connection's headers; tokens cached, renewed early, one request at a time
+//!   credentials.rs  what a connection adds; tokens cached, renewed early, one request at a time
+//!   token_request.rs  the request for a token, and its answer
+//!   material.rs     a connection's certificate, key and authorities, read again when they change
+//!   kept.rs         secrets that the program keeps itself, sealed
 //!   signing.rs      a destination's signatures (Standard Webhooks)
 //!   webhook_keys.rs the program's own keys that sign: made, sealed, published, retired
 //! ```
@@ -22,10 +25,13 @@ mod bell;
 mod board;
 mod condition;
 mod credentials;
+mod kept;
+mod material;
 mod plan;
 mod scheduler;
 mod settle;
 mod signing;
+mod token_request;
 mod webhook_keys;
 mod worker;
 
@@ -41,6 +47,8 @@ use tokio_util::task::TaskTracker;
 
 pub use bell::Bell;
 pub use board::{Board, Standing};
+pub use kept::{KeptSecrets, seal_secret};
+pub use material::unfit_tls;
 pub use plan::{DestinationPlan, Holds, LanePlan, Plan, ReplayLane};
 pub use webhook_keys::{
     WebhookKeyError, WebhookKeys, ensure_webhook_key, mint_webhook_key, webhook_key_is_published,
@@ -48,7 +56,7 @@ pub use webhook_keys::{
 };
 pub use worker::{AttemptRecord, Observer};
 
-use credentials::Credentials;
+use credentials::{Credentials, Means};
 use scheduler::Remains;
 use worker::Worker;
 
@@ -173,9 +181,13 @@ impl Courier {
         if let Some((_, held)) = self.credentials.iter().find(same) {
             return Some(Arc::clone(held));
         }
-        let reads = (Arc::clone(&self.world.secrets), Arc::clone(&self.world.clock));
+        let means = Means {
+            secrets: Arc::clone(&self.world.secrets),
+            clock: Arc::clone(&self.world.clock),
+            random: Arc::clone(&self.world.random),
+        };
         let guard = Guard::Public { allow: allow.clone() };
-        let fresh = Credentials::new(connection.clone(), guard, reads, self.tracker.clone());
+        let fresh = Credentials::new(connection.clone(), guard, means, self.tracker.clone());
         let fresh = Arc::new(fresh);
         self.credentials.push((allow.clone(), Arc::clone(&fresh)));
         Some(fresh)

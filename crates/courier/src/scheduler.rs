@@ -24,6 +24,7 @@ mod simulation;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -144,6 +145,7 @@ pub(crate) struct Attempted {
     pub(crate) began: Timestamp,
     pub(crate) ended: Timestamp,
     pub(crate) url: String,
+    pub(crate) peer: Option<SocketAddr>,
     pub(crate) status: Option<u16>,
     pub(crate) error: Option<String>,
     pub(crate) outcome: Outcome,
@@ -608,6 +610,7 @@ impl Scheduler {
             began,
             ended: now,
             url: result.url,
+            peer: result.peer,
             status: result.status,
             error: result.error,
             outcome,

@@ -65,7 +65,7 @@ pub(crate) fn settlement(
         took_ms: u32::try_from(moment.ended.since_ms(moment.began).max(0)).unwrap_or(u32::MAX),
         status: result.status,
         error: result.error.clone(),
-        address: None,
+        address: result.peer,
         response: result.response.clone(),
         outcome: outcome(&then),
     };

@@ -4,6 +4,7 @@
 //! tasks that attempt, and the waiting. Attempts run as tasks of their own, so that rendering and
 //! signing for one destination use all threads.
 
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +52,8 @@ pub struct AttemptRecord<'a> {
     pub method: &'static str,
     /// Where it was sent.
     pub url: &'a str,
+    /// The address it was sent to, if there was a connection.
+    pub peer: Option<SocketAddr>,
     /// Which attempt it was.
     pub number: u32,
     /// The receiver's status.
@@ -168,8 +171,9 @@ impl Worker {
         let origin = Origin::of(&destination.url.as_str().parse().ok()?)?;
         let guard = Guard::Public { allow: destination.allow_private.clone() };
         let idle_max = usize::try_from(destination.in_flight_max).unwrap_or(1);
-        let pool = Pool::new(origin, guard, idle_max, self.tracker.clone());
         let credentials = self.credentials.clone();
+        let tls = credentials.as_ref().and_then(|credentials| credentials.tls());
+        let pool = Pool::new(origin, guard, idle_max, self.tracker.clone()).with_tls(tls);
         let (secrets, keys) = (Arc::clone(&self.world.secrets), self.world.webhook_keys.clone());
         let signatures = Signatures::new(destination.signing.clone(), secrets, keys);
         Some(Sender { plan: Arc::clone(&self.plan), pool, credentials, signatures })
@@ -375,6 +379,7 @@ fn record<'a>(plan: &'a DestinationPlan, attempted: &'a Attempted) -> AttemptRec
         destination: &plan.destination.name,
         method: plan.destination.method.as_str(),
         url: &attempted.url,
+        peer: attempted.peer,
         number: attempted.number,
         status: attempted.status,
         outcome: attempted.outcome,

@@ -12,10 +12,15 @@ mod example;
 mod exports;
 mod handover;
 mod keys;
+mod listen;
+mod moment;
 mod operator;
 mod output;
 mod partners;
+mod progress;
+mod replays;
 mod rules;
+mod secrets;
 mod serve;
 mod webhooks;
 
@@ -73,9 +78,17 @@ enum Command {
     /// Deliveries that were given up: list, show, redrive, purge
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
+    /// Send events that are still in the log once more
+    #[command(subcommand)]
+    Replay(replays::Command),
+    /// See a bus's events as they come, or have them posted to a service on this machine
+    Listen(listen::Arguments),
     /// What deliveries are signed with: keys, secrets
     #[command(subcommand)]
     Webhooks(webhooks::Command),
+    /// Secrets that Gatepost keeps for the configuration: set, list, remove
+    #[command(subcommand)]
+    Secret(secrets::Command),
     /// Who changed what
     Audit(audit::Arguments),
     /// Explain a problem's code or a configuration key
@@ -153,7 +166,10 @@ fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Destinations(command) => done(destinations::run(command)),
         Command::Deliveries(command) => done(deliveries::run(command)),
         Command::DeadLetters(command) => done(dead_letters::run(command)),
+        Command::Replay(command) => replays::run(command),
+        Command::Listen(arguments) => done(listen::run(arguments)),
         Command::Webhooks(command) => webhooks::run(command),
+        Command::Secret(command) => done(secrets::run(command)),
         Command::Audit(arguments) => done(audit::run(arguments)),
         Command::Explain { what } => Ok(explain_command(what.as_deref())),
         Command::Schema => {

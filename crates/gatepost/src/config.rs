@@ -105,6 +105,11 @@ pub fn keys() -> Vec<String> {
     schema::keys()
 }
 
+/// Reads a duration in the file's own form, in milliseconds: `500ms`, `2h`, `7d`.
+pub fn duration_ms(text: &str) -> Option<u64> {
+    forms::duration_ms(text).ok()
+}
+
 /// Whole seconds of a duration as the file has it, at most `max_s`; else what is wrong with it.
 pub fn duration_s(text: &str, max_s: u32) -> Result<u32, String> {
     let read = forms::duration_within(text, 0, u64::from(max_s) * 1000);

@@ -5,10 +5,13 @@ use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use courier::KeptSecrets;
 use credential::{MASTER_BYTES, Master};
 use model::{Random, Secret, SecretError, SecretReader, SecretSource};
+use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 /// The longest secret read from a file.
@@ -135,9 +138,22 @@ pub fn read_secret_file(path: &Path) -> io::Result<Secret> {
 }
 
 /// Reads the secrets that connections name, each time they are needed: replacing a file is all a
-/// rotation takes.
+/// rotation takes. Those that Gatepost keeps itself are read through [`AllSecrets`] only.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemSecrets;
+
+/// Reads the secrets that lie outside, and those that Gatepost keeps.
+#[derive(Debug, Clone)]
+pub struct AllSecrets(pub watch::Receiver<Arc<KeptSecrets>>);
+
+impl SecretReader for AllSecrets {
+    fn read(&self, source: &SecretSource) -> Result<Secret, SecretError> {
+        match source {
+            SecretSource::Kept(name) => self.0.borrow().read(name),
+            outside => SystemSecrets.read(outside),
+        }
+    }
+}
 
 impl SecretReader for SystemSecrets {
     fn read(&self, source: &SecretSource) -> Result<Secret, SecretError> {
@@ -152,6 +168,9 @@ impl SecretReader for SystemSecrets {
                 let directory = environment("CREDENTIALS_DIRECTORY")
                     .ok_or_else(|| failed("systemd has passed no credentials".to_owned()))?;
                 file(&Path::new(&directory).join(name))?
+            }
+            SecretSource::Kept(_) => {
+                return Err(failed("only a serving Gatepost can open it".to_owned()));
             }
         };
         if secret.expose().is_empty() {

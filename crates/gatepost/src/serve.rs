@@ -8,7 +8,7 @@
 //! public door    gateway + token service, one runtime per core
 //! internal door  the bus takes the company's events
 //! admin door     operators, health, metrics
-//! courier, schedules, retention, readings for the metrics
+//! courier, schedules, replays, retention, readings for the metrics
 //! ```
 
 mod apply;
@@ -36,7 +36,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::{SystemClock, SystemRandom};
 use crate::config::{Loaded, Server};
-use crate::files::{DataDirectory, SystemSecrets};
+use crate::files::{AllSecrets, DataDirectory};
 use crate::telemetry::{Form, Lines, Telemetry};
 
 use live::Live;
@@ -82,7 +82,7 @@ impl Parts {
             clock: Arc::clone(&self.clock) as _,
             random: Arc::clone(&self.random) as _,
             store: Arc::clone(&self.store),
-            secrets: Arc::new(SystemSecrets),
+            secrets: Arc::new(AllSecrets(live.kept_secrets())),
             webhook_keys: live.webhook_keys(),
             observer: Arc::clone(&self.telemetry) as _,
             board: Arc::clone(&self.board),
@@ -135,12 +135,14 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     let courier = tokio_task(&parts, courier.run(live.plans(), no_more_deliveries.clone()));
     let firing = bus::Schedules::run(live.schedules(), parts.bus_world(), parts.stop.clone());
     let firing = tokio_task(&parts, firing);
+    let feeding = tokio_task(&parts, live.feeder(&parts));
     let keeping = retention::run(parts.clone(), live.definitions());
     let keeping = tokio_task(&parts, keeping);
     let reading = readings::run(parts.clone(), live.plans(), Arc::clone(&parts.board));
     let reading = tokio_task(&parts, reading);
     let live = Arc::new(live);
     live.tell_of_orphans(&*parts.store).await;
+    live.tell_of_unset_secrets();
     let following = tokio_task(&parts, Live::follow(Arc::clone(&live), parts.clone()));
     parts.status.ready();
     tracing::info!(public = %server.public, internal = %server.internal, admin = %server.admin, "serving");
@@ -152,7 +154,7 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     // it knows; the store closes last.
     parts.status.draining();
     parts.stop.cancel();
-    for task in [public, firing, keeping, reading, following] {
+    for task in [public, firing, feeding, keeping, reading, following] {
         ended(task.await);
     }
     live.give_back(&*parts.store).await;
@@ -283,6 +285,7 @@ async fn reload(parts: &Parts, live: &Arc<Live>, options: &Options) {
         Ok(()) => {
             tracing::info!("the configuration was read again");
             live.tell_of_orphans(&*parts.store).await;
+            live.tell_of_unset_secrets();
         }
         Err(error) => tracing::error!("the configuration was not taken over: {error:#}"),
     }

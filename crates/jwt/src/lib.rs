@@ -7,6 +7,7 @@
 //! stray bits, no `crit`, no duplicate members, the algorithm taken from the key and compared with
 //! the header, `typ` demanded.
 
+mod assertion;
 mod claims;
 mod compact;
 mod json;
@@ -15,6 +16,7 @@ mod policy;
 mod sign;
 mod verify;
 
+pub use assertion::{Assertion, AssertionKey, AssertionKeyError};
 pub use claims::AccessToken;
 pub use compact::TOKEN_BYTES_MAX;
 pub use key::{Algorithm, Jwk, Jwks, KeyError, SigningKey, VerifyingKey};

@@ -76,3 +76,14 @@ pub struct SigningKeyRecord {
     /// last has ended.
     pub retired_at: Option<Timestamp>,
 }
+
+/// A secret that the program keeps for the configuration, sealed under the key file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptSecret {
+    /// What the configuration calls it.
+    pub name: Name,
+    /// The sealed value.
+    pub sealed: Vec<u8>,
+    /// When it was set.
+    pub set_at: Timestamp,
+}

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Api, ApiKey, Bus, Client, Connection, Destination, Name, Partner, Rule, Schedule, UsagePlan,
+    Api, ApiKey, Bus, Client, Connection, Destination, Name, Partner, Rule, Schedule, SecretSource,
+    UsagePlan,
 };
 
 /// Everything a company defines. Whoever builds it has checked that names lead somewhere.
@@ -35,4 +36,20 @@ pub struct Definitions {
     pub schedules: BTreeMap<Name, Schedule>,
     /// How long attempts to deliver are kept, in milliseconds.
     pub history_keep_ms: i64,
+}
+
+impl Definitions {
+    /// Every secret that outgoing calls need, with what names it, `connections.globex`.
+    pub fn secrets(&self) -> Vec<(String, &SecretSource)> {
+        let mut secrets = Vec::new();
+        for (name, connection) in &self.connections {
+            let of = connection.secrets().into_iter();
+            secrets.extend(of.map(|source| (format!("connections.{name}"), source)));
+        }
+        for (name, destination) in &self.destinations {
+            let of = destination.signing.secrets.iter().map(|secret| &secret.source);
+            secrets.extend(of.map(|source| (format!("destinations.{name}.signing"), source)));
+        }
+        secrets
+    }
 }

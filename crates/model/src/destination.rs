@@ -1,10 +1,12 @@
 //! Destinations, connections and schedules: where calls go, and as whom.
 
+use std::path::PathBuf;
+
 use ipnet::IpNet;
 
 use crate::{Method, Name, SecretSource, Timestamp};
 
-/// How we authenticate to a partner.
+/// How we authenticate to a partner, and what every call of ours to it carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
     /// Its name.
@@ -12,7 +14,67 @@ pub struct Connection {
     /// The method.
     pub auth: Auth,
     /// Headers added to every call; they win over the target's and the destination's.
-    pub headers: Vec<(String, HeaderValue)>,
+    pub headers: Vec<(String, Parameter)>,
+    /// Query parameters of every call; they win too.
+    pub query: Vec<(String, Parameter)>,
+    /// Members of every call's JSON object; they win too.
+    pub body: Vec<(String, Parameter)>,
+    /// How TLS is spoken, with the token endpoint too.
+    pub tls: ConnectionTls,
+}
+
+impl Connection {
+    /// All secrets it names.
+    pub fn secrets(&self) -> Vec<&SecretSource> {
+        let mut sources = Vec::new();
+        let mut parameters = vec![&self.headers, &self.query, &self.body];
+        match &self.auth {
+            Auth::None => {}
+            Auth::ApiKey { value, .. } => sources.push(value),
+            Auth::Basic { password, .. } => sources.push(password),
+            Auth::OAuth(client) => {
+                sources.push(match &client.proof {
+                    ClientProof::Secret { secret, .. } => secret,
+                    ClientProof::PrivateKey(key) => &key.key,
+                });
+                parameters.extend([&client.headers, &client.query, &client.body]);
+            }
+        }
+        let all = parameters.into_iter().flatten();
+        sources.extend(all.filter_map(|(_, value)| match value {
+            Parameter::Secret(source) => Some(source),
+            Parameter::Plain(_) => None,
+        }));
+        if let Some(identity) = &self.tls.identity {
+            sources.extend([&identity.certificates, &identity.key]);
+        }
+        sources
+    }
+}
+
+/// As whom a connection speaks TLS, and whom it trusts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConnectionTls {
+    /// The client certificate.
+    pub identity: Option<ClientCertificate>,
+    /// The file of the only authorities that are trusted, in PEM; the public ones without it.
+    pub authorities: Option<PathBuf>,
+}
+
+impl ConnectionTls {
+    /// Whether it is that of everybody.
+    pub fn is_plain(&self) -> bool {
+        self.identity.is_none() && self.authorities.is_none()
+    }
+}
+
+/// A client certificate and its key, in PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The certificate, then those that lead to its authority.
+    pub certificates: SecretSource,
+    /// The private key.
+    pub key: SecretSource,
 }
 
 /// A way to authenticate (EventBridge, connections).
@@ -35,7 +97,7 @@ pub enum Auth {
         password: SecretSource,
     },
     /// A bearer token got with client credentials (RFC 6749 §4.4).
-    OAuth(OAuthClient),
+    OAuth(Box<OAuthClient>),
 }
 
 /// What is needed to get a token.
@@ -45,12 +107,43 @@ pub struct OAuthClient {
     pub token_url: String,
     /// Our client id there.
     pub client_id: String,
-    /// Our secret there.
-    pub client_secret: SecretSource,
+    /// How we prove that it is us.
+    pub proof: ClientProof,
     /// The scope to ask for; none asks for all we may have.
     pub scope: Option<String>,
-    /// How the secret is sent.
-    pub client_auth: ClientAuth,
+    /// The method of the token request: POST, GET or PUT.
+    pub method: Method,
+    /// Headers of the token request beside its own.
+    pub headers: Vec<(String, Parameter)>,
+    /// Query parameters of the token request.
+    pub query: Vec<(String, Parameter)>,
+    /// Parameters of the token request's form beside its own.
+    pub body: Vec<(String, Parameter)>,
+}
+
+/// How a client proves who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientProof {
+    /// By a secret (RFC 6749 §2.3.1).
+    Secret {
+        /// Our secret there.
+        secret: SecretSource,
+        /// How it is sent.
+        by: ClientAuth,
+    },
+    /// By an assertion signed with our private key (RFC 7523).
+    PrivateKey(PrivateKeyProof),
+}
+
+/// What signs our assertions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrivateKeyProof {
+    /// The private key, PEM or JWK.
+    pub key: SecretSource,
+    /// What the key is called at the other side; a JWK may say it itself.
+    pub key_id: Option<String>,
+    /// For whom assertions are; the token endpoint without it.
+    pub audience: Option<String>,
 }
 
 /// How a client secret is sent to a token endpoint (RFC 6749 §2.3.1).
@@ -62,9 +155,9 @@ pub enum ClientAuth {
     Body,
 }
 
-/// A header's value: in clear, or kept elsewhere.
+/// A parameter's value: in clear, or kept elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HeaderValue {
+pub enum Parameter {
     /// In clear.
     Plain(String),
     /// Kept elsewhere.
@@ -88,8 +181,14 @@ pub struct Destination {
     pub in_flight_max: u32,
     /// How long one call may take in all, in milliseconds: 1,000 to 30,000.
     pub timeout_ms: u64,
+    /// How long the connection may take of it.
+    pub connect_timeout_ms: u64,
+    /// How long it may take from sending to the end of the answer's head.
+    pub first_byte_timeout_ms: u64,
     /// Headers added to every call.
     pub headers: Vec<(String, String)>,
+    /// Query parameters added to every call, in place of the URL's of the same name.
+    pub query: Vec<(String, String)>,
     /// Which answers are tried again.
     pub retry_on: retry::StatusTable,
     /// What is kept in the order of the log.

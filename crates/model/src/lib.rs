@@ -22,14 +22,14 @@ mod time;
 pub use api::{
     Api, ErrorStyle, KeyRule, Method, PathTemplate, Route, Segment, TokenRule, Upstream,
 };
-pub use credentials::{KeyCredential, Revision, SecretCredential, SigningKeyRecord};
+pub use credentials::{KeptSecret, KeyCredential, Revision, SecretCredential, SigningKeyRecord};
 pub use definitions::Definitions;
 pub use delivery::{
     Attempt, DeadLetter, DeadReason, DeliveryId, LaneKey, Outcome, RESPONSE_BYTES_KEPT,
 };
 pub use destination::{
-    Auth, ClientAuth, Connection, Destination, HeaderValue, OAuthClient, Order, Schedule, Signing,
-    SigningSecret,
+    Auth, ClientAuth, ClientCertificate, ClientProof, Connection, ConnectionTls, Destination,
+    OAuthClient, Order, Parameter, PrivateKeyProof, Schedule, Signing, SigningSecret,
 };
 pub use entry_id::{ENTRY_ID_MAX, EntryId};
 pub use event::{

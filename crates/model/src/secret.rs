@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
+use crate::Name;
+
 /// A secret text. It has no `Debug` and no `Display` that would show it, and is wiped when dropped.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
@@ -36,6 +38,8 @@ pub enum SecretSource {
     File(PathBuf),
     /// A systemd credential.
     Credential(String),
+    /// By the program itself, sealed under the key file.
+    Kept(Name),
 }
 
 impl fmt::Display for SecretSource {
@@ -44,6 +48,7 @@ impl fmt::Display for SecretSource {
             Self::Env(name) => write!(f, "environment variable {name}"),
             Self::File(path) => write!(f, "file {}", path.display()),
             Self::Credential(name) => write!(f, "systemd credential {name}"),
+            Self::Kept(name) => write!(f, "Gatepost's keeping ({name})"),
         }
     }
 }

@@ -3,17 +3,22 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use http::Uri;
 use http::uri::Scheme;
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::guard::{Guard, Refusal};
+use crate::resolve::Resolver;
+use crate::tls::{Tls, TlsError, public};
+
+/// How many addresses of a name are looked at: a name service of somebody else's may give thousands.
+const ADDRESSES_MAX: usize = 8;
 
 /// Where a connection leads: scheme, host, port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -84,11 +89,16 @@ pub enum DialError {
         /// The system's reason.
         source: io::Error,
     },
+    /// The certificate, key or authorities of the connection cannot be used; nobody was called.
+    #[error("TLS cannot be spoken")]
+    Setup(#[from] TlsError),
     /// The TLS handshake failed.
     #[error("TLS with {host} failed")]
     Tls {
         /// The name.
         host: String,
+        /// The address that was called.
+        address: SocketAddr,
         /// The library's reason.
         source: io::Error,
     },
@@ -97,69 +107,92 @@ pub enum DialError {
     Http(#[source] hyper::Error),
 }
 
+impl DialError {
+    /// The address that was reached, if one was.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tls { address, .. } => Some(*address),
+            _ => None,
+        }
+    }
+}
+
 /// A byte stream, with or without TLS.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-static TLS: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
-    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("the provider has the suites of TLS 1.2 and 1.3")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Arc::new(config)
-});
-
-/// Connects to the origin, to an address the guard has judged.
-pub(crate) async fn dial(
-    origin: &Origin,
-    guard: &Guard,
-) -> Result<(Box<dyn Stream>, SocketAddr), DialError> {
-    let (stream, address) = connect(origin, guard).await?;
-    if !origin.tls {
-        return Ok((Box::new(stream), address));
-    }
-    let failed = |source| DialError::Tls { host: origin.host.clone(), source };
-    let name = ServerName::try_from(origin.host.clone())
-        .map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
-    let connector = TlsConnector::from(Arc::clone(&TLS));
-    let stream = connector.connect(name, stream).await.map_err(failed)?;
-    Ok((Box::new(stream), address))
+/// How connections to an origin are made.
+pub(crate) struct Dialer {
+    pub(crate) guard: Guard,
+    pub(crate) resolver: Arc<dyn Resolver>,
+    /// As whom TLS speaks and whom it trusts; nobody and the public roots where there is none.
+    pub(crate) tls: Option<Arc<Tls>>,
 }
 
-async fn connect(origin: &Origin, guard: &Guard) -> Result<(TcpStream, SocketAddr), DialError> {
-    let mut last = None;
-    for address in resolve(origin).await? {
-        if let Err(refusal) = guard.judge(address.ip(), address.port()) {
-            last.get_or_insert(DialError::Guard(refusal));
-            continue;
+/// A new connection.
+pub(crate) struct Dialled {
+    pub(crate) stream: Box<dyn Stream>,
+    /// Whom it reached.
+    pub(crate) peer: SocketAddr,
+    /// The number of the TLS material it was made with.
+    pub(crate) material: u64,
+}
+
+impl Dialer {
+    /// Connects to the origin, to an address the guard has judged.
+    pub(crate) async fn dial(&self, origin: &Origin) -> Result<Dialled, DialError> {
+        // Before anybody is called: a certificate that cannot be read calls nobody.
+        let (config, material) = self.config(origin)?;
+        let (stream, peer) = self.connect(origin).await?;
+        let Some(config) = config else {
+            return Ok(Dialled { stream: Box::new(stream), peer, material });
+        };
+        let failed = |source| DialError::Tls { host: origin.host.clone(), address: peer, source };
+        let name = ServerName::try_from(origin.host.clone())
+            .map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
+        let stream = TlsConnector::from(config).connect(name, stream).await.map_err(failed)?;
+        Ok(Dialled { stream: Box::new(stream), peer, material })
+    }
+
+    fn config(&self, origin: &Origin) -> Result<(Option<Arc<ClientConfig>>, u64), TlsError> {
+        match &self.tls {
+            _ if !origin.tls => Ok((None, 0)),
+            None => Ok((Some(public()), 0)),
+            Some(tls) => tls.present().map(|(config, number)| (Some(config), number)),
         }
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, %address, "no TCP_NODELAY on this connection");
-                }
-                return Ok((stream, address));
+    }
+
+    async fn connect(&self, origin: &Origin) -> Result<(TcpStream, SocketAddr), DialError> {
+        let mut last = None;
+        for address in self.resolve(origin).await?.into_iter().take(ADDRESSES_MAX) {
+            if let Err(refusal) = self.guard.judge(address.ip(), address.port()) {
+                last.get_or_insert(DialError::Guard(refusal));
+                continue;
             }
-            Err(source) => last = Some(DialError::Connect { address, source }),
+            match TcpStream::connect(address).await {
+                Ok(stream) => {
+                    if let Err(error) = stream.set_nodelay(true) {
+                        tracing::debug!(%error, %address, "no TCP_NODELAY on this connection");
+                    }
+                    return Ok((stream, address));
+                }
+                Err(source) => last = Some(DialError::Connect { address, source }),
+            }
         }
+        Err(last.unwrap_or_else(|| DialError::Name {
+            host: origin.host.clone(),
+            source: io::Error::new(io::ErrorKind::NotFound, "no address"),
+        }))
     }
-    Err(last.unwrap_or_else(|| DialError::Name {
-        host: origin.host.clone(),
-        source: io::Error::new(io::ErrorKind::NotFound, "no address"),
-    }))
-}
 
-async fn resolve(origin: &Origin) -> Result<Vec<SocketAddr>, DialError> {
-    if let Ok(ip) = origin.host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(ip, origin.port)]);
+    async fn resolve(&self, origin: &Origin) -> Result<Vec<SocketAddr>, DialError> {
+        if let Ok(ip) = origin.host.parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(ip, origin.port)]);
+        }
+        let found = self.resolver.resolve(&origin.host, origin.port).await;
+        found.map_err(|source| DialError::Name { host: origin.host.clone(), source })
     }
-    let found = tokio::net::lookup_host((origin.host.as_str(), origin.port)).await;
-    let found = found.map_err(|source| DialError::Name { host: origin.host.clone(), source })?;
-    Ok(found.collect())
 }
 
 #[cfg(test)]

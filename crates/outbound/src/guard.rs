@@ -5,8 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 
 /// Ports of services that must not be talked to in HTTP by accident or by trick.
-const PORTS_REFUSED: [u16; 16] =
-    [1, 7, 9, 13, 19, 21, 22, 23, 25, 53, 110, 135, 139, 143, 445, 465];
+const PORTS_REFUSED: [u16; 35] = [
+    0, 1, 7, 9, 13, 17, 19, 20, 21, 22, 23, 25, 53, 69, 110, 111, 119, 135, 137, 139, 143, 179,
+    389, 445, 465, 512, 513, 514, 515, 587, 636, 993, 995, 2049, 6000,
+];
 
 /// Whom outgoing calls may reach.
 #[derive(Debug, Clone)]
@@ -48,15 +50,17 @@ impl Guard {
     }
 }
 
-/// The IPv4 address inside an IPv6 one that would lead to it: mapped, compatible, NAT64, 6to4,
-/// Teredo. Others are themselves.
+/// The IPv4 address inside an IPv6 one that would lead to it: mapped, translated (RFC 2765),
+/// compatible, NAT64, 6to4, Teredo. Others are themselves.
 fn unwrapped(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
     let o = v6.octets();
     let tail = Ipv4Addr::new(o[12], o[13], o[14], o[15]);
     let s = v6.segments();
     let inner = match s {
-        [0, 0, 0, 0, 0, 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => tail,
+        [0, 0, 0, 0, 0, 0xffff, ..]
+        | [0, 0, 0, 0, 0xffff, 0, ..]
+        | [0x64, 0xff9b, 0, 0, 0, 0, ..] => tail,
         // `::` and `::1` are judged as what they are; the rest of `::/96` leads to IPv4.
         [0, 0, 0, 0, 0, 0, ..] if v6 != Ipv6Addr::UNSPECIFIED && v6 != Ipv6Addr::LOCALHOST => tail,
         [0x2002, ..] => Ipv4Addr::new(o[2], o[3], o[4], o[5]),
@@ -99,8 +103,14 @@ fn is_public_v6(v6: Ipv6Addr) -> bool {
         || first & 0xffc0 == 0xfe80
         || first & 0xffc0 == 0xfec0
         || first & 0xff00 == 0xff00
-        // 2001:db8::/32 documentation, 100::/64 discard, 64:ff9b:1::/48 local NAT64
-        || matches!(v6.segments(), [0x2001, 0xdb8, ..] | [0x100, 0, 0, 0, ..] | [0x64, 0xff9b, 1, ..]);
+        // 2001:db8::/32 and 3fff::/20 documentation, 2001:2::/48 benchmarks, 100::/64 discard,
+        // 64:ff9b:1::/48 local NAT64, 5f00::/16 segment routing (RFC 9602)
+        || first == 0x3fff && v6.segments()[1] < 0x1000
+        || first == 0x5f00
+        || matches!(
+            v6.segments(),
+            [0x2001, 0xdb8, ..] | [0x2001, 2, 0, ..] | [0x100, 0, 0, 0, ..] | [0x64, 0xff9b, 1, ..]
+        );
     !refused
 }
 
@@ -157,6 +167,12 @@ mod tests {
             "2001:0:4136:e378:8000:63bf:80ff:fffe",
             "2001:db8::1",
             "100::1",
+            "::ffff:0:127.0.0.1",
+            "::ffff:0:10.0.0.1",
+            "3fff::1",
+            "3fff:fff::1",
+            "5f00::1",
+            "2001:2::1",
         ] {
             assert!(!judge(&[], address, 443), "{address}");
         }
@@ -179,6 +195,9 @@ mod tests {
             "::ffff:8.8.8.8",
             "64:ff9b::808:808",
             "2002:808:808::1",
+            "::ffff:0:8.8.8.8",
+            "3fff:1000::1",
+            "2001:4860:4860::8888",
         ] {
             assert!(judge(&[], address, 443), "{address}");
         }
@@ -194,7 +213,10 @@ mod tests {
 
     #[test]
     fn ports_of_other_protocols_are_refused() {
-        assert!(!judge(&[], "8.8.8.8", 25) && !judge(&["127.0.0.0/8"], "127.0.0.1", 22));
+        for port in [0, 22, 25, 587, 6000] {
+            assert!(!judge(&[], "8.8.8.8", port), "{port}");
+        }
+        assert!(!judge(&["127.0.0.0/8"], "127.0.0.1", 22));
         assert!(judge(&[], "8.8.8.8", 8443));
     }
 }

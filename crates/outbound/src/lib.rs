@@ -8,9 +8,13 @@
 mod dial;
 mod guard;
 mod pool;
+mod resolve;
 mod send;
+mod tls;
 
 pub use dial::{DialError, Origin};
 pub use guard::{Guard, Refusal};
 pub use pool::{Lent, Pool};
-pub use send::{Answer, Bounds, SendError, in_words, send_whole};
+pub use resolve::{Resolver, SystemResolver};
+pub use send::{Answer, Bounds, SendError, Unanswered, Wait, in_words, send_whole};
+pub use tls::{Identity, Material, Tls, TlsError, TlsSource};

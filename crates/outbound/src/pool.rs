@@ -1,10 +1,15 @@
 //! A pool of HTTP/1.1 connections to one origin.
 //!
 //! The connection object itself is pooled: it is given back when an answer's body has ended, and
-//! asked whether it is ready before it is used again.
+//! asked whether it is ready before it is used again. One that rests too long ends by itself, and
+//! one that was made with a client certificate that has changed is not used again.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use http_body::Body;
@@ -13,16 +18,58 @@ use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
-use crate::dial::{DialError, Origin, dial};
+use crate::dial::{DialError, Dialer, Origin};
 use crate::guard::Guard;
+use crate::resolve::{Resolver, SystemResolver};
+use crate::tls::Tls;
+
+/// How long a connection may rest: shorter than the minutes after which a firewall on the way
+/// forgets it without a word.
+const IDLE_FOR: Duration = Duration::from_secs(90);
+/// The most bytes of an answer's head, its trailers and what is read ahead, from receivers that the
+/// company does not choose. The number of headers is bounded by the library, at 100.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// Connections to one origin.
 pub struct Pool<B> {
     origin: Origin,
-    guard: Guard,
-    idle: Arc<Mutex<VecDeque<SendRequest<B>>>>,
+    dialer: Dialer,
+    idle: Resting<B>,
     idle_max: usize,
+    idle_for: Duration,
     tracker: TaskTracker,
+}
+
+type Resting<B> = Arc<Mutex<VecDeque<Idle<B>>>>;
+
+struct Idle<B> {
+    sender: SendRequest<B>,
+    facts: Arc<Facts>,
+}
+
+/// What is known of a connection.
+struct Facts {
+    peer: SocketAddr,
+    /// The number of the TLS material it was made with.
+    material: u64,
+    /// One more whenever it is lent, and whenever it is given back: odd while it is lent.
+    turns: AtomicU64,
+}
+
+impl Facts {
+    /// Waits until the connection has rested for half of `idle_for`, and at most all of it.
+    async fn rested(&self, idle_for: Duration) {
+        let mut before = None;
+        loop {
+            let turns = self.turns.load(Ordering::Relaxed);
+            let rests = turns.is_multiple_of(2);
+            if rests && before == Some(turns) {
+                return;
+            }
+            before = Some(turns);
+            tokio::time::sleep(idle_for / 2).await;
+        }
+    }
 }
 
 /// A connection taken from the pool. [`Lent::give_back`] returns it; dropping it closes it.
@@ -32,7 +79,10 @@ pub struct Lent<B> {
     /// Whether it had served a request before: an error on it may only mean that the other side
     /// closed it while it was idle.
     pub reused: bool,
-    idle: Arc<Mutex<VecDeque<SendRequest<B>>>>,
+    /// Whom it reaches.
+    pub peer: SocketAddr,
+    facts: Arc<Facts>,
+    idle: Resting<B>,
     idle_max: usize,
 }
 
@@ -44,7 +94,8 @@ impl<B> Lent<B> {
         }
         let mut idle = self.idle.lock();
         if idle.len() < self.idle_max {
-            idle.push_back(self.sender);
+            self.facts.turns.fetch_add(1, Ordering::Relaxed);
+            idle.push_back(Idle { sender: self.sender, facts: self.facts });
         }
     }
 }
@@ -57,7 +108,29 @@ where
 {
     /// An empty pool; connections run on `tracker` and are known to whoever shuts down.
     pub fn new(origin: Origin, guard: Guard, idle_max: usize, tracker: TaskTracker) -> Self {
-        Self { origin, guard, idle: Arc::default(), idle_max, tracker }
+        let dialer = Dialer { guard, resolver: Arc::new(SystemResolver), tls: None };
+        Self { origin, dialer, idle: Arc::default(), idle_max, idle_for: IDLE_FOR, tracker }
+    }
+
+    /// Speaks TLS with a client certificate or authorities of its own.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Option<Arc<Tls>>) -> Self {
+        self.dialer.tls = tls;
+        self
+    }
+
+    /// Finds addresses otherwise than by the system's name service.
+    #[must_use]
+    pub fn with_resolver(mut self, resolver: Arc<dyn Resolver>) -> Self {
+        self.dialer.resolver = resolver;
+        self
+    }
+
+    /// Lets connections rest for another time than 90 s at the most.
+    #[must_use]
+    pub fn with_idle_for(mut self, idle_for: Duration) -> Self {
+        self.idle_for = idle_for;
+        self
     }
 
     /// Where its connections lead.
@@ -68,12 +141,15 @@ where
     /// An idle connection that is ready, the one used last first (the others may rest and close).
     pub fn idle(&self) -> Option<Lent<B>> {
         loop {
-            let mut sender = self.idle.lock().pop_back()?;
-            match sender.ready().now_or_never() {
-                Some(Ok(())) => return Some(self.lend(sender, true)),
+            let mut idle = self.idle.lock().pop_back()?;
+            if !self.is_current(&idle.facts) {
+                continue;
+            }
+            match idle.sender.ready().now_or_never() {
+                Some(Ok(())) => return Some(self.lend(idle, true)),
                 // Its task has not yet seen the end of the last answer: it will be ready soon, but
                 // whoever asks now should not wait for it.
-                None if !sender.is_closed() => return self.put_first(sender),
+                None if !idle.sender.is_closed() => return self.put_first(idle),
                 _ => {}
             }
         }
@@ -81,26 +157,47 @@ where
 
     /// A new connection.
     pub async fn connect(&self) -> Result<Lent<B>, DialError> {
-        let (stream, _) = dial(&self.origin, &self.guard).await?;
-        let (sender, connection) =
-            http1::Builder::new().handshake(TokioIo::new(stream)).await.map_err(DialError::Http)?;
+        let dialled = self.dialer.dial(&self.origin).await?;
+        let mut builder = http1::Builder::new();
+        if matches!(self.dialer.guard, Guard::Public { .. }) {
+            builder.max_buf_size(HEAD_BYTES_MAX);
+        }
+        let handshake = builder.handshake(TokioIo::new(dialled.stream)).await;
+        let (sender, connection) = handshake.map_err(DialError::Http)?;
+        let turns = AtomicU64::new(0);
+        let facts = Facts { peer: dialled.peer, material: dialled.material, turns };
+        let facts = Arc::new(facts);
+        let lent = self.lend(Idle { sender, facts: Arc::clone(&facts) }, false);
+        let (idle, idle_for) = (Arc::downgrade(&self.idle), self.idle_for);
         self.tracker.spawn(async move {
-            if let Err(error) = connection.with_upgrades().await {
-                tracing::debug!(%error, "an outgoing connection ended early");
+            {
+                let mut connection = pin!(connection.with_upgrades());
+                tokio::select! {
+                    ended = &mut connection => if let Err(error) = ended {
+                        tracing::debug!(%error, "an outgoing connection ended early");
+                    },
+                    () = facts.rested(idle_for) => {}
+                }
             }
+            forget_closed(&idle);
         });
-        Ok(self.lend(sender, false))
+        Ok(lent)
     }
 
-    fn put_first(&self, sender: SendRequest<B>) -> Option<Lent<B>> {
+    /// Whether a connection speaks as whom we speak now.
+    fn is_current(&self, facts: &Facts) -> bool {
+        self.dialer.tls.as_ref().is_none_or(|tls| tls.is_present(facts.material))
+    }
+
+    fn put_first(&self, first: Idle<B>) -> Option<Lent<B>> {
         let mut idle = self.idle.lock();
-        idle.push_front(sender);
+        idle.push_front(first);
         // Another one may be ready; one look at the next is enough.
         let mut next = idle.pop_back()?;
         drop(idle);
-        match next.ready().now_or_never() {
-            Some(Ok(())) => Some(self.lend(next, true)),
-            None if !next.is_closed() => {
+        match next.sender.ready().now_or_never() {
+            Some(Ok(())) if self.is_current(&next.facts) => Some(self.lend(next, true)),
+            None if !next.sender.is_closed() => {
                 self.idle.lock().push_front(next);
                 None
             }
@@ -108,7 +205,16 @@ where
         }
     }
 
-    fn lend(&self, sender: SendRequest<B>, reused: bool) -> Lent<B> {
-        Lent { sender, reused, idle: Arc::clone(&self.idle), idle_max: self.idle_max }
+    fn lend(&self, Idle { sender, facts }: Idle<B>, reused: bool) -> Lent<B> {
+        facts.turns.fetch_add(1, Ordering::Relaxed);
+        let (idle, idle_max) = (Arc::clone(&self.idle), self.idle_max);
+        Lent { sender, reused, peer: facts.peer, facts, idle, idle_max }
+    }
+}
+
+/// Takes those out of the pool whose connection has ended.
+fn forget_closed<B>(idle: &Weak<Mutex<VecDeque<Idle<B>>>>) {
+    if let Some(idle) = idle.upgrade() {
+        idle.lock().retain(|idle| !idle.sender.is_closed());
     }
 }

@@ -1,28 +1,45 @@
 //! One whole call: request out, answer in, bounded in time and size.
 
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use crate::dial::DialError;
 use crate::pool::{Lent, Pool};
+
+/// How long a connection may take where nothing else is said: a packet lost twice is still within.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How many interim answers (1xx) may come before the answer; nobody has a use for more.
+const INTERIM_MAX: u32 = 16;
 
 /// The bounds of one call.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     /// How long name, connection, sending and reading may take together.
     pub timeout: Duration,
+    /// How long name, connection and TLS may take together.
+    pub connect_timeout: Duration,
+    /// How long it may take from sending the request to the end of the answer's head.
+    pub first_byte_timeout: Duration,
     /// How much of the answer's body is read; the rest is left and the connection closed.
     pub answer_bytes_max: usize,
 }
 
 impl Bounds {
-    /// So long, and 64 KiB of answer.
+    /// So long in all, at most 3 s of it to connect, and 64 KiB of answer.
     pub fn within(timeout: Duration) -> Self {
-        Self { timeout, answer_bytes_max: 64 * 1024 }
+        let connect_timeout = timeout.min(CONNECT_TIMEOUT);
+        let answer_bytes_max = 64 * 1024;
+        Self { timeout, connect_timeout, first_byte_timeout: timeout, answer_bytes_max }
     }
 }
 
@@ -35,6 +52,29 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body, cut at its bound.
     pub body: Bytes,
+    /// Who answered.
+    pub peer: SocketAddr,
+}
+
+/// Which bound of time was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// That of the connection.
+    Connect,
+    /// That of the answer's head.
+    FirstByte,
+    /// That of the whole call.
+    Whole,
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connect => "no connection",
+            Self::FirstByte => "no beginning of an answer",
+            Self::Whole => "no whole answer",
+        })
+    }
 }
 
 /// Why there is no answer.
@@ -46,13 +86,33 @@ pub enum SendError {
     /// The connection broke.
     #[error("the connection broke")]
     Broken(#[source] hyper::Error),
-    /// Connecting, sending and reading took too long together.
-    #[error("no whole answer within {} ms", .0.as_millis())]
-    Timeout(Duration),
+    /// A bound of time was reached.
+    #[error("{wait} within {} ms", .after.as_millis())]
+    Timeout {
+        /// Which.
+        wait: Wait,
+        /// How long it is.
+        after: Duration,
+    },
+    /// Interim answers without end.
+    #[error("more than {INTERIM_MAX} interim answers (1xx) came before the answer")]
+    Interim,
+}
+
+/// A call without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Unanswered {
+    /// Why.
+    #[source]
+    pub error: SendError,
+    /// Whom it reached; none if there was no connection.
+    pub peer: Option<SocketAddr>,
 }
 
 /// Sends a request and reads the answer. One deadline covers name, connection, TLS, headers and
-/// body, so that a dripped body cannot hold a place for ever.
+/// body, so that a dripped body cannot hold a place for ever; within it, the connection and the
+/// answer's head have bounds of their own.
 ///
 /// A connection that the other side closed while it was idle is replaced once, for the request
 /// cannot have been taken: hyper hands it back unsent.
@@ -60,31 +120,82 @@ pub async fn send_whole(
     pool: &Pool<Full<Bytes>>,
     request: Request<Full<Bytes>>,
     bounds: Bounds,
-) -> Result<Answer, SendError> {
-    let exchange = exchange(pool, request, bounds.answer_bytes_max);
-    match tokio::time::timeout(bounds.timeout, exchange).await {
-        Ok(answer) => answer,
-        Err(_) => Err(SendError::Timeout(bounds.timeout)),
-    }
+) -> Result<Answer, Unanswered> {
+    let peer = Mutex::new(None);
+    let exchange = exchange(pool, request, bounds, &peer);
+    let answer = bounded(bounds.timeout, Wait::Whole, exchange).await;
+    answer.and_then(|answer| answer).map_err(|error| {
+        let dialled = match &error {
+            SendError::Dial(error) => error.peer(),
+            _ => None,
+        };
+        Unanswered { error, peer: dialled.or(peer.into_inner()) }
+    })
+}
+
+async fn bounded<T>(
+    after: Duration,
+    wait: Wait,
+    work: impl Future<Output = T>,
+) -> Result<T, SendError> {
+    let bounded = tokio::time::timeout(after, work).await;
+    bounded.map_err(|_| SendError::Timeout { wait, after })
+}
+
+/// An inner bound, where it is tighter than the one around it.
+async fn tighter<T>(
+    bounds: Bounds,
+    (after, wait): (Duration, Wait),
+    work: impl Future<Output = T>,
+) -> Result<T, SendError> {
+    if after < bounds.timeout { bounded(after, wait, work).await } else { Ok(work.await) }
 }
 
 async fn exchange(
     pool: &Pool<Full<Bytes>>,
-    request: Request<Full<Bytes>>,
-    bytes_max: usize,
+    mut request: Request<Full<Bytes>>,
+    bounds: Bounds,
+    peer: &Mutex<Option<SocketAddr>>,
 ) -> Result<Answer, SendError> {
-    let mut request = request;
+    let flood = Arc::new(Flood::default());
+    let counting = Arc::clone(&flood);
+    hyper::ext::on_informational(&mut request, move |_| counting.count());
     loop {
-        let mut lent = match pool.idle() {
-            Some(lent) => lent,
-            None => pool.connect().await?,
+        let mut lent = if let Some(lent) = pool.idle() {
+            lent
+        } else {
+            let bound = (bounds.connect_timeout, Wait::Connect);
+            tighter(bounds, bound, pool.connect()).await??
         };
-        match lent.sender.try_send_request(request).await {
-            Ok(response) => return read(response, lent, bytes_max).await,
+        *peer.lock() = Some(lent.peer);
+        let bound = (bounds.first_byte_timeout, Wait::FirstByte);
+        let sent = tighter(bounds, bound, async {
+            tokio::select! {
+                sent = lent.sender.try_send_request(request) => Ok(sent),
+                () = flood.over.notified() => Err(SendError::Interim),
+            }
+        });
+        match sent.await?? {
+            Ok(response) => return read(response, lent, bounds.answer_bytes_max).await,
             Err(mut error) => match error.take_message() {
                 Some(unsent) if lent.reused => request = unsent,
                 _ => return Err(SendError::Broken(error.into_error())),
             },
+        }
+    }
+}
+
+/// Counts interim answers, and says when there are too many.
+#[derive(Default)]
+struct Flood {
+    count: AtomicU32,
+    over: Notify,
+}
+
+impl Flood {
+    fn count(&self) {
+        if self.count.fetch_add(1, Ordering::Relaxed) == INTERIM_MAX {
+            self.over.notify_one();
         }
     }
 }
@@ -95,6 +206,7 @@ async fn read(
     bytes_max: usize,
 ) -> Result<Answer, SendError> {
     let (parts, mut incoming) = response.into_parts();
+    let peer = lent.peer;
     let mut body = Vec::new();
     let mut whole = true;
     while let Some(frame) = incoming.frame().await {
@@ -109,7 +221,7 @@ async fn read(
     if whole {
         lent.give_back();
     }
-    Ok(Answer { status: parts.status, headers: parts.headers, body: body.into() })
+    Ok(Answer { status: parts.status, headers: parts.headers, body: body.into(), peer })
 }
 
 /// An error with its causes in one line: "no connection to …: Connection refused".

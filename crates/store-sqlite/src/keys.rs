@@ -1,7 +1,7 @@
 //! Minted credentials and signing keys.
 
 use credential::Digest;
-use model::{KeyCredential, Name, SecretCredential, SigningKeyRecord, Timestamp};
+use model::{KeptSecret, KeyCredential, Name, SecretCredential, SigningKeyRecord, Timestamp};
 use rusqlite::{Connection, Row, params};
 use store::{Answer, AuditEntry, Keys, StoreError};
 
@@ -239,5 +239,46 @@ impl Keys for SqliteStore {
             let _: () = revised.await?.1;
             Ok(())
         })
+    }
+
+    fn kept_secrets(&self) -> Answer<'_, Vec<KeptSecret>> {
+        self.core_readers.read(|connection| {
+            connection
+                .prepare_cached("SELECT name, sealed, set_at FROM kept_secret ORDER BY name")?
+                .query_map([], |row| {
+                    Ok(KeptSecret {
+                        name: name(row, 0)?,
+                        sealed: row.get(1)?,
+                        set_at: Timestamp::from_ms(row.get(2)?),
+                    })
+                })?
+                .collect()
+        })
+    }
+
+    fn keep_secret(&self, secret: KeptSecret, audit: AuditEntry) -> Answer<'_, ()> {
+        const SQL: &str = "INSERT INTO kept_secret(name, sealed, set_at) VALUES(?, ?, ?)
+             ON CONFLICT(name) DO UPDATE SET sealed = excluded.sealed, set_at = excluded.set_at";
+        let revised = self.revise(move |connection| {
+            let values = params![secret.name.as_str(), secret.sealed, secret.set_at.ms()];
+            execute(connection, SQL, values).map_err(error)?;
+            note(connection, &audit).map_err(error)
+        });
+        Box::pin(async move {
+            let _: () = revised.await?.1;
+            Ok(())
+        })
+    }
+
+    fn forget_secret(&self, name: Name, audit: AuditEntry) -> Answer<'_, bool> {
+        const SQL: &str = "DELETE FROM kept_secret WHERE name = ?";
+        let revised = self.revise(move |connection| {
+            let forgotten = execute(connection, SQL, [name.as_str()]).map_err(error)? > 0;
+            if forgotten {
+                note(connection, &audit).map_err(error)?;
+            }
+            Ok(forgotten)
+        });
+        Box::pin(async move { Ok(revised.await?.1) })
     }
 }

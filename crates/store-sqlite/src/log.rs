@@ -145,7 +145,7 @@ impl EventLog for SqliteStore {
     fn extend_lanes(&self, lanes: Vec<(LaneId, Vec<u64>)>, now: Timestamp) -> Answer<'_, ()> {
         let lanes: Vec<_> = lanes.into_iter().filter(|(_, places)| !places.is_empty()).collect();
         Box::pin(async move {
-            if lanes.is_empty() { Ok(()) } else { self.add_chunks(Kind::Again, now, lanes).await }
+            if lanes.is_empty() { Ok(()) } else { self.add_chunks(now, lanes).await }
         })
     }
 
@@ -208,9 +208,8 @@ impl SqliteStore {
     }
 
     /// Puts events that are in the log at the end of lanes, and wakes those; on disk when it answers.
-    pub(crate) async fn add_chunks(
+    async fn add_chunks(
         &self,
-        kind: Kind,
         since: Timestamp,
         lanes: Vec<(LaneId, Vec<u64>)>,
     ) -> Result<(), StoreError> {
@@ -222,6 +221,7 @@ impl SqliteStore {
                 // Taken on the writer's thread, so that a chunk never lies before one already read.
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let add = |(lane, seqs): &(LaneId, Vec<u64>)| {
+                    let kind = Kind::Again;
                     insert_chunk(connection, *lane, &Chunk { number, since, kind, seqs })
                 };
                 lanes.iter().try_for_each(add).map_err(error)?;

@@ -45,6 +45,10 @@ CREATE TABLE replay(name TEXT PRIMARY KEY, bus TEXT NOT NULL, from_ts INTEGER NO
   state TEXT NOT NULL, looked_until INTEGER NOT NULL, looked_at INTEGER NOT NULL, found INTEGER NOT NULL,
   ended_at INTEGER, reason TEXT NOT NULL) STRICT, WITHOUT ROWID;
 ",
+    // Secrets that are kept for the configuration.
+    "
+CREATE TABLE kept_secret(name TEXT PRIMARY KEY, sealed BLOB NOT NULL, set_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// A segment of the log. It is never migrated: the whole log is read by the program that wrote it, or
@@ -61,7 +65,8 @@ CREATE TABLE history(id INTEGER PRIMARY KEY CHECK(id = 1), n INTEGER NOT NULL, l
 -- One row per lane and commit. `before` counts the entries the lane ever had before this chunk, here and in
 -- earlier segments; `carried` is that number where the segment begins.
 CREATE TABLE delivery(lane INTEGER, chunk INTEGER, ts INTEGER NOT NULL, kind INTEGER NOT NULL,
-  before INTEGER NOT NULL, n INTEGER NOT NULL, seqs BLOB NOT NULL, PRIMARY KEY(lane, chunk)) STRICT, WITHOUT ROWID;
+  before INTEGER NOT NULL, n INTEGER NOT NULL, seqs BLOB NOT NULL, attempts BLOB,
+  PRIMARY KEY(lane, chunk)) STRICT, WITHOUT ROWID;
 CREATE INDEX delivery_again ON delivery(lane, chunk) WHERE kind <> 0;
 CREATE TABLE carried(lane INTEGER PRIMARY KEY, before INTEGER NOT NULL) STRICT;
 -- History and acknowledgement at once. A standing of an event on a lane is (lane, chunk, seq).

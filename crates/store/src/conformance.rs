@@ -1,37 +1,136 @@
 //! The tests every adapter must pass, told as claims.
 //!
 //! An adapter lends a [`Bench`]: a way to open a fresh store, and the same one again; each claim is
-//! one test of the adapter.
+//! one test of the adapter. [`claims!`](crate::claims) makes all of them.
 
+mod attempts;
+mod dead_letters;
+mod definitions;
+mod deliveries;
+mod keys;
+mod log;
 mod repeats;
+mod replays;
+mod retention;
+mod states;
+mod usage;
 
 use std::future::Future;
 use std::sync::Arc;
 
-use credential::Digest;
-use limit::{Quota, Window};
 use model::{
-    Attempt, DeadReason, EventDraft, EventFields, EventId, KeyCredential, LaneKey, Name, Outcome,
-    SecretCredential, SigningKeyRecord, Timestamp,
+    Attempt, DeadReason, EventDraft, EventFields, EventId, LaneKey, Name, Outcome, Timestamp,
 };
 
-use crate::{
-    Appended, AttemptFilter, AuditEntry, Change, DeadFilter, DestinationNote, DestinationState,
-    Document, Entry, LaneId, PausedRule, Position, Settlement, Store, StoreError, Switch,
-    SwitchState, Then, Trouble,
-};
+use crate::{Appended, AuditEntry, DeadFilter, Entry, LaneId, Position, Settlement, Store, Then};
 
+pub use attempts::{
+    attempts_are_found_by_every_filter, attempts_are_listed_newest_first_and_each_once,
+    what_was_attempted_in_two_standings_is_listed_twice,
+};
+pub use dead_letters::{
+    a_redriven_letter_counts_on_and_may_die_again, after_a_restart_a_purged_letter_stays_away,
+    after_a_restart_a_redriven_letter_waits_once, dead_letters_are_found_by_every_filter,
+    dead_letters_are_redriven_once, letters_are_put_back_in_pieces,
+};
+pub use definitions::definitions_change_from_the_revision_they_were_read_at;
+pub use deliveries::{
+    a_retry_stays_in_its_chunk, after_a_restart_a_lane_knows_what_is_settled,
+    each_standing_is_settled_by_itself, retries_are_read_in_the_order_they_are_due,
+    the_oldest_that_waits_is_behind_the_cursor_or_a_retry,
+};
+pub use keys::{
+    a_kept_secret_is_the_last_one_set, credentials_are_revoked_once,
+    webhook_keys_make_way_for_new_ones,
+};
+pub use log::{
+    a_lane_reads_what_was_appended_in_order, a_lanes_end_counts_all_that_was_put_on_it,
+    a_reader_of_a_bus_goes_on_where_it_ended, a_schedule_remembers_when_it_fired,
+    events_are_read_by_bus_and_time, what_is_put_on_a_lane_again_is_delivered_again,
+    whoever_listens_is_told_of_new_entries,
+};
 pub use repeats::{
     an_entry_with_an_id_is_appended_once, an_id_is_forgotten_after_its_window,
     an_id_with_another_content_is_a_mismatch, ids_are_known_as_in_a_naive_book,
     the_same_id_twice_in_one_call_is_one_event,
 };
+pub use replays::{
+    a_replay_goes_on_where_it_was_noted, a_replay_turns_only_from_where_it_stands,
+    replays_that_are_over_are_forgotten,
+};
+pub use retention::{
+    after_a_restart_numbers_go_on_though_all_is_dropped, attempts_of_what_is_kept_are_kept,
+    retention_keeps_what_is_still_needed, what_is_settled_stays_settled_when_others_are_dropped,
+};
+pub use states::{
+    after_a_restart_a_destination_is_as_it_was_switched,
+    after_a_restart_a_rule_is_paused_until_it_is_resumed,
+};
+pub use usage::leases_never_exceed_the_quota;
+
+/// Makes a test of each claim, on the bench that the expression gives anew each time.
+#[macro_export]
+macro_rules! claims {
+    ($bench:expr) => {
+        $crate::claims!(@each $bench;
+            definitions_change_from_the_revision_they_were_read_at,
+            credentials_are_revoked_once,
+            webhook_keys_make_way_for_new_ones,
+            a_kept_secret_is_the_last_one_set,
+            leases_never_exceed_the_quota,
+            after_a_restart_a_destination_is_as_it_was_switched,
+            after_a_restart_a_rule_is_paused_until_it_is_resumed,
+            a_lane_reads_what_was_appended_in_order,
+            a_lanes_end_counts_all_that_was_put_on_it,
+            what_is_put_on_a_lane_again_is_delivered_again,
+            whoever_listens_is_told_of_new_entries,
+            events_are_read_by_bus_and_time,
+            a_reader_of_a_bus_goes_on_where_it_ended,
+            a_schedule_remembers_when_it_fired,
+            an_entry_with_an_id_is_appended_once,
+            the_same_id_twice_in_one_call_is_one_event,
+            an_id_with_another_content_is_a_mismatch,
+            an_id_is_forgotten_after_its_window,
+            ids_are_known_as_in_a_naive_book,
+            after_a_restart_a_lane_knows_what_is_settled,
+            each_standing_is_settled_by_itself,
+            a_retry_stays_in_its_chunk,
+            retries_are_read_in_the_order_they_are_due,
+            the_oldest_that_waits_is_behind_the_cursor_or_a_retry,
+            dead_letters_are_redriven_once,
+            dead_letters_are_found_by_every_filter,
+            a_redriven_letter_counts_on_and_may_die_again,
+            after_a_restart_a_redriven_letter_waits_once,
+            after_a_restart_a_purged_letter_stays_away,
+            letters_are_put_back_in_pieces,
+            attempts_are_listed_newest_first_and_each_once,
+            attempts_are_found_by_every_filter,
+            what_was_attempted_in_two_standings_is_listed_twice,
+            retention_keeps_what_is_still_needed,
+            attempts_of_what_is_kept_are_kept,
+            what_is_settled_stays_settled_when_others_are_dropped,
+            after_a_restart_numbers_go_on_though_all_is_dropped,
+            a_replay_turns_only_from_where_it_stands,
+            a_replay_goes_on_where_it_was_noted,
+            replays_that_are_over_are_forgotten,
+        );
+    };
+    (@each $bench:expr; $($claim:ident),* $(,)?) => {
+        $(#[tokio::test]
+        async fn $claim() {
+            $crate::conformance::$claim(&$bench).await;
+        })*
+    };
+}
 
 /// What an adapter's test lends: stores that can be opened again.
 pub trait Bench: Send + Sync {
     /// Opens the store; a second call opens the same one again, after the first was dropped.
     fn open(&self) -> impl Future<Output = Arc<dyn Store>> + Send;
 }
+
+/// An entry of a lane: where it stands, and its event.
+type Place = (Position, EventId);
 
 fn name(text: &str) -> Name {
     Name::new(text).expect("a plain word is a name")
@@ -52,6 +151,10 @@ fn audit(what: &str) -> AuditEntry {
 }
 
 fn entry(number: u32, lanes: &[LaneId]) -> Entry {
+    entry_of("orders", number, lanes)
+}
+
+fn entry_of(bus: &str, number: u32, lanes: &[LaneId]) -> Entry {
     let fields = EventFields {
         source: "test".to_owned(),
         detail_type: "Numbered".to_owned(),
@@ -60,7 +163,7 @@ fn entry(number: u32, lanes: &[LaneId]) -> Entry {
         resources: vec!["one".to_owned(), "two".to_owned()],
         traceparent: Some("00-aa-bb-01".to_owned()),
     };
-    let draft = EventDraft::new(name("orders"), fields).expect("a whole event");
+    let draft = EventDraft::new(name(bus), fields).expect("a whole event");
     Entry { draft, lanes: lanes.to_vec(), once: None }
 }
 
@@ -72,6 +175,44 @@ async fn append(store: &dyn Store, now: Timestamp, entries: Vec<Entry>) -> Vec<E
 
 fn lane_key(target: &str) -> LaneKey {
     LaneKey::Target { bus: name("orders"), rule: name("rule"), target: name(target) }
+}
+
+async fn one_lane(store: &dyn Store) -> LaneId {
+    store.lanes(vec![lane_key("a")]).await.expect("lanes")[0]
+}
+
+/// A lane with so many entries, appended together at the beginning of time.
+async fn lane_of(store: &dyn Store, entries: u32) -> (LaneId, Vec<Place>) {
+    let lane = one_lane(store).await;
+    append(store, at(0), (0..entries).map(|number| entry(number, &[lane])).collect()).await;
+    (lane, places(store, lane).await)
+}
+
+/// All entries of a lane.
+async fn places(store: &dyn Store, lane: LaneId) -> Vec<Place> {
+    places_from(store, lane, Position::default()).await
+}
+
+async fn places_from(store: &dyn Store, lane: LaneId, from: Position) -> Vec<Place> {
+    let entries = store.read_lane(lane, from, 100).await.expect("a lane can be read");
+    entries.into_iter().map(|entry| (entry.position, entry.event.id)).collect()
+}
+
+/// What a worker would deliver that opens the lane now: behind the cursor, and not settled.
+async fn waiting(store: &dyn Store, lane: LaneId) -> Vec<Place> {
+    let open = store.open_lane(lane).await.expect("a lane");
+    let mut waiting = places_from(store, lane, open.cursor).await;
+    waiting.retain(|(position, _)| !open.settled.contains(position));
+    waiting
+}
+
+fn ids(places: &[Place]) -> Vec<EventId> {
+    places.iter().map(|(_, id)| *id).collect()
+}
+
+/// The position after an entry.
+fn behind((position, _): Place) -> Position {
+    Position { index: position.index + 1, ..position }
 }
 
 fn attempt(number: u32, outcome: Outcome) -> Attempt {
@@ -87,376 +228,34 @@ fn attempt(number: u32, outcome: Outcome) -> Attempt {
     }
 }
 
-fn done(lane: LaneId, event: EventId) -> Settlement {
-    let attempt = Some(attempt(1, Outcome::Delivered));
-    Settlement { lane, chunk: 1, event, attempt, then: Then::Done }
+fn done(lane: LaneId, place: Place) -> Settlement {
+    tried(lane, place, attempt(1, Outcome::Delivered), Then::Done)
 }
 
-fn dead(lane: LaneId, event: EventId, queue: &str) -> Settlement {
+fn tried(lane: LaneId, (position, event): Place, attempt: Attempt, then: Then) -> Settlement {
+    Settlement { lane, chunk: position.chunk, event, attempt: Some(attempt), then }
+}
+
+/// The first attempt failed; another one is due.
+fn again(lane: LaneId, place: Place, due: i64) -> Settlement {
+    let then = Then::Retry { due: at(due), tries: 1, since: at(0) };
+    tried(lane, place, attempt(1, Outcome::Retry), then)
+}
+
+fn dead(lane: LaneId, place: Place, queue: &str) -> Settlement {
     let reason = DeadReason {
         code: "HTTP_404".to_owned(),
         message: "not there".to_owned(),
         exhausted: None,
     };
     let then = Then::Dead { queue: name(queue), reason, attempts: 1, at: at(1) };
-    Settlement { lane, chunk: 1, event, attempt: Some(attempt(1, Outcome::Dead)), then }
+    tried(lane, place, attempt(1, Outcome::Dead), then)
+}
+
+async fn settle(store: &dyn Store, settlements: Vec<Settlement>) {
+    store.settle(settlements, vec![]).await.expect("settled");
 }
 
 fn everything() -> DeadFilter {
     DeadFilter { limit: 100, ..DeadFilter::default() }
-}
-
-/// Numbers of the events a lane gives from a position on.
-async fn numbers(store: &dyn Store, lane: LaneId, from: Position) -> Vec<(Position, EventId)> {
-    let entries = store.read_lane(lane, from, 100).await.expect("a lane can be read");
-    entries.into_iter().map(|entry| (entry.position, entry.event.id)).collect()
-}
-
-/// Definitions change all or none, only from the revision they were read at, and tell listeners.
-pub async fn definitions_change_from_the_revision_they_were_read_at<B: Bench>(bench: &B) {
-    let store = bench.open().await;
-    let mut told = store.revisions();
-    let (revision, documents) = store.documents().await.expect("documents");
-    assert!(documents.is_empty());
-    let document = Document {
-        kind: "plan".to_owned(),
-        name: "external".to_owned(),
-        origin: "file".to_owned(),
-        place: "a.yaml:1".to_owned(),
-        body: "{}".to_owned(),
-    };
-    let put = vec![Change::Put(document.clone())];
-    let next = store.commit(revision, put.clone(), vec![audit("apply")]).await.expect("commit");
-    assert!(next > revision);
-    assert!(told.has_changed().expect("the store is open"));
-    assert_eq!(*told.borrow_and_update(), next);
-    assert_eq!(store.commit(revision, put, vec![]).await, Err(StoreError::Conflict));
-    drop(store);
-    let store = bench.open().await;
-    assert_eq!(store.documents().await, Ok((next, vec![document.clone()])));
-    assert_eq!(store.audit(10).await.expect("audit").len(), 1);
-    let remove = Change::Remove { kind: document.kind, name: document.name };
-    store.commit(next, vec![remove], vec![]).await.expect("commit");
-    assert!(store.documents().await.expect("documents").1.is_empty());
-}
-
-/// Credentials are kept, revoked once, and every change is a revision.
-pub async fn credentials_are_revoked_once<B: Bench>(bench: &B) {
-    let store = bench.open().await;
-    let revision = *store.revisions().borrow();
-    let key = KeyCredential {
-        id: "k1".to_owned(),
-        key: name("car-orders"),
-        partner: name("cars"),
-        digest: Digest::from_bytes([7; 32]),
-        last_four: "abcd".to_owned(),
-        created_at: at(0),
-        expires_at: Some(at(50)),
-        revoked_at: None,
-    };
-    let secret = SecretCredential {
-        id: "s1".to_owned(),
-        client: name("car-orders"),
-        digest: Digest::from_bytes([8; 32]),
-        last_four: "efgh".to_owned(),
-        created_at: at(0),
-        expires_at: None,
-        revoked_at: None,
-    };
-    store.add_key_credential(key, audit("mint")).await.expect("kept");
-    store.add_secret_credential(secret, audit("mint")).await.expect("kept");
-    let id = || "k1".to_owned();
-    assert_eq!(store.revoke_key_credential(id(), at(9), audit("revoke")).await, Ok(true));
-    assert_eq!(store.revoke_key_credential(id(), at(9), audit("revoke")).await, Ok(false));
-    let none = "s0".to_owned();
-    assert_eq!(store.revoke_secret_credential(none, at(9), audit("revoke")).await, Ok(false));
-    assert!(*store.revisions().borrow() >= revision + 3);
-    let signing = SigningKeyRecord {
-        kid: "kid".to_owned(),
-        public_jwk: "{}".to_owned(),
-        sealed_private: vec![1, 2, 3],
-        created_at: at(1),
-        retired_at: None,
-    };
-    store.add_signing_key(signing, audit("new key")).await.expect("kept");
-    drop(store);
-    let store = bench.open().await;
-    let keys = store.key_credentials().await.expect("keys");
-    assert_eq!(keys[0].revoked_at, Some(at(9)));
-    assert!(keys[0].digest.matches(&Digest::from_bytes([7; 32])));
-    assert!(!keys[0].is_live(at(10)) && keys[0].expires_at == Some(at(50)));
-    let secrets = store.secret_credentials().await.expect("secrets");
-    assert!(secrets[0].is_live(at(10_000)) && &*secrets[0].client == "car-orders");
-    let signing = store.signing_keys().await.expect("signing keys");
-    assert_eq!(signing[0].sealed_private, [1, 2, 3]);
-    assert_eq!(store.audit(10).await.expect("audit").len(), 4);
-}
-
-/// A new key that signs webhooks ends those before it, at the earliest moment they were given.
-pub async fn webhook_keys_make_way_for_new_ones<B: Bench>(bench: &B) {
-    let key = |kid: &str, created_at| SigningKeyRecord {
-        kid: kid.to_owned(),
-        public_jwk: "{}".to_owned(),
-        sealed_private: vec![1, 2, 3],
-        created_at,
-        retired_at: None,
-    };
-    let store = bench.open().await;
-    assert!(store.webhook_keys().await.expect("keys").is_empty());
-    let revision = *store.revisions().borrow();
-    store.add_webhook_key(key("b", at(1)), at(1), audit("first")).await.expect("kept");
-    store.add_webhook_key(key("a", at(2)), at(50), audit("rotate")).await.expect("kept");
-    store.add_webhook_key(key("c", at(3)), at(90), audit("rotate")).await.expect("kept");
-    assert!(*store.revisions().borrow() >= revision + 3);
-    drop(store);
-    let store = bench.open().await;
-    let ends = |keys: Vec<SigningKeyRecord>| -> Vec<(String, Option<Timestamp>)> {
-        keys.into_iter().map(|key| (key.kid, key.retired_at)).collect()
-    };
-    let end = |kid: &str, at: Option<Timestamp>| (kid.to_owned(), at);
-    let keys = store.webhook_keys().await.expect("keys");
-    assert_eq!(keys[0].sealed_private, [1, 2, 3]);
-    assert_eq!(ends(keys), [end("b", Some(at(50))), end("a", Some(at(90))), end("c", None)]);
-    // At once: nothing before it signs any longer, whatever it was given.
-    store.add_webhook_key(key("d", at(4)), at(4), audit("rotate")).await.expect("kept");
-    let keys = store.webhook_keys().await.expect("keys");
-    let gone = Some(at(4));
-    assert_eq!(ends(keys), [end("b", gone), end("a", gone), end("c", gone), end("d", None)]);
-    // Keys of one kind are none of the other.
-    assert!(store.signing_keys().await.expect("signing keys").is_empty());
-    assert_eq!(store.audit(10).await.expect("audit").len(), 4);
-}
-
-/// A lane gives its events in the order they were appended, whole, from any position.
-pub async fn a_lane_reads_what_was_appended_in_order<B: Bench>(bench: &B) {
-    let store = bench.open().await;
-    let lanes = store.lanes(vec![lane_key("a"), lane_key("b")]).await.expect("lanes");
-    assert_eq!(store.lanes(vec![lane_key("b")]).await.expect("lanes"), [lanes[1]]);
-    let both = [lanes[0], lanes[1]];
-    let entries = vec![entry(1, &both), entry(2, &lanes[..1]), entry(3, &[])];
-    let mut ids = append(&*store, at(0), entries).await;
-    ids.extend(append(&*store, at(1), vec![entry(4, &both)]).await);
-    assert!(ids.is_sorted_by_key(|id| id.seq));
-    let read = numbers(&*store, lanes[0], Position::default()).await;
-    assert_eq!(read.iter().map(|(_, id)| *id).collect::<Vec<_>>(), [ids[0], ids[1], ids[3]]);
-    assert!(read.is_sorted_by_key(|(position, _)| *position));
-    assert_eq!(numbers(&*store, lanes[0], read[1].0).await, read[1..]);
-    let other = numbers(&*store, lanes[1], Position::default()).await;
-    assert_eq!(other.iter().map(|(_, id)| *id).collect::<Vec<_>>(), [ids[0], ids[3]]);
-    let whole = store.event(ids[2]).await.expect("an event").expect("it is there");
-    assert_eq!(whole.fields, *entry(3, &[]).draft.fields());
-    let stranger = EventId { accepted_at: at(77), seq: ids[2].seq };
-    assert_eq!(store.event(stranger).await, Ok(None));
-    drop(store);
-    let store = bench.open().await;
-    assert_eq!(numbers(&*store, lanes[0], Position::default()).await, read);
-    let next = append(&*store, at(2), vec![entry(5, &both)]).await;
-    assert!(next[0].seq > ids[3].seq);
-}
-
-/// After a restart a lane knows what was settled beyond its cursor, and nothing else.
-pub async fn after_a_restart_a_lane_knows_what_is_settled<B: Bench>(bench: &B) {
-    let store = bench.open().await;
-    let lane = store.lanes(vec![lane_key("a")]).await.expect("lanes")[0];
-    let entries = (0..6).map(|number| entry(number, &[lane])).collect();
-    let ids = append(&*store, at(0), entries).await;
-    let places = numbers(&*store, lane, Position::default()).await;
-    let retry = Then::Retry { due: at(5000), tries: 1, since: at(0) };
-    let settlements = vec![
-        done(lane, ids[0]),
-        done(lane, ids[2]),
-        Settlement { attempt: Some(attempt(1, Outcome::Retry)), then: retry, ..done(lane, ids[3]) },
-        dead(lane, ids[4], "dlq"),
-    ];
-    store.settle(settlements, vec![(lane, places[1].0)]).await.expect("settled");
-    assert_eq!(store.backlog(lane).await, Ok(6));
-    assert_eq!(store.oldest(lane).await, Ok(Some(at(0))));
-    drop(store);
-    let store = bench.open().await;
-    let state = store.open_lane(lane).await.expect("a lane");
-    assert_eq!(state.cursor, places[1].0);
-    assert_eq!(
-        state.settled.into_iter().collect::<Vec<_>>(),
-        [places[2].0, places[3].0, places[4].0]
-    );
-    let due = store.due(lane, None, 10).await.expect("due");
-    assert_eq!((due.len(), due[0].event.id, due[0].tries, due[0].attempts), (1, ids[3], 1, 1));
-    assert_eq!(due[0].due, at(5000));
-    let beyond = Some((at(5000), ids[3].seq));
-    assert!(store.due(lane, beyond, 10).await.expect("due").is_empty());
-    let again = Settlement { attempt: Some(attempt(2, Outcome::Delivered)), ..done(lane, ids[3]) };
-    store.settle(vec![again], vec![]).await.expect("settled");
-    assert!(store.due(lane, None, 10).await.expect("due").is_empty());
-    let filter = AttemptFilter { event: Some(ids[3]), limit: 10, ..AttemptFilter::default() };
-    let attempts = store.attempts(filter).await.expect("attempts");
-    assert_eq!(attempts.rows.iter().map(|row| row.attempt.number).collect::<Vec<_>>(), [2, 1]);
-    let failed = AttemptFilter { failed_only: true, limit: 10, ..AttemptFilter::default() };
-    assert_eq!(store.attempts(failed).await.expect("attempts").rows.len(), 2);
-}
-
-/// Dead letters are listed, redriven to the end of their lane, and purged.
-pub async fn dead_letters_are_redriven_once<B: Bench>(bench: &B) {
-    let store = bench.open().await;
-    let lane = store.lanes(vec![lane_key("a")]).await.expect("lanes")[0];
-    let entries = (0..3).map(|number| entry(number, &[lane])).collect();
-    let ids = append(&*store, at(0), entries).await;
-    let letters = ids.iter().map(|id| dead(lane, *id, "dlq")).collect();
-    store.settle(letters, vec![]).await.expect("settled");
-    let listed = store.dead_letters(everything()).await.expect("dead letters");
-    assert_eq!(listed.iter().map(|letter| letter.id.event).collect::<Vec<_>>(), ids);
-    assert_eq!(store.dead_counts().await.expect("counts"), [(name("dlq"), 3)]);
-    let elsewhere = DeadFilter { lanes: Some(vec![lane + 1]), ..everything() };
-    assert_eq!(store.redrive(elsewhere, at(900)).await, Ok(0));
-    let one = DeadFilter { delivery: Some(listed[1].id), lanes: Some(vec![lane]), ..everything() };
-    assert_eq!(store.redrive(one.clone(), at(900)).await, Ok(1));
-    assert_eq!(store.redrive(one, at(900)).await, Ok(0));
-    let end = store.read_lane(lane, Position::default(), 10).await.expect("a lane").pop();
-    let end = end.expect("the redriven entry");
-    assert_eq!((end.event.id, end.since, end.attempts_before), (ids[1], at(900), 1));
-    drop(store);
-    let store = bench.open().await;
-    let open = store.open_lane(lane).await.expect("a lane");
-    let unsettled: Vec<_> = numbers(&*store, lane, open.cursor)
-        .await
-        .into_iter()
-        .filter(|(position, _)| !open.settled.contains(position))
-        .collect();
-    assert_eq!(unsettled, [(end.position, ids[1])]);
-    let next = append(&*store, at(5), vec![entry(9, &[lane])]).await;
-    assert_eq!(numbers(&*store, lane, end.position).await[1].1, next[0]);
-    assert_eq!(store.purge(everything()).await, Ok(2));
-    assert!(store.dead_letters(everything()).await.expect("dead letters").is_empty());
-}
-
-/// Leases never add up to more than the quota, and the period's end is exact.
-pub async fn leases_never_exceed_the_quota<B: Bench>(bench: &B) {
-    let store = bench.open().await;
-    let quota = Quota::parse("250/day").expect("a quota");
-    let window = Window { start_ms: 0, end_ms: 86_400_000 };
-    let key = || "key".to_owned();
-    let first = store.lease(key(), quota, window).await.expect("a lease");
-    assert_eq!((first.granted, first.beyond), (2, 248));
-    store.give_back(key(), window, 1).await.expect("given back");
-    drop(store);
-    let store = bench.open().await;
-    let mut granted = 1;
-    loop {
-        let lease = store.lease(key(), quota, window).await.expect("a lease");
-        granted += lease.granted;
-        if lease.granted == 0 {
-            break;
-        }
-    }
-    assert_eq!(granted, 250);
-    assert_eq!(store.spent(key(), window).await, Ok(250));
-    let next = Window { start_ms: 86_400_000, end_ms: 172_800_000 };
-    assert_eq!(store.lease(key(), quota, next).await.expect("a lease").granted, 2);
-}
-
-/// A schedule's firing and its event are one write.
-pub async fn a_schedule_remembers_when_it_fired<B: Bench>(bench: &B) {
-    let store = bench.open().await;
-    let lane = store.lanes(vec![LaneKey::Schedule(name("complete"))]).await.expect("lanes")[0];
-    let schedule = || "complete".to_owned();
-    assert_eq!(store.last_fired(schedule()).await, Ok(None));
-    let id = store.fire(schedule(), at(7), entry(1, &[lane])).await.expect("fired");
-    drop(store);
-    let store = bench.open().await;
-    assert_eq!(store.last_fired(schedule()).await, Ok(Some(at(7))));
-    assert_eq!(numbers(&*store, lane, Position::default()).await[0].1, id);
-}
-
-/// A purged dead letter stays settled when its lane is opened again before its cursor came by.
-pub async fn after_a_restart_a_purged_letter_stays_away<B: Bench>(bench: &B) {
-    let store = bench.open().await;
-    let lane = store.lanes(vec![lane_key("a")]).await.expect("lanes")[0];
-    let ids = append(&*store, at(0), vec![entry(1, &[lane])]).await;
-    store.settle(vec![dead(lane, ids[0], "dlq")], vec![]).await.expect("settled");
-    assert_eq!(store.purge(everything()).await, Ok(1));
-    assert_eq!(store.purge(everything()).await, Ok(0));
-    assert!(store.dead_counts().await.expect("counts").is_empty());
-    drop(store);
-    let store = bench.open().await;
-    assert_eq!(store.open_lane(lane).await.expect("a lane").settled.len(), 1);
-}
-
-/// A destination stays switched as it was, over a restart; its trouble is kept beside, without a
-/// revision, and forgotten when it is switched.
-pub async fn after_a_restart_a_destination_is_as_it_was_switched<B: Bench>(bench: &B) {
-    let store = bench.open().await;
-    let hook = || name("hook");
-    assert_eq!(store.destination_state(hook()).await, Ok(None));
-    let before = *store.revisions().borrow();
-    let trouble = Some(Trouble { since: at(1), notices: 2 });
-    let seen =
-        DestinationNote { name: hook(), switched_at: None, trouble, last_success: Some(at(0)) };
-    store.note_destination(seen.clone()).await.expect("noted");
-    assert_eq!(*store.revisions().borrow(), before);
-    let mut state =
-        DestinationState { name: hook(), switch: None, trouble, last_success: Some(at(0)) };
-    assert_eq!(store.destination_state(hook()).await, Ok(Some(state.clone())));
-    let off =
-        Switch { state: SwitchState::Disabled, reason: "moved house".to_owned(), since: at(5) };
-    store.switch_destination(hook(), off.clone(), audit("disable")).await.expect("switched");
-    assert!(*store.revisions().borrow() > before);
-    drop(store);
-    let store = bench.open().await;
-    (state.switch, state.trouble) = (Some(off), None);
-    assert_eq!(store.destination_states().await, Ok(vec![state.clone()]));
-    // Seen before it was switched: it belongs to another time.
-    store.note_destination(seen.clone()).await.expect("passed over");
-    assert_eq!(store.destination_state(hook()).await, Ok(Some(state.clone())));
-    let now = DestinationNote { switched_at: Some(at(5)), last_success: Some(at(7)), ..seen };
-    store.note_destination(now).await.expect("noted");
-    (state.trouble, state.last_success) = (trouble, Some(at(7)));
-    assert_eq!(store.destination_state(hook()).await, Ok(Some(state)));
-    let on = Switch { state: SwitchState::Enabled, reason: String::new(), since: at(9) };
-    store.switch_destination(hook(), on.clone(), audit("enable")).await.expect("switched");
-    let state = store.destination_state(hook()).await.expect("a state").expect("it is there");
-    assert_eq!((state.switch, state.trouble, state.last_success), (Some(on), None, Some(at(7))));
-    assert_eq!(store.audit(10).await.expect("audit").len(), 2);
-}
-
-/// The oldest entry that waits is the first behind the cursor, or a retry before it.
-pub async fn the_oldest_that_waits_is_behind_the_cursor_or_a_retry<B: Bench>(bench: &B) {
-    let store = bench.open().await;
-    let lane = store.lanes(vec![lane_key("a")]).await.expect("lanes")[0];
-    assert_eq!(store.oldest(lane).await, Ok(None));
-    let mut ids = Vec::new();
-    for ms in [10, 20, 30] {
-        ids.extend(append(&*store, at(ms), vec![entry(1, &[lane])]).await);
-    }
-    let places = numbers(&*store, lane, Position::default()).await;
-    let behind = |place: Position| Position { chunk: place.chunk, index: place.index + 1 };
-    assert_eq!(store.oldest(lane).await, Ok(Some(at(10))));
-    let retry = Then::Retry { due: at(99), tries: 1, since: at(10) };
-    let first = Settlement { then: retry, ..done(lane, ids[0]) };
-    store.settle(vec![first], vec![(lane, behind(places[0].0))]).await.expect("settled");
-    assert_eq!(store.oldest(lane).await, Ok(Some(at(10))));
-    store.settle(vec![done(lane, ids[0])], vec![]).await.expect("settled");
-    assert_eq!(store.oldest(lane).await, Ok(Some(at(20))));
-    let rest = vec![done(lane, ids[1]), done(lane, ids[2])];
-    store.settle(rest, vec![(lane, behind(places[2].0))]).await.expect("settled");
-    assert_eq!(store.oldest(lane).await, Ok(None));
-}
-
-/// A rule stays paused, over a restart, until it is resumed; each change is a revision and noted
-/// once.
-pub async fn after_a_restart_a_rule_is_paused_until_it_is_resumed<B: Bench>(bench: &B) {
-    let store = bench.open().await;
-    let paused = |rule: &str, since| PausedRule { bus: name("orders"), rule: name(rule), since };
-    let before = *store.revisions().borrow();
-    assert_eq!(store.pause_rule(paused("b", at(1)), audit("pause")).await, Ok(true));
-    assert_eq!(store.pause_rule(paused("a", at(2)), audit("pause")).await, Ok(true));
-    assert_eq!(store.pause_rule(paused("a", at(3)), audit("pause")).await, Ok(false));
-    assert!(*store.revisions().borrow() > before);
-    drop(store);
-    let store = bench.open().await;
-    let both = vec![paused("a", at(2)), paused("b", at(1))];
-    assert_eq!(store.paused_rules().await, Ok(both));
-    let resume = || store.resume_rule(name("orders"), name("a"), audit("resume"));
-    assert_eq!(resume().await, Ok(true));
-    assert_eq!(resume().await, Ok(false));
-    assert_eq!(store.paused_rules().await, Ok(vec![paused("b", at(1))]));
-    assert_eq!(store.audit(10).await.expect("audit").len(), 3);
 }

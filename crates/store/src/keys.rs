@@ -1,6 +1,6 @@
 //! Minted credentials and signing keys.
 
-use model::{KeyCredential, SecretCredential, SigningKeyRecord, Timestamp};
+use model::{KeptSecret, KeyCredential, Name, SecretCredential, SigningKeyRecord, Timestamp};
 
 use crate::{Answer, AuditEntry};
 
@@ -56,4 +56,13 @@ pub trait Keys: Send + Sync {
         until: Timestamp,
         audit: AuditEntry,
     ) -> Answer<'_, ()>;
+
+    /// All secrets that are kept for the configuration, by name.
+    fn kept_secrets(&self) -> Answer<'_, Vec<KeptSecret>>;
+
+    /// Keeps a secret, in place of the one of the same name.
+    fn keep_secret(&self, secret: KeptSecret, audit: AuditEntry) -> Answer<'_, ()>;
+
+    /// Forgets a secret; false when there is none of that name.
+    fn forget_secret(&self, name: Name, audit: AuditEntry) -> Answer<'_, bool>;
 }

@@ -41,6 +41,11 @@ impl ReplayState {
         Self::ALL.into_iter().find(|state| state.as_str() == text)
     }
 
+    /// Whether its lanes lead somewhere; dead letters of one that is completed can be redriven.
+    pub fn has_lanes(self) -> bool {
+        !matches!(self, Self::Cancelled | Self::Failed)
+    }
+
     /// Whether nothing follows any more.
     pub fn is_over(self) -> bool {
         matches!(self, Self::Completed | Self::Cancelled | Self::Failed)

@@ -125,7 +125,7 @@ fn legal(next: char) -> bool {
 }
 
 /// Adds `value`, keeping only unreserved characters as they are (RFC 3986 §2.3).
-fn push_encoded(url: &mut String, value: &str) {
+pub(crate) fn push_encoded(url: &mut String, value: &str) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {

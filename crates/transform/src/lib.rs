@@ -8,6 +8,7 @@
 mod definition;
 mod http;
 mod json;
+mod merge;
 mod path;
 mod places;
 mod template;
@@ -16,6 +17,7 @@ use serde_json::value::RawValue;
 
 pub use definition::{Definition, DefinitionError, Transformer};
 pub use http::{FillError, UrlError, UrlTemplate, forbidden_header, value_text};
+pub use merge::{merge_body, merge_query};
 pub use path::{JsonPath, PathError};
 pub use template::{Template, TemplateError};
 

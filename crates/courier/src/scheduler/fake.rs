@@ -79,7 +79,10 @@ pub(super) fn plan(
         rate: Limit::new(Rate::per_second(per_second), burst),
         in_flight_max,
         timeout_ms: 10_000,
+        connect_timeout_ms: 3_000,
+        first_byte_timeout_ms: 10_000,
         headers: Vec::new(),
+        query: Vec::new(),
         retry_on: retry::StatusTable::default(),
         order,
         signing: Signing::off(),
@@ -99,7 +102,8 @@ pub(super) fn answer(status: u16, wish_ms: Option<i64>) -> attempt::Result {
     };
     let error = (what != What::Delivered).then(|| format!("the receiver answered {status}"));
     let status = Some(status).filter(|status| *status > 0);
-    attempt::Result { what, status, error, response: None, advertised: None, url: String::new() }
+    let (response, advertised, peer) = (None, None, None);
+    attempt::Result { what, status, error, response, advertised, url: String::new(), peer }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,11 +1,15 @@
 //! `gatepost check`.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
+use jwt::AssertionKey;
 use model::{
-    Auth, Clock as _, Definitions, HeaderValue, SecretReader as _, SecretSource, Timestamp,
+    Auth, ClientProof, Clock as _, Connection, Definitions, SecretReader as _, SecretSource,
+    Timestamp,
 };
+use outbound::TlsError;
 use serde_json::json;
 
 use super::{ConfigArgument, output, say};
@@ -63,27 +67,43 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 /// Secrets that connections name and that are not there now. They may come later (a hand-over), so
-/// this is no mistake.
+/// this is no mistake. Those that Gatepost keeps are looked for when it serves.
 fn missing_secrets(definitions: &Definitions) -> Vec<String> {
     let mut warnings = Vec::new();
     for connection in definitions.connections.values() {
-        let mut sources: Vec<&SecretSource> = match &connection.auth {
-            Auth::None => Vec::new(),
-            Auth::ApiKey { value, .. } => vec![value],
-            Auth::Basic { password, .. } => vec![password],
-            Auth::OAuth(client) => vec![&client.client_secret],
-        };
-        sources.extend(connection.headers.iter().filter_map(|(_, value)| match value {
-            HeaderValue::Secret(source) => Some(source),
-            HeaderValue::Plain(_) => None,
-        }));
-        for source in sources {
+        let outside = |source: &&SecretSource| !matches!(source, SecretSource::Kept(_));
+        let place = format!("connections.{}", connection.name);
+        for source in connection.secrets().into_iter().filter(outside) {
             if let Err(error) = SystemSecrets.read(source) {
-                warnings.push(format!("connections.{}: {error}", connection.name));
+                warnings.push(format!("{place}: {error}"));
             }
         }
+        warnings.extend(unfit_key(connection).map(|unfit| format!("{place}.oauth: {unfit}")));
+        warnings.extend(unfit_tls(connection).map(|unfit| format!("{place}.tls: {unfit}")));
     }
     warnings
+}
+
+/// Why a private key that is there cannot sign.
+fn unfit_key(connection: &Connection) -> Option<String> {
+    let Auth::OAuth(client) = &connection.auth else { return None };
+    let ClientProof::PrivateKey(proof) = &client.proof else { return None };
+    let text = SystemSecrets.read(&proof.key).ok()?;
+    let reason = AssertionKey::parse(text.expose()).err()?;
+    Some(format!("the key in {} cannot sign: {reason}", proof.key))
+}
+
+/// Why TLS cannot be spoken with certificate, key and authorities that are there.
+fn unfit_tls(connection: &Connection) -> Option<String> {
+    let (secrets, clock) = (Arc::new(SystemSecrets), Arc::new(SystemClock::new()));
+    match courier::unfit_tls(&connection.tls, secrets, clock)? {
+        // Told before as what is missing, but for the file of authorities.
+        TlsError::Unreadable(reason) => {
+            let authorities = connection.tls.authorities.clone().map(SecretSource::File)?;
+            SystemSecrets.read(&authorities).is_err().then_some(reason)
+        }
+        unfit => Some(unfit.to_string()),
+    }
 }
 
 /// Secrets that destinations sign with and that are not there now, or cannot sign.
@@ -91,7 +111,8 @@ fn unfit_secrets(definitions: &Definitions) -> Vec<String> {
     let mut warnings = Vec::new();
     for destination in definitions.destinations.values() {
         let name = &destination.name;
-        for source in destination.signing.secrets.iter().map(|secret| &secret.source) {
+        let sources = destination.signing.secrets.iter().map(|secret| &secret.source);
+        for source in sources.filter(|source| !matches!(source, SecretSource::Kept(_))) {
             let unfit = match SystemSecrets.read(source) {
                 Ok(secret) => signature::Secret::parse(secret.expose().trim())
                     .err()

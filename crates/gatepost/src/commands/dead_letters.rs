@@ -1,12 +1,16 @@
 //! `gatepost dead-letters`.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use clap::{Args, Subcommand};
+use limit::Rate;
 use serde_json::{Map, Value};
 
-use super::operator::{OperatorArguments, segment};
+use super::moment::moment;
+use super::operator::{Operator, OperatorArguments, segment};
+use super::progress::Progress;
 use super::{output, say};
 
 #[derive(Subcommand)]
@@ -32,6 +36,9 @@ pub(super) enum Command {
     Redrive {
         #[command(flatten)]
         which: Which,
+        /// At most so fast, `50/s`; as long as this command runs
+        #[arg(long)]
+        rate: Option<String>,
         #[command(flatten)]
         operator: OperatorArguments,
     },
@@ -52,10 +59,22 @@ pub(super) struct Filter {
     /// Only of this queue
     #[arg(long)]
     queue: Option<String>,
-    /// Only those given up at or after this time (RFC 3339)
+    /// Only those with this error code, `HTTP_404`, `TOO_OLD` …
+    #[arg(long)]
+    code: Option<String>,
+    /// Only of this rule, `BUS/RULE`
+    #[arg(long)]
+    rule: Option<String>,
+    /// Only for this destination
+    #[arg(long)]
+    destination: Option<String>,
+    /// Only those whose events match this pattern, JSON or @FILE: `{"detail":{"id":["A-7"]}}`
+    #[arg(long = "where", value_name = "PATTERN")]
+    pattern: Option<String>,
+    /// Only those given up at or after: RFC 3339, or how long ago (`2h`)
     #[arg(long)]
     from: Option<String>,
-    /// Only those given up before this time (RFC 3339)
+    /// Only those given up before
     #[arg(long)]
     until: Option<String>,
 }
@@ -72,21 +91,31 @@ pub(super) struct Which {
 }
 
 impl Filter {
-    fn members(self) -> Map<String, Value> {
-        let members = [("queue", self.queue), ("from", self.from), ("until", self.until)];
+    fn members(self) -> anyhow::Result<Map<String, Value>> {
+        let members = [
+            ("queue", self.queue),
+            ("code", self.code),
+            ("rule", self.rule),
+            ("destination", self.destination),
+            ("where", self.pattern.as_deref().map(super::events::text).transpose()?),
+            ("from", self.from.as_deref().map(moment).transpose()?),
+            ("until", self.until.as_deref().map(moment).transpose()?),
+        ];
         let given = members.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        given.map(|(name, value)| (name.to_owned(), value.into())).collect()
+        Ok(given.map(|(name, value)| (name.to_owned(), value.into())).collect())
     }
 }
 
 impl Which {
     fn body(self) -> anyhow::Result<Value> {
-        let mut members = self.filter.members();
+        let mut members = self.filter.members()?;
         if let Some(id) = self.id {
             members.insert("id".to_owned(), id.into());
         }
         if members.is_empty() && !self.all {
-            bail!("say which: an id, --queue, --from, --until, or --all");
+            bail!(
+                "say which: an id, --queue, --code, --rule, --destination, --where, --from, --until, or --all"
+            );
         }
         Ok(Value::Object(members))
     }
@@ -96,7 +125,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::List { filter, limit, operator } => {
             let mut path = format!("dead-letters?limit={limit}");
-            for (name, value) in filter.members() {
+            for (name, value) in filter.members()? {
                 for part in ["&", &name, "=", &segment(&output::cell(&value))] {
                     path.push_str(part);
                 }
@@ -117,8 +146,8 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
                 operator.operator()?.get(&format!("dead-letters/{}", segment(&id))).await?;
             say(&if operator.json { letter.to_string() } else { format!("{letter:#}") });
         }
-        Command::Redrive { which, operator } => {
-            let done = operator.operator()?.post("dead-letters/redrive", &which.body()?).await?;
+        Command::Redrive { which, rate, operator } => {
+            let done = redrive(&operator.operator()?, which.body()?, rate.as_deref()).await?;
             told(&done, "redriven", operator.json);
             if done["without_a_rule"].as_u64().is_some_and(|count| count > 0) {
                 output::complain(&format!(
@@ -138,6 +167,38 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Redrives, at a rate if one is given: so many each tenth of a second, until there are no more. Ended
+/// before, the rest stay dead letters.
+async fn redrive(operator: &Operator, body: Value, rate: Option<&str>) -> anyhow::Result<Value> {
+    const TICK: Duration = Duration::from_millis(100);
+    const PATH: &str = "dead-letters/redrive";
+    let Some(rate) = rate else { return operator.post(PATH, &body).await };
+    let rate = Rate::parse(rate).map_err(|error| anyhow!("--rate: {error}"))?;
+    // Fewer than ten a second go one by one.
+    let each_s = (rate.permits_per_hour() / 3600).max(1);
+    let at_once = (each_s / 10).max(1);
+    let pause = if each_s >= 10 {
+        TICK
+    } else {
+        Duration::from_millis(3_600_000 / rate.permits_per_hour().max(1))
+    };
+    let progress = Progress::count("redriven");
+    let (mut body, mut moved) = (body, 0);
+    body["limit"] = at_once.into();
+    loop {
+        let mut done = operator.post(PATH, &body).await?;
+        moved += done["redriven"].as_u64().unwrap_or(0);
+        progress.at(moved, "");
+        if done["more"] != true {
+            done["redriven"] = moved.into();
+            return Ok(done);
+        }
+        // Those that die again meanwhile are not taken a second time.
+        body["until"] = done["until"].clone();
+        tokio::time::sleep(pause).await;
+    }
 }
 
 fn told(done: &Value, what: &str, json: bool) {

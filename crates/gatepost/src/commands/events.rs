@@ -72,7 +72,8 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn text(argument: &str) -> anyhow::Result<String> {
+/// An argument's text, or a file's where it begins with `@`.
+pub(super) fn text(argument: &str) -> anyhow::Result<String> {
     match argument.strip_prefix('@') {
         None => Ok(argument.to_owned()),
         Some(path) => {

@@ -85,6 +85,11 @@ impl Operator {
         self.send(Method::POST, path, Some(body)).await
     }
 
+    /// Has something written over what is there.
+    pub(super) async fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.send(Method::PUT, path, Some(body)).await
+    }
+
     /// Has something removed.
     pub(super) async fn delete(&self, path: &str) -> anyhow::Result<Value> {
         self.send(Method::DELETE, path, None).await
@@ -124,7 +129,7 @@ pub(super) async fn ask(
         .header(HOST, pool.origin().authority())
         .header(CONTENT_TYPE, "application/json")
         .body(Full::from(text))?;
-    let bounds = Bounds { timeout: TIMEOUT, answer_bytes_max: ANSWER_BYTES_MAX };
+    let bounds = Bounds { answer_bytes_max: ANSWER_BYTES_MAX, ..Bounds::within(TIMEOUT) };
     let answer = send_whole(pool, request, bounds).await;
     let answer = answer.with_context(|| {
         format!("{} does not answer; is `gatepost serve` running?", pool.origin())

@@ -44,7 +44,12 @@ impl Check<'_> {
             Kind::Map(map) => self.map(node, map, place),
             Kind::List(list) => self.list(node, list, place),
             Kind::Secret => self.secret(node, place),
-            Kind::HeaderText | Kind::HeaderValue => self.header(node, kind, place),
+            Kind::HeaderText | Kind::HeaderValue => {
+                self.parameter(node, kind, (forms::is_secret_header(place.key), place));
+            }
+            Kind::ParameterText | Kind::ParameterValue => {
+                self.parameter(node, kind, (forms::is_secret_parameter(place.key), place));
+            }
             _ => self.scalar(node, kind, place),
         }
     }
@@ -166,22 +171,27 @@ impl Check<'_> {
             Value::Map(_) => format!("`{}` is not a reference to a secret", place.key),
             _ => format!("`{}` is a secret, and a secret may not stand in the file", place.key),
         };
-        let help = "write where it is kept: `{ env: NAME }`, `{ file: PATH }` or \
-                    `{ credential: NAME }`; if this one was real, change it";
+        let help = "write where it is kept: `{ env: NAME }`, `{ file: PATH }`, \
+                    `{ credential: NAME }` or `{ kept: NAME }`; if this one was real, change it";
         self.problems.error(Problem::new(node.span, place.path, &message).help(help));
     }
 
-    fn header(&mut self, node: &Node, kind: Kind, place: Place<'_>) {
-        let is_secret = forms::is_secret_header(place.key);
+    /// A header, or a query or body parameter.
+    fn parameter(&mut self, node: &Node, kind: Kind, (is_secret, place): (bool, Place<'_>)) {
         match kind {
-            Kind::HeaderValue if is_secret || matches!(node.value, Value::Map(_)) => {
+            Kind::HeaderValue | Kind::ParameterValue
+                if is_secret || matches!(node.value, Value::Map(_)) =>
+            {
                 self.secret(node, place);
             }
-            Kind::HeaderText if is_secret => {
+            Kind::HeaderText | Kind::ParameterText if is_secret => {
                 let message = format!("`{}` is a secret, and belongs in a connection", place.key);
-                let help = "move it to `connections.NAME.headers` as `{ env: NAME }`, and name the \
-                            connection here";
-                self.problems.error(Problem::new(node.span, place.path, &message).help(help));
+                let section = if matches!(kind, Kind::HeaderText) { "headers" } else { "query" };
+                let help = format!(
+                    "move it to `connections.NAME.{section}` as `{{ env: NAME }}`, and name the \
+                     connection here"
+                );
+                self.problems.error(Problem::new(node.span, place.path, &message).help(&help));
             }
             _ => self.scalar(node, kind, place),
         }

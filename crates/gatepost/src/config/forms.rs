@@ -35,6 +35,21 @@ const STATUS_CLASSES: [&str; 4] = ["1xx", "3xx", "4xx", "5xx"];
 const SIGNATURE_HEADERS: [&str; 3] = [signature::ID, signature::TIMESTAMP, signature::SIGNATURE];
 /// Headers whose values are credentials.
 const SECRET_HEADERS: [&str; 3] = ["authorization", "cookie", "x-api-key"];
+/// Parameters of a query or a body whose values are credentials.
+const SECRET_PARAMETERS: [&str; 10] = [
+    "access_token",
+    "api_key",
+    "api-key",
+    "apikey",
+    "client_secret",
+    "passwd",
+    "password",
+    "secret",
+    "token",
+    "x-api-key",
+];
+/// The longest value of a header or parameter (EventBridge API, `ConnectionHeaderParameter`).
+const VALUE_BYTES_MAX: usize = 512;
 
 pub(crate) fn version(text: &str) -> Result<(), Wrong> {
     if text == "1" {
@@ -262,7 +277,39 @@ pub(crate) fn is_secret_header(name: &str) -> bool {
     SECRET_HEADERS.iter().any(|secret| secret.eq_ignore_ascii_case(name))
 }
 
+/// Whether a parameter's value is a credential, so that it may not stand in the file.
+pub(crate) fn is_secret_parameter(name: &str) -> bool {
+    SECRET_PARAMETERS.iter().any(|secret| secret.eq_ignore_ascii_case(name))
+}
+
+/// The name of a query or body parameter.
+pub(crate) fn is_parameter(text: &str) -> Result<(), Wrong> {
+    if text.is_empty() || text.len() > VALUE_BYTES_MAX || text.chars().any(char::is_control) {
+        return Err(Wrong::new("this is not a parameter's name")
+            .help("write from 1 to 512 bytes, without control characters"));
+    }
+    Ok(())
+}
+
+pub(crate) fn parameter_value(text: &str) -> Result<(), Wrong> {
+    within_bound(text)?;
+    if text.chars().any(char::is_control) {
+        return Err(Wrong::new("this is not a parameter's value")
+            .help("write a text without line breaks and control characters"));
+    }
+    Ok(())
+}
+
+fn within_bound(text: &str) -> Result<(), Wrong> {
+    if text.len() <= VALUE_BYTES_MAX {
+        return Ok(());
+    }
+    Err(Wrong::new(format!("this value has {} bytes", text.len()))
+        .help(format!("write at most {VALUE_BYTES_MAX}")))
+}
+
 pub(crate) fn header_value(text: &str) -> Result<(), Wrong> {
+    within_bound(text)?;
     // RFC 9110 §5.5: field-value without obs-text.
     let fits = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     if fits && text.trim() == text && !text.is_empty() {

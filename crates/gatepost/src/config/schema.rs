@@ -42,6 +42,10 @@ pub(crate) enum Kind {
     HeaderText,
     /// The value of a header, in clear or as a reference to a secret.
     HeaderValue,
+    /// The value of a query or body parameter, in clear.
+    ParameterText,
+    /// The value of a query or body parameter, in clear or as a reference to a secret.
+    ParameterValue,
     /// Anything; these words say what.
     Any(&'static str),
     /// An object with known keys.
@@ -179,6 +183,7 @@ impl Kind {
             Self::Form(form) => (form.check)(text),
             Self::Enum(words) => forms::one_of(text, words),
             Self::HeaderText | Self::HeaderValue => forms::header_value(text),
+            Self::ParameterText | Self::ParameterValue => forms::parameter_value(text),
             Self::Reference(_)
             | Self::Secret
             | Self::Any(_)
@@ -194,7 +199,7 @@ impl Kind {
     pub(crate) fn words(self) -> String {
         match self {
             Self::Version => "the number 1".to_owned(),
-            Self::Text | Self::HeaderText => "a text".to_owned(),
+            Self::Text | Self::HeaderText | Self::ParameterText => "a text".to_owned(),
             Self::Bool => "`true` or `false`".to_owned(),
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Self::Duration { min_ms, max_ms } => {
@@ -208,9 +213,12 @@ impl Kind {
             Self::Enum(words) => quoted(words).join(" or "),
             Self::Reference(noun) => format!("the name of {}", noun.name()),
             Self::Secret => {
-                "a secret: `{ env: NAME }`, `{ file: PATH }` or `{ credential: NAME }`".to_owned()
+                "a secret: `{ env: NAME }`, `{ file: PATH }`, `{ credential: NAME }` or `{ kept: NAME }`"
+                    .to_owned()
             }
-            Self::HeaderValue => "a text, or a secret such as `{ env: NAME }`".to_owned(),
+            Self::HeaderValue | Self::ParameterValue => {
+                "a text, or a secret such as `{ env: NAME }`".to_owned()
+            }
             Self::Any(words) => words.to_owned(),
             Self::Object(object) => object.name.to_owned(),
             Self::OffOr(_) => format!("`{OFF}`, or a mapping of keys"),

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use model::SecretSource;
+use model::{Name, SecretSource};
 
 use super::environment::is_variable;
-use super::forms::is_secret_header;
+use super::forms::{is_secret_header, is_secret_parameter};
 use super::node::{Entry, Node, Value};
 use super::schema::{Kind, OFF, Object};
 use super::source::{Source, Span};
@@ -36,6 +36,7 @@ pub(crate) fn reference(node: &Node) -> Option<SecretSource> {
         "credential" if !text.is_empty() && !text.contains('/') => {
             Some(SecretSource::Credential(text.to_owned()))
         }
+        "kept" => Name::new(text).ok().map(SecretSource::Kept),
         _ => None,
     }
 }
@@ -111,7 +112,12 @@ fn collect(node: &Node, kind: Kind, guarded: bool, spans: &mut Vec<Span>) {
         Kind::Map(map) if is_mapping(node) => {
             for entry in node.all_entries() {
                 match map.value {
-                    Kind::HeaderText | Kind::HeaderValue => collect_header(entry, spans),
+                    Kind::HeaderText | Kind::HeaderValue => {
+                        collect_parameter(entry, is_secret_header(&entry.key), spans);
+                    }
+                    Kind::ParameterText | Kind::ParameterValue => {
+                        collect_parameter(entry, is_secret_parameter(&entry.key), spans);
+                    }
                     kind => collect(&entry.value, kind, guarded, spans),
                 }
             }
@@ -141,8 +147,8 @@ fn is_mapping(node: &Node) -> bool {
     matches!(node.value, Value::Map(_))
 }
 
-fn collect_header(entry: &Entry, spans: &mut Vec<Span>) {
-    let in_clear = entry.value.text().is_some() && !is_secret_header(&entry.key);
+fn collect_parameter(entry: &Entry, is_secret: bool, spans: &mut Vec<Span>) {
+    let in_clear = entry.value.text().is_some() && !is_secret;
     if !in_clear && !entry.value.is_null() && reference(&entry.value).is_none() {
         spans.push(entry.value.span);
     }

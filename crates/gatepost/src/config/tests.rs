@@ -1,9 +1,11 @@
 //! The configuration as its users meet it: whole files, whole reports.
 
+mod connections;
+
 use std::fs;
 use std::path::Path;
 
-use model::{Auth, KeyRule, Method, Order, SecretSource, TokenRule};
+use model::{Auth, ClientAuth, ClientProof, KeyRule, Method, Order, SecretSource, TokenRule};
 
 use super::{Loaded, Report, keys, load, load_text};
 
@@ -196,9 +198,10 @@ fn a_whole_file_becomes_what_is_sent() {
     let Auth::OAuth(oauth) = &connection.auth else {
         panic!("{connection:?}");
     };
-    assert_eq!(oauth.client_secret, SecretSource::Env("CARS_CLIENT_SECRET".to_owned()));
+    let secret = SecretSource::Env("CARS_CLIENT_SECRET".to_owned());
+    assert_eq!(oauth.proof, ClientProof::Secret { secret, by: ClientAuth::Basic });
     let key = SecretSource::File("/etc/gatepost/./cars.key".into());
-    assert_eq!(connection.headers[1], ("x-api-key".to_owned(), model::HeaderValue::Secret(key)));
+    assert_eq!(connection.headers[1], ("x-api-key".to_owned(), model::Parameter::Secret(key)));
 
     let destination = &defined.destinations["cars-order-callback"];
     assert_eq!((destination.rate.burst(), destination.timeout_ms), (5, 10_000));

@@ -424,7 +424,8 @@ pub async fn call(method: &str, url: &str, body: Option<&Value>) -> anyhow::Resu
         .header(HOST, pool.origin().authority())
         .header(CONTENT_TYPE, "application/json")
         .body(Full::from(text))?;
-    let bounds = Bounds { timeout: Duration::from_secs(30), answer_bytes_max: 16 * 1024 * 1024 };
+    let bounds =
+        Bounds { answer_bytes_max: 16 * 1024 * 1024, ..Bounds::within(Duration::from_secs(30)) };
     let answer = send_whole(&pool, request, bounds).await?;
     Ok((answer.status.as_u16(), serde_json::from_slice(&answer.body).unwrap_or_default()))
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
-use bus::{Bus, LaneNumbers, Rules, Schedules, lane_keys};
-use courier::{Holds, Plan, WebhookKeys};
+use bus::{Bus, Feeds, LaneNumbers, Rules, Schedules, lane_keys, replay_keys, replay_parts};
+use courier::{Holds, KeptSecrets, Plan, ReplayLane, WebhookKeys};
 use credential::{Digester, Master, Vault};
 use gateway::Snapshot;
-use model::{Clock as _, Definitions, Revision, SigningKeyRecord};
-use store::Store;
+use model::{Clock as _, Definitions, LaneKey, Revision, SecretSource, SigningKeyRecord};
+use store::{Replay, ReplayState, Store};
 use tokio::sync::{Mutex, watch};
 
 use super::{Parts, webhook_jwks};
@@ -27,7 +27,9 @@ pub(super) struct Live {
     rules: Arc<ArcSwap<Rules>>,
     plans: watch::Sender<Arc<Plan>>,
     schedules: watch::Sender<Arc<Schedules>>,
+    feeds: watch::Sender<Arc<Feeds>>,
     webhook_keys: watch::Sender<Arc<WebhookKeys>>,
+    kept_secrets: watch::Sender<Arc<KeptSecrets>>,
     digester: Arc<Digester>,
     vault: Arc<Vault>,
     /// The revision of the store that is in force everywhere.
@@ -43,7 +45,9 @@ struct Built {
     rules: Rules,
     plan: Plan,
     schedules: Schedules,
+    feeds: Feeds,
     webhook_keys: WebhookKeys,
+    kept_secrets: KeptSecrets,
 }
 
 impl Live {
@@ -54,7 +58,7 @@ impl Live {
     ) -> anyhow::Result<Self> {
         let (digester, vault) = (Arc::new(master.digester()), Arc::new(master.vault()));
         let revision = *parts.store.revisions().borrow();
-        let built = build(parts, &definitions, (&digester, &*vault), None).await?;
+        let built = build(parts, &definitions, (&digester, &vault), None).await?;
         Ok(Self {
             caught_up: watch::Sender::new(revision),
             definitions: Arc::new(ArcSwap::from_pointee(definitions)),
@@ -63,7 +67,9 @@ impl Live {
             rules: Arc::new(ArcSwap::from_pointee(built.rules)),
             plans: watch::Sender::new(Arc::new(built.plan)),
             schedules: watch::Sender::new(Arc::new(built.schedules)),
+            feeds: watch::Sender::new(Arc::new(built.feeds)),
             webhook_keys: watch::Sender::new(Arc::new(built.webhook_keys)),
+            kept_secrets: watch::Sender::new(Arc::new(built.kept_secrets)),
             digester,
             vault,
             rebuilding: Mutex::new(()),
@@ -109,8 +115,11 @@ impl Live {
     /// Tells of lanes that something waits on, and that no rule reads any more.
     pub(super) async fn tell_of_orphans(&self, store: &dyn Store) {
         let defined = lane_keys(&self.definitions.load());
+        // A replay's lanes are told of by `gatepost replay list`.
+        let defined =
+            |key: &LaneKey| matches!(key, LaneKey::Replay { .. }) || defined.contains(key);
         let Ok(lanes) = store.all_lanes().await else { return };
-        for (key, lane) in lanes.into_iter().filter(|(key, _)| !defined.contains(key)) {
+        for (key, lane) in lanes.into_iter().filter(|(key, _)| !defined(key)) {
             match store.backlog(lane).await {
                 Ok(0) | Err(_) => {}
                 Ok(waiting) => tracing::warn!(
@@ -123,16 +132,33 @@ impl Live {
         }
     }
 
+    /// Tells of secrets that the configuration leaves to us, and that nobody has set yet.
+    pub(super) fn tell_of_unset_secrets(&self) {
+        let kept = self.kept_secrets.borrow();
+        for (place, source) in self.definitions.load().secrets() {
+            if let SecretSource::Kept(name) = source
+                && !kept.has(name)
+            {
+                tracing::warn!(
+                    "{place}: the secret `{name}` is not set yet, and what needs it is not sent; \
+                     run `gatepost secret set {name}`"
+                );
+            }
+        }
+    }
+
     async fn swap(&self, parts: &Parts, definitions: Arc<Definitions>) -> anyhow::Result<()> {
         let before = self.gateway.load_full();
-        let secrets = (&self.digester, &*self.vault);
+        let secrets = (&self.digester, &self.vault);
         let built = build(parts, &definitions, secrets, Some(&before)).await?;
         self.definitions.store(definitions);
         self.gateway.store(Arc::new(built.gateway));
         self.tokens.store(Arc::new(built.tokens));
         self.rules.store(Arc::new(built.rules));
         self.webhook_keys.send_replace(Arc::new(built.webhook_keys));
+        self.kept_secrets.send_replace(Arc::new(built.kept_secrets));
         self.plans.send_replace(Arc::new(built.plan));
+        self.feeds.send_replace(Arc::new(built.feeds));
         self.schedules.send_if_modified(|present| {
             let changed = **present != built.schedules;
             if changed {
@@ -180,8 +206,21 @@ impl Live {
         self.schedules.subscribe()
     }
 
+    /// What feeds replays until it is stopped.
+    pub(super) fn feeder(
+        &self,
+        parts: &Parts,
+    ) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let feeder = bus::Feeder::new(Arc::clone(&self.rules), parts.bus_world());
+        feeder.run(self.feeds.subscribe(), parts.stop.clone())
+    }
+
     pub(super) fn webhook_keys(&self) -> watch::Receiver<Arc<WebhookKeys>> {
         self.webhook_keys.subscribe()
+    }
+
+    pub(super) fn kept_secrets(&self) -> watch::Receiver<Arc<KeptSecrets>> {
+        self.kept_secrets.subscribe()
     }
 
     pub(super) fn bus(&self, parts: &Parts) -> Bus {
@@ -207,7 +246,7 @@ impl Live {
 async fn build(
     parts: &Parts,
     definitions: &Definitions,
-    (digester, vault): (&Arc<Digester>, &Vault),
+    (digester, vault): (&Arc<Digester>, &Arc<Vault>),
     before: Option<&Snapshot>,
 ) -> anyhow::Result<Built> {
     let store = &*parts.store;
@@ -217,9 +256,12 @@ async fn build(
     let keys = store.key_credentials().await.context("the API keys cannot be read")?;
     let webhook_keys = courier::ensure_webhook_key(store, vault, &*parts.random, now).await?;
     let webhook_keys = WebhookKeys::open(&webhook_keys, vault, now)?;
+    let kept = store.kept_secrets().await.context("the kept secrets cannot be read")?;
     let secrets = store.secret_credentials().await.context("the secrets cannot be read")?;
-    let lanes = lane_numbers(store, definitions).await?;
+    let replays = store.replays().await.context("the replays cannot be read")?;
+    let lanes = lane_numbers(store, definitions, &replays).await?;
     let holds = holds(store).await?;
+    let replay_lanes = replay_lanes(definitions, &replays, &lanes);
     let source = gateway::Source {
         definitions,
         keys,
@@ -238,14 +280,39 @@ async fn build(
         gateway,
         tokens,
         rules: Rules::build(definitions, &lanes),
-        plan: Plan::new(definitions, &holds, &[], |key| lanes.get(key).copied()),
+        plan: Plan::new(definitions, &holds, &replay_lanes, |key| lanes.get(key).copied()),
+        feeds: Feeds::new(definitions, &replays, &lanes),
         schedules: Schedules::new(definitions, &lanes),
         webhook_keys,
+        kept_secrets: KeptSecrets::new(kept, Arc::clone(vault)),
     })
 }
 
-async fn lane_numbers(store: &dyn Store, definitions: &Definitions) -> anyhow::Result<LaneNumbers> {
-    let keys = lane_keys(definitions);
+/// The lanes of replays, as the courier reads them.
+fn replay_lanes(
+    definitions: &Definitions,
+    replays: &[Replay],
+    numbers: &LaneNumbers,
+) -> Vec<ReplayLane> {
+    let mut lanes = Vec::new();
+    for replay in replays.iter().filter(|replay| replay.progress.state.has_lanes()) {
+        let paused = replay.progress.state == ReplayState::Paused;
+        for part in replay_parts(definitions, &replay.spec) {
+            let Some(id) = numbers.get(&part.key).copied() else { continue };
+            let (key, target, replay) = (part.key, part.target, replay.spec.name.clone());
+            lanes.push(ReplayLane { id, key, replay, target, paused });
+        }
+    }
+    lanes
+}
+
+async fn lane_numbers(
+    store: &dyn Store,
+    definitions: &Definitions,
+    replays: &[Replay],
+) -> anyhow::Result<LaneNumbers> {
+    let mut keys = lane_keys(definitions);
+    keys.extend(replay_keys(definitions, replays));
     let numbers = store.lanes(keys.clone()).await.context("the lanes cannot be numbered")?;
     Ok(keys.into_iter().zip(numbers).collect::<BTreeMap<_, _>>())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use model::{Clock as _, Definitions, LaneKey, SYSTEM_BUS, Timestamp};
+use model::{Clock as _, Definitions, SYSTEM_BUS, Timestamp};
 use store::{Dropped, Keep, LaneId, StoreError};
 
 use super::Parts;
@@ -21,6 +21,8 @@ const SYSTEM_KEEP_MS: i64 = 86_400_000;
 /// How long events of buses that are no longer defined are kept: as long as of one that says
 /// nothing.
 const OTHERS_KEEP_MS: i64 = 7 * 86_400_000;
+/// How long replays that are over are listed: 30 days.
+const REPLAYS_KEEP_MS: i64 = 30 * 86_400_000;
 
 /// Drops what need not be kept, until stopped.
 pub(super) async fn run(parts: Parts, definitions: Arc<ArcSwap<Definitions>>) {
@@ -30,6 +32,7 @@ pub(super) async fn run(parts: Parts, definitions: Arc<ArcSwap<Definitions>>) {
             () = parts.stop.cancelled() => return,
         }
         forget_entries(&parts).await;
+        forget_replays(&parts).await;
         match drop_old(&parts, &definitions.load_full()).await {
             Ok(dropped) if dropped == Dropped::default() => {}
             Ok(Dropped { events, attempts, bytes, .. }) => {
@@ -64,6 +67,14 @@ async fn forget_entries(parts: &Parts) {
     }
 }
 
+/// Forgets replays that were over long ago.
+async fn forget_replays(parts: &Parts) {
+    let before = parts.clock.now().plus_ms(-REPLAYS_KEEP_MS);
+    if let Err(error) = parts.store.forget_replays(before).await {
+        tracing::error!(%error, "replays that are over could not be forgotten");
+    }
+}
+
 async fn drop_old(parts: &Parts, definitions: &Definitions) -> Result<Dropped, StoreError> {
     let now = parts.clock.now();
     let keep = keep(definitions, now, in_use(parts, definitions).await?);
@@ -81,15 +92,9 @@ async fn drop_old(parts: &Parts, definitions: &Definitions) -> Result<Dropped, S
 
 /// The lanes of the definitions, and those of replays.
 async fn in_use(parts: &Parts, definitions: &Definitions) -> Result<Vec<LaneId>, StoreError> {
-    let mut in_use = parts.store.lanes(bus::lane_keys(definitions)).await?;
-    let replays = parts.store.replays().await?;
-    let lives = |key: &LaneKey| match key {
-        LaneKey::Replay { replay, .. } => replays.iter().any(|one| one.spec.name == *replay),
-        _ => false,
-    };
-    let all = parts.store.all_lanes().await?;
-    in_use.extend(all.iter().filter(|(key, _)| lives(key)).map(|(_, lane)| *lane));
-    Ok(in_use)
+    let mut keys = bus::lane_keys(definitions);
+    keys.extend(bus::replay_keys(definitions, &parts.store.replays().await?));
+    parts.store.lanes(keys).await
 }
 
 fn keep(definitions: &Definitions, now: Timestamp, in_use: Vec<LaneId>) -> Keep {

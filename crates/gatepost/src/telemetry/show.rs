@@ -149,6 +149,7 @@ pub(super) fn attempt(record: &AttemptRecord<'_>, form: Form) -> String {
             "destination": record.destination.as_str(),
             "method": record.method,
             "url": record.url,
+            "peer": record.peer.map(|peer| peer.to_string()),
             "attempt": record.number,
             "status": record.status,
             "outcome": record.outcome.as_str(),

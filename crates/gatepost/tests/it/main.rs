@@ -8,12 +8,18 @@
 )]
 
 mod commands;
+mod connections;
+mod crash;
 mod deliveries;
+mod disk;
 mod duplicates;
+mod hostile;
+mod ordeal;
 mod patterns;
 mod program;
 mod proxy;
 mod refusals;
+mod replays;
 mod signing;
 mod states;
 mod tokens;

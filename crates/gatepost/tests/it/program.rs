@@ -15,6 +15,8 @@ pub(crate) struct Program {
     pub(crate) public: String,
     pub(crate) internal: String,
     pub(crate) admin: String,
+    /// What its next starts are given besides the test's own environment.
+    pub(crate) environment: Vec<(&'static str, PathBuf)>,
     child: Child,
 }
 
@@ -47,20 +49,21 @@ impl Program {
             address(ports[2])
         );
         std::fs::write(directory.path().join("gatepost.yaml"), head + definitions).unwrap();
-        let child = spawn(directory.path());
+        let child = spawn(directory.path(), &[]);
         let url = |port| format!("http://{}", address(port));
         let mut program = Self {
             public: url(ports[0]),
             internal: url(ports[1]),
             admin: url(ports[2]),
             directory,
+            environment: Vec::new(),
             child,
         };
         program.wait_ready().await;
         program
     }
 
-    async fn wait_ready(&mut self) {
+    pub(crate) async fn wait_ready(&mut self) {
         let url = format!("{}/readyz", self.admin);
         until("the program is ready", async || {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -107,16 +110,38 @@ impl Program {
 
     /// Kills it as a power cut would, and starts it again.
     pub(crate) async fn kill_and_restart(&mut self) {
+        self.kill();
+        self.start_again().await;
+    }
+
+    /// Kills it as a power cut would.
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.child = spawn(self.directory.path());
-        self.wait_ready().await;
     }
 
     /// Starts it again after it has ended.
     pub(crate) async fn start_again(&mut self) {
-        self.child = spawn(self.directory.path());
+        self.launch();
         self.wait_ready().await;
+    }
+
+    /// Begins to start it again, without waiting for anything.
+    pub(crate) fn launch(&mut self) {
+        self.child = spawn(self.directory.path(), &self.environment);
+    }
+
+    /// The exit status, if it has ended.
+    pub(crate) fn has_ended(&mut self) -> Option<std::process::ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// A number in KiB out of `/proc`: `VmRSS` is its resident memory, `VmHWM` the most it had.
+    pub(crate) fn memory_kib(&self, name: &str) -> u64 {
+        let status = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(status).unwrap();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
     /// Stops it orderly; gives the exit status.
@@ -189,6 +214,14 @@ impl Program {
         Answer { status, headers, body: answer.text().await.unwrap() }
     }
 
+    /// Asks the admin door.
+    pub(crate) async fn admin_get(&self, path: &str) -> Value {
+        let token = self.read("data/admin-token");
+        let url = format!("{}/admin/v1/{path}", self.admin);
+        let answer = http().get(url).bearer_auth(token.trim()).send().await.unwrap();
+        serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default()
+    }
+
     /// Publishes entries at the internal door.
     pub(crate) async fn publish(&self, bus: &str, body: &Value) -> (u16, Value) {
         let answer = http()
@@ -201,6 +234,14 @@ impl Program {
         let status = answer.status().as_u16();
         (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default())
     }
+
+    /// Publishes one entry to `orders`; none when the program goes before it answers.
+    pub(crate) async fn publish_or_nothing(&self, entry: &Value) -> Option<u16> {
+        let request = http()
+            .post(format!("{}/events/orders", self.internal))
+            .header("content-type", "application/json");
+        Some(request.body(entry.to_string()).send().await.ok()?.status().as_u16())
+    }
 }
 
 impl Drop for Program {
@@ -208,9 +249,16 @@ impl Drop for Program {
         drop(self.child.kill());
         drop(self.child.wait());
         if std::thread::panicking() {
-            eprintln!("{}\n{}", self.read("stderr"), self.read("stdout"));
+            eprintln!("{}\n{}", tail(&self.read("stderr")), tail(&self.read("stdout")));
         }
     }
+}
+
+/// The end of a text, of which a long test leaves very much.
+fn tail(text: &str) -> &str {
+    const SHOWN: usize = 64 * 1024;
+    let from = text.ceil_char_boundary(text.len().saturating_sub(SHOWN));
+    &text[from..]
 }
 
 /// Three neighbouring free ports, below those that the system gives to outgoing connections: between
@@ -227,7 +275,7 @@ fn free_ports() -> [u16; 3] {
     }
 }
 
-fn spawn(directory: &Path) -> Child {
+fn spawn(directory: &Path, environment: &[(&'static str, PathBuf)]) -> Child {
     let file = |name: &str| {
         let mut options = std::fs::OpenOptions::new();
         options.create(true).append(true).open(directory.join(name)).unwrap()
@@ -235,6 +283,7 @@ fn spawn(directory: &Path) -> Child {
     Command::new(PROGRAM)
         .args(["serve", "--log", "json"])
         .current_dir(directory)
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(file("stdout"))
         .stderr(file("stderr"))

@@ -1,6 +1,8 @@
 //! What a verifier accepts and refuses, as tables.
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
+mod assertion;
+
 use jwt::{AccessToken, Demand, Fault, Jwks, Keys, SigningKey, sign, verify};
 
 use base64::Engine as _;

@@ -129,6 +129,23 @@ impl Found {
     }
 }
 
+/// How many attempts were made for an event on a lane, in whatever standing: numbers of attempts go
+/// on from there.
+fn attempts_made(segments: &[Arc<Segment>], lane: LaneId, seq: u64) -> rusqlite::Result<u32> {
+    let mut made = 0;
+    for segment in &segments[files::index_of(segments, seq)..] {
+        let here: u32 = segment.with(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT coalesce(max(n), 0) FROM attempt WHERE seq = ? AND lane = ?",
+                )?
+                .query_row(params![signed(seq), lane], |row| row.get(0))
+        })?;
+        made = made.max(here);
+    }
+    Ok(made)
+}
+
 /// How many letters each queue has.
 pub(super) fn counts(segments: &[Arc<Segment>]) -> rusqlite::Result<Vec<(Name, u64)>> {
     let mut counts: BTreeMap<Name, u64> = BTreeMap::new();
@@ -164,7 +181,15 @@ impl SqliteStore {
     /// The letters of a filter, by segment.
     async fn taken(&self, filter: DeadFilter) -> Result<BTreeMap<u64, Vec<Found>>, StoreError> {
         let filter = DeadFilter { limit: filter.limit.min(MOVE_MAX), ..filter };
-        let letters = self.log.read(move |segments| find(segments, &filter)).await?;
+        let take = move |segments: &[Arc<Segment>]| {
+            let mut letters = find(segments, &filter)?;
+            for letter in &mut letters {
+                let made = attempts_made(segments, letter.lane, letter.seq)?;
+                letter.attempts = letter.attempts.max(made);
+            }
+            Ok(letters)
+        };
+        let letters = self.log.read(take).await?;
         let mut by_segment: BTreeMap<u64, Vec<Found>> = BTreeMap::new();
         for letter in letters {
             by_segment.entry(letter.segment).or_default().push(letter);
@@ -182,14 +207,12 @@ impl SqliteStore {
     ) -> Result<u64, StoreError> {
         let _one = self.moving_letters.lock().await;
         let mut letters = self.taken(filter).await?;
-        let mut lanes: BTreeMap<LaneId, Vec<u64>> = BTreeMap::new();
+        // By place, each once: of one that died in two standings the attempts of both count.
+        let mut lanes: BTreeMap<LaneId, BTreeMap<u64, u32>> = BTreeMap::new();
         for letter in letters.values().flatten() {
-            lanes.entry(letter.lane).or_default().push(letter.seq);
+            let attempts = lanes.entry(letter.lane).or_default().entry(letter.seq).or_default();
+            *attempts = letter.attempts.max(*attempts);
         }
-        lanes.values_mut().for_each(|seqs| {
-            seqs.sort_unstable();
-            seqs.dedup();
-        });
         if lanes.is_empty() {
             return Ok(0);
         }
@@ -201,8 +224,10 @@ impl SqliteStore {
             let next = Arc::clone(&self.log.next);
             last.write(move |connection| {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                for (lane, seqs) in &lanes {
-                    let chunk = Chunk { number, since: now, kind: Kind::Redriven, seqs };
+                for (lane, entries) in &lanes {
+                    let seqs: Vec<u64> = entries.keys().copied().collect();
+                    let kind = Kind::Redriven(entries.values().copied().collect());
+                    let chunk = Chunk { number, since: now, kind, seqs: &seqs };
                     insert_chunk(connection, *lane, &chunk).map_err(error)?;
                 }
                 spend_number(connection, number).map_err(error)?;

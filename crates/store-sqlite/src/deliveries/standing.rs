@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use store::{DueDelivery, LaneId, LaneState, Position};
 
 use crate::files;
-use crate::log::{carried, each_chunk, end, read_event};
+use crate::log::{carried, each_chunk, read_event};
 use crate::segment::Segment;
 use crate::{signed, unsigned};
 
@@ -168,7 +168,7 @@ pub(super) fn backlog(segments: &[Arc<Segment>], lane: LaneId) -> rusqlite::Resu
     }
     let entries = crate::log::lane_entries(segments, lane)?;
     let read = match cursor(segments, lane)? {
-        Some(cursor) => read_until(files::of(segments, cursor.chunk), lane, cursor)?,
+        Some(cursor) => read_until(segments, lane, cursor)?,
         None => match segments.first() {
             Some(first) => first.with(|connection| carried(connection, lane))?.unwrap_or(0),
             None => 0,
@@ -178,28 +178,26 @@ pub(super) fn backlog(segments: &[Arc<Segment>], lane: LaneId) -> rusqlite::Resu
 }
 
 /// How many entries the lane had before a cursor.
-fn read_until(segment: &Segment, lane: LaneId, cursor: Position) -> rusqlite::Result<u64> {
-    segment.with(|connection| {
-        let at: Option<(u64, u64)> = connection
-            .prepare_cached("SELECT before, n FROM delivery WHERE lane = ? AND chunk = ?")?
-            .query_row(params![lane, signed(cursor.chunk)], |row| {
-                Ok((unsigned(row.get(0)?), unsigned(row.get(1)?)))
-            })
-            .optional()?;
-        if let Some((before, n)) = at {
-            return Ok(before + n.min(u64::from(cursor.index)));
+fn read_until(segments: &[Arc<Segment>], lane: LaneId, cursor: Position) -> rusqlite::Result<u64> {
+    // The chunk itself, or the next one that there is: the segment of the cursor may be gone.
+    for segment in &segments[files::index_of(segments, cursor.chunk)..] {
+        let found: Option<(u64, u64, u64)> = segment.with(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT chunk, before, n FROM delivery WHERE lane = ? AND chunk >= ?
+                     ORDER BY chunk LIMIT 1",
+                )?
+                .query_row(params![lane, signed(cursor.chunk)], |row| {
+                    Ok((unsigned(row.get(0)?), unsigned(row.get(1)?), unsigned(row.get(2)?)))
+                })
+                .optional()
+        })?;
+        if let Some((chunk, before, n)) = found {
+            let read = if chunk == cursor.chunk { n.min(u64::from(cursor.index)) } else { 0 };
+            return Ok(before + read);
         }
-        let next: Option<i64> = connection
-            .prepare_cached(
-                "SELECT before FROM delivery WHERE lane = ? AND chunk > ? ORDER BY chunk LIMIT 1",
-            )?
-            .query_row(params![lane, signed(cursor.chunk)], |row| row.get(0))
-            .optional()?;
-        match next {
-            Some(before) => Ok(unsigned(before)),
-            None => Ok(end(connection, lane)?.unwrap_or_default().entries),
-        }
-    })
+    }
+    crate::log::lane_entries(segments, lane)
 }
 
 /// When the oldest entry that waits was put on the lane.

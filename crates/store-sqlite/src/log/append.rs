@@ -100,6 +100,10 @@ impl Appender {
         }
         lanes.sort_unstable();
         lanes.dedup();
+        // A commit of outcomes alone wakes nobody.
+        if lanes.is_empty() {
+            return;
+        }
         if let Some(waker) = self.waker.read().as_ref() {
             waker.wake(&lanes);
         }

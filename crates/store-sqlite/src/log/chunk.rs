@@ -15,31 +15,47 @@ use crate::{execute, signed, unreadable, unsigned};
 const READ_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Why a chunk was put on its lane.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Its events were accepted.
     First,
-    /// They were dead letters.
-    Redriven,
+    /// They were dead letters, each with so many attempts made before.
+    Redriven(Vec<u32>),
     /// They are sent once more.
     Again,
 }
 
 impl Kind {
-    fn number(self) -> i64 {
+    fn number(&self) -> i64 {
         match self {
             Self::First => 0,
-            Self::Redriven => 1,
+            Self::Redriven(_) => 1,
             Self::Again => 2,
         }
     }
 
-    fn of(number: i64) -> rusqlite::Result<Self> {
-        match number {
-            0 => Ok(Self::First),
-            1 => Ok(Self::Redriven),
-            2 => Ok(Self::Again),
+    fn attempts(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Redriven(attempts) => Some(pack_all(attempts.iter().map(|n| u64::from(*n)))),
+            Self::First | Self::Again => None,
+        }
+    }
+
+    fn of(number: i64, attempts: Option<&[u8]>) -> rusqlite::Result<Self> {
+        let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        match (number, attempts) {
+            (0, _) => Ok(Self::First),
+            (1, Some(bytes)) => Ok(Self::Redriven(unpack_all(bytes).map(small).collect())),
+            (2, _) => Ok(Self::Again),
             _ => Err(unreadable("a chunk's kind")),
+        }
+    }
+
+    /// How many attempts were made for one of its entries before.
+    fn attempts_before(&self, index: u32) -> u32 {
+        match self {
+            Self::Redriven(attempts) => attempts.get(index as usize).copied().unwrap_or(0),
+            Self::First | Self::Again => 0,
         }
     }
 }
@@ -61,7 +77,8 @@ pub(crate) fn insert_chunk(
     let before = end(connection, lane)?.unwrap_or_default().entries;
     execute(
         connection,
-        "INSERT INTO delivery(lane, chunk, ts, kind, before, n, seqs) VALUES(?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO delivery(lane, chunk, ts, kind, before, n, seqs, attempts)
+         VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
         params![
             lane,
             signed(chunk.number),
@@ -69,7 +86,8 @@ pub(crate) fn insert_chunk(
             chunk.kind.number(),
             signed(before),
             chunk.seqs.len(),
-            pack(chunk.seqs)
+            pack(chunk.seqs),
+            chunk.kind.attempts()
         ],
     )
     .map(drop)
@@ -130,14 +148,15 @@ pub(crate) fn each_chunk(
     mut look: impl FnMut(Listed) -> rusqlite::Result<bool>,
 ) -> rusqlite::Result<bool> {
     let mut chunks = connection.prepare_cached(
-        "SELECT chunk, ts, kind, seqs FROM delivery WHERE lane = ? AND chunk >= ? ORDER BY chunk",
+        "SELECT chunk, ts, kind, seqs, attempts FROM delivery
+         WHERE lane = ? AND chunk >= ? ORDER BY chunk",
     )?;
     let mut rows = chunks.query(params![lane, signed(from)])?;
     while let Some(row) = rows.next()? {
         let listed = Listed {
             number: unsigned(row.get(0)?),
             since: Timestamp::from_ms(row.get(1)?),
-            kind: Kind::of(row.get(2)?)?,
+            kind: Kind::of(row.get(2)?, row.get_ref(4)?.as_blob_or_null()?)?,
             seqs: unpack(row.get_ref(3)?.as_blob()?),
         };
         if !look(listed)? {
@@ -172,10 +191,7 @@ pub(crate) fn read_lane(
                     // An event that is gone (dropped by retention) has nothing left to deliver.
                     let Some(event) = event else { continue };
                     bytes += event.fields.detail.len();
-                    let attempts_before = match chunk.kind {
-                        Kind::Redriven => attempts_made(segments, lane, *seq)?,
-                        Kind::First | Kind::Again => 0,
-                    };
+                    let attempts_before = chunk.kind.attempts_before(index);
                     let position = Position { chunk: chunk.number, index };
                     let since = chunk.since;
                     entries.push(LaneEntry { position, event, since, attempts_before });
@@ -190,29 +206,26 @@ pub(crate) fn read_lane(
     Ok(entries)
 }
 
-/// How many attempts were made for an event on a lane, in whatever segment they are kept.
-fn attempts_made(segments: &[Arc<Segment>], lane: LaneId, seq: u64) -> rusqlite::Result<u32> {
-    let mut made = 0;
-    for segment in &segments[files::index_of(segments, seq)..] {
-        let here: u32 = segment.with(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT coalesce(max(n), 0) FROM attempt WHERE seq = ? AND lane = ?",
-                )?
-                .query_row(params![signed(seq), lane], |row| row.get(0))
-        })?;
-        made = made.max(here);
-    }
-    Ok(made)
+/// Ascending places as differences: a chunk of neighbours costs a byte each.
+fn pack(seqs: &[u64]) -> Vec<u8> {
+    let mut before = 0;
+    pack_all(seqs.iter().map(|seq| seq - std::mem::replace(&mut before, *seq)))
 }
 
-/// Ascending places as differences in seven-bit groups: a chunk of neighbours costs a byte each.
-pub(crate) fn pack(seqs: &[u64]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(seqs.len() + 8);
-    let mut before = 0;
-    for seq in seqs {
-        let mut rest = seq - before;
-        before = *seq;
+/// The way back of [`pack`].
+pub(crate) fn unpack(bytes: &[u8]) -> Vec<u64> {
+    let mut before = 0_u64;
+    let place = |difference: u64| {
+        before = before.saturating_add(difference);
+        before
+    };
+    unpack_all(bytes).map(place).collect()
+}
+
+/// Numbers in seven-bit groups.
+fn pack_all(numbers: impl Iterator<Item = u64>) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(numbers.size_hint().0 + 8);
+    for mut rest in numbers {
         while rest >= 0x80 {
             bytes.push(low_bits(rest) | 0x80);
             rest >>= 7;
@@ -227,20 +240,18 @@ fn low_bits(number: u64) -> u8 {
     u8::try_from(number & 0x7f).unwrap_or(0)
 }
 
-/// The way back of [`pack`]; bytes that end in the middle of a number lose that number.
-pub(crate) fn unpack(bytes: &[u8]) -> Vec<u64> {
-    let mut seqs = Vec::new();
-    let (mut before, mut number, mut shift) = (0_u64, 0_u64, 0_u32);
-    for byte in bytes {
+/// The way back of [`pack_all`]; bytes that end in the middle of a number lose that number.
+fn unpack_all(bytes: &[u8]) -> impl Iterator<Item = u64> + '_ {
+    let (mut number, mut shift) = (0_u64, 0_u32);
+    bytes.iter().filter_map(move |byte| {
         number |= u64::from(byte & 0x7f).checked_shl(shift).unwrap_or(0);
         shift += 7;
-        if byte & 0x80 == 0 {
-            before = before.saturating_add(number);
-            seqs.push(before);
-            (number, shift) = (0, 0);
-        }
-    }
-    seqs
+        let ends = byte & 0x80 == 0;
+        ends.then(|| {
+            shift = 0;
+            std::mem::take(&mut number)
+        })
+    })
 }
 
 #[cfg(test)]

@@ -98,6 +98,7 @@ impl SqliteStore {
         for (segment, verdict) in judged {
             match verdict {
                 Verdict::Remove { events, attempts } => {
+                    self.hand_on(&segment, keep.in_use.clone()).await?;
                     dropped.bytes += segment.bytes();
                     self.log.remove(&segment).await?;
                     dropped.events += events;
@@ -116,6 +117,39 @@ impl SqliteStore {
             }
         }
         Ok(dropped)
+    }
+
+    /// Moves cursors that lie in a segment about to be removed to the beginning of the next one:
+    /// without them, an earlier segment's would be taken for the lane's.
+    async fn hand_on(&self, leaving: &Segment, lanes: Vec<LaneId>) -> Result<(), StoreError> {
+        let first = leaving.first;
+        let moving = move |segments: &[Arc<Segment>]| {
+            let next = segments.iter().find(|segment| segment.first > first).cloned();
+            let Some(next) = next else { return Ok(None) };
+            let mut moving = Vec::new();
+            for lane in lanes {
+                let at = cursor(segments, lane)?.unwrap_or_default().chunk;
+                if at >= first && at < next.first {
+                    moving.push(lane);
+                }
+            }
+            Ok(Some((next, moving)))
+        };
+        let Some((next, moving)) = self.log.read(moving).await? else { return Ok(()) };
+        if moving.is_empty() {
+            return Ok(());
+        }
+        let begin = signed(next.first);
+        let write = move |connection: &Connection| {
+            for lane in moving {
+                let sql = "INSERT INTO cursor(lane, chunk, idx, touched) VALUES(?, ?, 0, 0)
+                     ON CONFLICT(lane) DO UPDATE SET chunk = excluded.chunk, idx = 0
+                     WHERE chunk < excluded.chunk";
+                execute(connection, sql, params![lane, begin]).map_err(error)?;
+            }
+            Ok(())
+        };
+        next.write(write).await
     }
 
     /// Whether the last segment is to be sealed: it is large or old, or something in it is over, and

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use model::{EntryId, EventDraft, EventFields, Name, Timestamp};
-use store::conformance::{self, Bench};
+use store::conformance::Bench;
 use store::{Appended, Entry, Once, Store};
 use store_sqlite::SqliteStore;
 
+mod oracle;
 mod segments;
 
 struct Directory(tempfile::TempDir);
@@ -50,43 +51,13 @@ fn once(id: &str, number: u32) -> Entry {
     Entry { draft: draft(number), lanes: vec![], once: Some(once) }
 }
 
-macro_rules! conforms {
-    ($($claim:ident),* $(,)?) => {
-        $(#[tokio::test]
-        async fn $claim() {
-            conformance::$claim(&directory()).await;
-        })*
+store::claims!(directory());
 
-        mod in_segments {
-            use super::*;
+mod in_segments {
+    use super::*;
 
-            $(#[tokio::test]
-            async fn $claim() {
-                conformance::$claim(&Segmented(tempfile::tempdir().unwrap())).await;
-            })*
-        }
-    };
+    store::claims!(Segmented(tempfile::tempdir().unwrap()));
 }
-
-conforms!(
-    definitions_change_from_the_revision_they_were_read_at,
-    credentials_are_revoked_once,
-    webhook_keys_make_way_for_new_ones,
-    a_lane_reads_what_was_appended_in_order,
-    after_a_restart_a_lane_knows_what_is_settled,
-    dead_letters_are_redriven_once,
-    leases_never_exceed_the_quota,
-    a_schedule_remembers_when_it_fired,
-    after_a_restart_a_purged_letter_stays_away,
-    an_entry_with_an_id_is_appended_once,
-    the_same_id_twice_in_one_call_is_one_event,
-    an_id_with_another_content_is_a_mismatch,
-    an_id_is_forgotten_after_its_window,
-    ids_are_known_as_in_a_naive_book,
-    after_a_restart_a_destination_is_as_it_was_switched,
-    after_a_restart_a_rule_is_paused_until_it_is_resumed,
-    the_oldest_that_waits_is_behind_the_cursor_or_a_retry,
-);
 
 #[tokio::test]
 async fn a_file_of_another_version_is_refused_by_name() {

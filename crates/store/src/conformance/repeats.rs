@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use model::{EntryId, EventDraft, EventFields, EventId, Timestamp};
 
-use super::{Bench, at, done, entry, lane_key, name, numbers};
-use crate::{Appended, Entry, LaneId, Once, Position, Store};
+use super::retention::drop_all;
+use super::{Bench, at, behind, done, entry, ids, lane_key, name, places};
+use crate::{Appended, Entry, Keep, LaneId, Once, Store};
 
 /// How long the claims' ids are remembered.
 const WINDOW_MS: i64 = 1000;
@@ -39,8 +40,7 @@ pub async fn an_entry_with_an_id_is_appended_once<B: Bench>(bench: &B) {
     drop(store);
     let store = bench.open().await;
     assert_eq!(append_one(&*store, at(2), again).await, duplicate);
-    let read = numbers(&*store, lanes[0], Position::default()).await;
-    assert_eq!(read.into_iter().map(|(_, id)| id).collect::<Vec<_>>(), [first]);
+    assert_eq!(ids(&places(&*store, lanes[0]).await), [first]);
     assert_eq!(store.backlog(lanes[1]).await, Ok(1));
     // Another bus, another id and no id are other entries.
     let mut without = named("orders", "x", 1, &[]);
@@ -69,8 +69,7 @@ pub async fn the_same_id_twice_in_one_call_is_one_event<B: Bench>(bench: &B) {
             Appended::Mismatch { first: y },
         ]
     );
-    let read = numbers(&*store, lane, Position::default()).await;
-    assert_eq!(read.into_iter().map(|(_, id)| id).collect::<Vec<_>>(), [x, y, plain]);
+    assert_eq!(ids(&places(&*store, lane).await), [x, y, plain]);
 }
 
 /// Each part of the content counts but the trace, which may be another one each time.
@@ -109,8 +108,10 @@ pub async fn an_id_is_forgotten_after_its_window<B: Bench>(bench: &B) {
     let named = |id, number| named("orders", id, number, &[lane]);
     let first = append_one(&*store, at(0), named("x", 1)).await.event();
     append_one(&*store, at(500), named("y", 2)).await;
-    let end = Position { index: 1, ..numbers(&*store, lane, Position::default()).await[0].0 };
-    store.settle(vec![done(lane, first)], vec![(lane, end)]).await.expect("settled");
+    let place = places(&*store, lane).await[0];
+    store.settle(vec![done(lane, place)], vec![(lane, behind(place))]).await.expect("settled");
+    let keep = Keep { now: at(1), others: at(1), in_use: vec![lane], ..Keep::default() };
+    drop_all(&*store, &keep).await;
     let duplicate = Appended::Duplicate { first, lanes: 1 };
     assert_eq!(append_one(&*store, at(WINDOW_MS - 1), named("x", 1)).await, duplicate);
     assert_eq!(store.forget_entries(at(WINDOW_MS - 1), 100).await, Ok(0));

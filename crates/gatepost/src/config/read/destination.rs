@@ -20,11 +20,14 @@ use crate::config::schema::OFF;
 const OWN: &str = "schedule.";
 /// The rate of destinations where none is given (EventBridge quotas, API destinations).
 const RATE: u32 = 300;
+/// How long a connection may take where nothing else is said, in milliseconds.
+const CONNECT_MS: u64 = 3_000;
 
 impl Reader<'_> {
     pub(super) fn destinations(&mut self, root: &Fields<'_>) {
         for (entry, fields) in root.children("destinations") {
             self.unique_headers(&fields);
+            self.few_parameters(&fields);
             let Ok(name) = Name::new(&entry.key) else {
                 continue;
             };
@@ -34,12 +37,24 @@ impl Reader<'_> {
             let headers = fields.entries("headers").filter_map(|entry| {
                 Some((forms::header(&entry.key).ok()?, entry.value.text()?.to_owned()))
             });
+            let timeout_ms = fields.duration_ms("timeout");
+            let query = fields
+                .entries("query")
+                .filter_map(|entry| Some((entry.key.clone(), entry.value.text()?.to_owned())));
             let destination = Destination {
                 connection: fields.parse("connection", forms::name),
                 rate: limit(&fields),
                 in_flight_max: fields.integer("in_flight").unwrap_or(1),
-                timeout_ms: fields.duration_ms("timeout"),
+                timeout_ms,
+                connect_timeout_ms: self.part(&fields, "connect_timeout", timeout_ms, CONNECT_MS),
+                first_byte_timeout_ms: self.part(
+                    &fields,
+                    "first_byte_timeout",
+                    timeout_ms,
+                    timeout_ms,
+                ),
                 headers: headers.collect(),
+                query: query.collect(),
                 retry_on: status_table(&fields),
                 order: order(&fields),
                 signing: self.signing(&fields),
@@ -49,7 +64,34 @@ impl Reader<'_> {
                 name: name.clone(),
             };
             self.private_address(&fields, &destination);
+            self.useless_certificate(&fields, &destination);
             self.definitions.destinations.insert(name, destination);
+        }
+    }
+
+    /// Milliseconds of a bound within `timeout`; says if it is longer.
+    fn part(&mut self, fields: &Fields<'_>, name: &str, whole_ms: u64, otherwise_ms: u64) -> u64 {
+        let Some(ms) = fields.parse(name, forms::duration_ms) else {
+            return otherwise_ms.min(whole_ms);
+        };
+        if ms > whole_ms {
+            let whole = forms::duration_text(whole_ms);
+            let message = format!("`{name}` is longer than `timeout`, which is {whole}");
+            let problem = fields.problem(name, &message);
+            self.error(problem, &format!("write at most {whole}, or a longer `timeout`"));
+        }
+        ms
+    }
+
+    /// Warns of a client certificate that nobody will see.
+    fn useless_certificate(&mut self, fields: &Fields<'_>, destination: &Destination) {
+        let connection = destination.connection.as_ref();
+        let connection = connection.and_then(|name| self.definitions.connections.get(name));
+        let plain = destination.url.as_str().starts_with("http://");
+        if plain && connection.is_some_and(|connection| !connection.tls.is_plain()) {
+            let message = "the connection's `tls` is of no use: the request is not `https`";
+            let problem = fields.problem("request", message);
+            self.problems.warn(problem.help("write an `https` URL"));
         }
     }
 
@@ -149,7 +191,7 @@ impl Reader<'_> {
     }
 
     /// Says whether both or neither of two keys are there.
-    fn one_of(&mut self, fields: &Fields<'_>, [one, other]: [&str; 2], example: &str) {
+    pub(super) fn one_of(&mut self, fields: &Fields<'_>, [one, other]: [&str; 2], example: &str) {
         match (fields.entry(one), fields.entry(other)) {
             (Some(first), Some(second)) => {
                 let message = format!("`{one}` and `{other}` exclude each other");
@@ -201,7 +243,10 @@ fn own_destination(name: Name, (method, url): (Method, UrlTemplate)) -> Destinat
         rate: Limit::new(Rate::per_second(RATE), RATE / 10),
         in_flight_max: 32,
         timeout_ms: 10_000,
+        connect_timeout_ms: CONNECT_MS,
+        first_byte_timeout_ms: 10_000,
         headers: Vec::new(),
+        query: Vec::new(),
         retry_on: StatusTable::default(),
         order: Order::None,
         signing: Signing::default(),

@@ -55,7 +55,9 @@ fn default_value(kind: Kind, text: &str) -> Value {
 fn kind(kind: Kind) -> Value {
     match kind {
         Kind::Version => json!({ "const": 1 }),
-        Kind::Text | Kind::HeaderText => json!({ "type": ["string", "number", "boolean"] }),
+        Kind::Text | Kind::HeaderText | Kind::ParameterText => {
+            json!({ "type": ["string", "number", "boolean"] })
+        }
         Kind::Bool => or_variable(&json!({ "type": "boolean" })),
         Kind::Integer { min, max } => {
             or_variable(&json!({ "type": "integer", "minimum": min, "maximum": max }))
@@ -67,7 +69,9 @@ fn kind(kind: Kind) -> Value {
         Kind::Form(form) => pattern(form.pattern),
         Kind::Enum(words) => or_variable(&json!({ "enum": words })),
         Kind::Secret => secret(),
-        Kind::HeaderValue => json!({ "anyOf": [{ "type": "string" }, secret()] }),
+        Kind::HeaderValue | Kind::ParameterValue => {
+            json!({ "anyOf": [{ "type": ["string", "number", "boolean"] }, secret()] })
+        }
         Kind::Any(_) => json!({}),
         Kind::Object(inner) => object(inner),
         Kind::OffOr(inner) => word_or(&[OFF], inner),
@@ -115,7 +119,7 @@ fn secret() -> Value {
             "additionalProperties": false,
         })
     };
-    json!({ "oneOf": [one("env"), one("file"), one("credential")] })
+    json!({ "oneOf": [one("env"), one("file"), one("credential"), one("kept")] })
 }
 
 fn pattern(form: &str) -> Value {

@@ -536,14 +536,64 @@ static CONNECTION: Object = Object {
             "{ token_url: https://…, client_id: ljg, client_secret: { env: CARS_SECRET } }",
         ),
         Field::new(
+            "tls",
+            Kind::Object(&TLS),
+            "A client certificate and authorities of its own, for calls and the token endpoint.",
+            "{ certificate: { file: ./ljg.crt }, key: { file: ./ljg.key }, ca: ./cars-ca.pem }",
+        ),
+        Field::new(
             "headers",
             Kind::Map(&CONNECTION_HEADERS),
             "Headers of every call; they win over the destination's.",
             "{ x-company: ljg }",
         ),
+        Field::new(
+            "query",
+            Kind::Map(&CONNECTION_PARAMETERS),
+            "Query parameters of every call; they win over the destination's and the URL's.",
+            "{ tenant: ljg }",
+        ),
+        Field::new(
+            "body",
+            Kind::Map(&CONNECTION_PARAMETERS),
+            "Members of every call's JSON object, as strings; they win over what the target sends.",
+            "{ tenant: ljg }",
+        ),
     ],
 };
 
+static TLS: Object = Object {
+    name: "`tls` of a connection",
+    guarded: true,
+    fields: &[
+        Field::new(
+            "certificate",
+            Kind::Secret,
+            "The client certificate in PEM, then those that lead to its authority.",
+            "{ file: ./secrets/ljg.crt }",
+        )
+        .otherwise("none is shown"),
+        Field::new(
+            "key",
+            Kind::Secret,
+            "The certificate's private key in PEM.",
+            "{ file: ./secrets/ljg.key }",
+        )
+        .otherwise("none"),
+        Field::new(
+            "ca",
+            Kind::Form(&FILE),
+            "A file with the only authorities that are trusted, in PEM, relative to the file.",
+            "./cars-ca.pem",
+        )
+        .otherwise("the public ones, as Mozilla lists them"),
+    ],
+};
+
+static CONNECTION_PARAMETERS: MapOf =
+    MapOf { key: &PARAMETER, value: Kind::ParameterValue, example: "ljg" };
+static DESTINATION_PARAMETERS: MapOf =
+    MapOf { key: &PARAMETER, value: Kind::ParameterText, example: "ljg" };
 static CONNECTION_HEADERS: MapOf = MapOf { key: &HEADER, value: Kind::HeaderValue, example: "ljg" };
 static DESTINATION_HEADERS: MapOf = MapOf { key: &HEADER, value: Kind::HeaderText, example: "ljg" };
 
@@ -582,7 +632,23 @@ static OAUTH: Object = Object {
         Field::new("client_id", Kind::Text, "Our client id there.", "ljg-tires-callback")
             .required(),
         Field::new("client_secret", Kind::Secret, "Our secret there.", "{ env: CARS_SECRET }")
-            .required(),
+            .otherwise("none; then there is a `private_key`"),
+        Field::new(
+            "private_key",
+            Kind::Secret,
+            "In place of a secret: the key that signs our assertions (RFC 7523), PEM (PKCS#8) or JWK.",
+            "{ file: ./secrets/ljg.pem }",
+        )
+        .otherwise("none; then there is a `client_secret`"),
+        Field::new("key_id", Kind::Text, "What `private_key` is called there.", "ljg-2026")
+            .otherwise("what the JWK says, else nothing"),
+        Field::new(
+            "assertion_audience",
+            Kind::Text,
+            "For whom assertions are: what the token endpoint calls itself.",
+            "https://auth.cars.example",
+        )
+        .otherwise("`token_url`"),
         Field::new("scope", Kind::Text, "The scope to ask for.", "cars/complete.order")
             .otherwise("all we may have"),
         Field::new(
@@ -592,6 +658,31 @@ static OAUTH: Object = Object {
             "body",
         )
         .default_is("basic"),
+        Field::new(
+            "method",
+            Kind::Enum(&["POST", "GET", "PUT"]),
+            "The token request's method; with `GET` its form stands in the query.",
+            "PUT",
+        )
+        .default_is("POST"),
+        Field::new(
+            "headers",
+            Kind::Map(&CONNECTION_HEADERS),
+            "More headers of the token request.",
+            "{ x-company: ljg }",
+        ),
+        Field::new(
+            "query",
+            Kind::Map(&CONNECTION_PARAMETERS),
+            "Query parameters of the token request.",
+            "{ tenant: ljg }",
+        ),
+        Field::new(
+            "body",
+            Kind::Map(&CONNECTION_PARAMETERS),
+            "More parameters of the token request's form, such as `audience` and `resource`.",
+            "{ audience: https://api.cars.example }",
+        ),
     ],
 };
 
@@ -637,10 +728,30 @@ static DESTINATION: Object = Object {
         )
         .default_is("10s"),
         Field::new(
+            "connect_timeout",
+            Kind::Duration { min_ms: 100, max_ms: 30 * SECOND },
+            "How long name, connection and TLS may take of it.",
+            "1s",
+        )
+        .otherwise("`3s`, or `timeout` if that is shorter"),
+        Field::new(
+            "first_byte_timeout",
+            Kind::Duration { min_ms: 100, max_ms: 30 * SECOND },
+            "How long it may take from sending the call to the end of the answer's head.",
+            "2s",
+        )
+        .otherwise("`timeout`"),
+        Field::new(
             "headers",
             Kind::Map(&DESTINATION_HEADERS),
             "Headers of every call.",
             "{ x-company: ljg }",
+        ),
+        Field::new(
+            "query",
+            Kind::Map(&DESTINATION_PARAMETERS),
+            "Query parameters of every call, in place of the URL's of the same name.",
+            "{ version: 2 }",
         ),
         Field::new(
             "retry_on",
@@ -771,6 +882,8 @@ static HEADER: Form = Form {
     pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
     check: forms::is_header,
 };
+static PARAMETER: Form =
+    Form { name: "a parameter's name", pattern: "^.{1,512}$", check: forms::is_parameter };
 static STATUS: Form = Form {
     name: "a status or a class, such as `404` or `5xx`",
     pattern: "^([1345]xx|[1345][0-9][0-9])$",
