@@ -364,6 +364,10 @@ impl Scheduler {
             if let Some(start) = self.start(now) {
                 return Some(Command::Start(start));
             }
+            // Choosing in order may have found a question, or something too old.
+            if let Some(command) = self.out.pop_front().or_else(|| self.ask(now.at)) {
+                return Some(command);
+            }
         } else if self.under_way == 0 && !self.last && self.writing.is_none() {
             // Once more with all cursors, and the condition, be their times over or not.
             self.last = true;

@@ -142,6 +142,11 @@ impl Simulation {
         for _ in 0..self.dice.roll(12) {
             let when = self.sometime();
             self.later(when, Happening::Crash);
+            // Some of them in the middle of a lot of work.
+            for _ in 0..self.dice.roll(40) {
+                let before = self.roll(300_000);
+                self.later((when - before).max(0), Happening::Publish);
+            }
         }
         for _ in 0..self.dice.roll(12) {
             let when = self.sometime();

@@ -11,6 +11,9 @@ struct Bench {
     disk: Disk,
     plan: Arc<DestinationPlan>,
     refuses: bool,
+    /// A lane whose answers come later.
+    slow: Option<usize>,
+    late: Vec<Input>,
     writes: usize,
     told: Vec<Tell>,
 }
@@ -22,10 +25,11 @@ fn moment(ms: i64) -> Now {
 impl Bench {
     fn new(lanes: u32, in_flight_max: u32, order: Order) -> Self {
         let lanes = (1..=lanes).map(|id| lane(id, Policy::default())).collect();
-        let plan = Arc::new(plan(lanes, (1_000, 1_000), in_flight_max, order));
+        let plan = Arc::new(plan(lanes, (10_000, 10_000), in_flight_max, order));
         let scheduler = Scheduler::new(Arc::clone(&plan), None, Remains::default(), moment(0));
         let disk = Disk::default();
-        Self { scheduler, disk, plan, refuses: false, writes: 0, told: Vec::new() }
+        let (slow, late, told) = (None, Vec::new(), Vec::new());
+        Self { scheduler, disk, plan, refuses: false, slow, late, writes: 0, told }
     }
 
     fn append(&mut self, lanes: &[LaneId], detail: &str) -> u64 {
@@ -70,7 +74,17 @@ impl Bench {
                     continue;
                 }
             };
-            self.scheduler.take(input, now);
+            let lane = match &input {
+                Input::Opened(lane, _) | Input::Entries(lane, _) | Input::Retries(lane, _) => {
+                    Some(*lane)
+                }
+                _ => None,
+            };
+            if lane.is_some() && lane == self.slow {
+                self.late.push(input);
+            } else {
+                self.scheduler.take(input, now);
+            }
         }
         started
     }
@@ -272,4 +286,116 @@ fn every_letter_is_told_of_with_its_code() {
         _ => None,
     });
     assert_eq!(codes.collect::<Vec<_>>(), ["HTTP_404", "TOO_OLD"]);
+}
+
+#[test]
+fn in_order_nothing_new_begins_while_a_lane_may_hold_a_retry_nobody_knows() {
+    let by = transform::JsonPath::parse("$.detail.k").unwrap();
+    let mut bench = Bench::new(2, 8, Order::By(by));
+    let first = bench.append(&[1], r#"{"k":"a"}"#);
+    let start = bench.run(0).remove(0);
+    bench.end(start, 503, (0, None));
+    bench.run(0);
+    let later = bench.append(&[2], r#"{"k":"a"}"#);
+    // Killed; after the start the first lane's answers are slow.
+    let (plan, now) = (Arc::clone(&bench.plan), moment(100));
+    bench.scheduler = Scheduler::new(plan, None, Remains::default(), now);
+    bench.slow = Some(0);
+    assert!(bench.run(100).is_empty());
+    bench.slow = None;
+    for input in std::mem::take(&mut bench.late) {
+        bench.scheduler.take(input, now);
+    }
+    assert!(bench.run(100).is_empty(), "the first waits for its time, and the second for it");
+    assert_eq!(bench.deliver(1_000), [(0, first), (1, later)]);
+}
+
+/// A retry as the store gives it, so large that two fill a lane's share.
+fn large(seq: u64, due: i64) -> DueDelivery {
+    let id = EventId { accepted_at: at(0), seq };
+    let fields = model::EventFields { detail: "x".repeat(400_000), ..Default::default() };
+    let event = Event { id, bus: "orders".to_owned(), fields };
+    DueDelivery { chunk: 1, event, due: at(due), tries: 1, since: at(0), attempts: 1 }
+}
+
+#[test]
+fn a_retry_that_the_stores_answer_still_shows_is_not_taken_for_a_new_one() {
+    for settled_meanwhile in [true, false] {
+        let mut lane = Lane::new(Policy::default(), false);
+        let ask = |lane: &mut Lane| {
+            let ask = lane.wants(at(0)).unwrap();
+            lane.asking(ask, 1);
+            ask
+        };
+        ask(&mut lane);
+        lane.open(LaneState::default());
+        ask(&mut lane);
+        lane.read_due(0, vec![large(1, 20)], &|_| None);
+        let under_way = lane.take_retry(at(20)).unwrap();
+        // Others come before it, more than are held: all after the second is left to the store.
+        for (seq, due) in [(2, 12), (3, 15), (4, 16)] {
+            let retry = Delivery { event: Arc::new(large(seq, due).event), ..under_way.clone() };
+            lane.settled(seq, Some((at(due), retry)));
+        }
+        assert_eq!(lane.held()[2], 2);
+        lane.take_retry(at(15)).unwrap();
+        lane.take_retry(at(15)).unwrap();
+        let after = Some((at(15), 3));
+        assert_eq!(ask(&mut lane), Ask::Retries { after, limit: 32 });
+        // The store's answer is from before this outcome.
+        if settled_meanwhile {
+            lane.settled(1, None);
+        }
+        lane.read_due(0, vec![large(4, 16), large(1, 20)], &|_| None);
+        assert_eq!(lane.take_retry(at(20)).unwrap().event.id.seq, 4);
+        assert!(lane.take_retry(at(20)).is_none(), "{settled_meanwhile}");
+    }
+}
+
+#[test]
+fn retries_given_up_while_more_were_read_leave_no_gap() {
+    let mut lane = Lane::new(Policy::default(), false);
+    let ask = |lane: &mut Lane| {
+        let ask = lane.wants(at(0)).unwrap();
+        lane.asking(ask, 1);
+        ask
+    };
+    ask(&mut lane);
+    lane.open(LaneState::default());
+    ask(&mut lane);
+    let small = |seq: u64| {
+        let mut row = large(seq, 100 + i64::try_from(seq).unwrap());
+        row.event.fields.detail = "{}".to_owned();
+        row
+    };
+    lane.read_due(0, (1..=32).map(small).collect(), &|_| None);
+    assert_eq!(ask(&mut lane), Ask::Retries { after: Some((at(132), 32)), limit: 32 });
+    // Large ones come to be due before: the last of those that were held are given up.
+    let first = lane.take_retry(at(101)).unwrap();
+    for (seq, due) in [(50, 1), (51, 2), (52, 3)] {
+        let retry = Delivery { event: Arc::new(large(seq, due).event), ..first.clone() };
+        lane.settled(seq, Some((at(due), retry)));
+    }
+    lane.read_due(0, vec![small(60)], &|_| None);
+    while lane.take_retry(at(100)).is_some() {}
+    let after = Some((at(2), 51));
+    assert_eq!(ask(&mut lane), Ask::Retries { after, limit: 32 }, "the gap is read");
+}
+
+#[test]
+fn what_is_appended_while_a_lane_is_read_is_read_next() {
+    let mut lane = Lane::new(Policy::default(), false);
+    lane.asking(Ask::Open, 1);
+    lane.open(LaneState::default());
+    lane.asking(lane.wants(at(0)).unwrap(), 1);
+    lane.read_due(0, Vec::new(), &|_| None);
+    for (woken, again) in [(false, false), (true, true)] {
+        lane.wake();
+        lane.asking(lane.wants(at(0)).unwrap(), 2);
+        if woken {
+            lane.wake();
+        }
+        lane.read(0, Vec::new(), (3, &|_| None));
+        assert_eq!(lane.wants(at(0)).is_some(), again, "woken meanwhile: {woken}");
+    }
 }

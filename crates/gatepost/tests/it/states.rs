@@ -149,6 +149,50 @@ async fn a_negative_retry_after_ends_the_retries_of_that_event_alone() {
         (&letters[0]["error_code"], &letters[0]["attempts"]),
         (&"HTTP_503".into(), &1.into())
     );
+    let message = letters[0]["error_message"].as_str().unwrap();
+    assert!(message.contains("wants no retry (Retry-After: -1)"), "{message}");
+    let counted = "gatepost_dead_letters_total{destination=\"hook\",code=\"HTTP_5xx\"} 1\n";
+    let metrics = metrics(&program).await;
+    assert!(metrics.contains(counted), "{metrics}");
+    assert!(metrics.contains("gatepost_matched_total{bus=\"orders\"} 2\n"), "{metrics}");
+}
+
+/// Answers the first call of each of these paths with 503.
+fn failing_once(targets: &'static [&'static str]) -> impl Fn(usize, &testkit::Got) -> Reply {
+    let failed = std::sync::Mutex::new(std::collections::BTreeSet::new());
+    move |_, got| {
+        let one = targets.iter().find(|target| got.target == **target);
+        let first = one.is_some_and(|target| failed.lock().unwrap().insert(*target));
+        Reply::status(if first { 503 } else { 204 })
+    }
+}
+
+#[tokio::test]
+async fn a_strict_destination_keeps_the_order_of_the_log_over_retries() {
+    let receiver = Receiver::start(failing_once(&["/hook/1", "/hook/3"])).await;
+    let file =
+        definitions(&receiver, "    order: strict\n").replace("in_flight: 1", "in_flight: 8");
+    let program = Program::start(&file).await;
+    publish(&program, 1..=4).await;
+    until("all arrive", async || (called(&receiver, "/hook/").len() == 6).then_some(())).await;
+    assert_eq!(called(&receiver, "/hook/"), ["1", "1", "2", "3", "3", "4"]);
+}
+
+#[tokio::test]
+async fn events_with_one_key_wait_for_each_others_retries_and_others_do_not() {
+    let receiver = Receiver::start(failing_once(&["/hook/1"])).await;
+    let file = definitions(&receiver, "    order: { by: $.detail.key }\n");
+    let program = Program::start(&file.replace("[50ms, 50ms]", "[300ms]")).await;
+    let event = |n: &str, key: &str| {
+        let mut event = numbered(n);
+        event["detail"]["key"] = key.into();
+        event
+    };
+    let entries = [event("1", "a"), event("2", "a"), event("3", "b"), numbered("4")];
+    let (status, _) = program.publish("orders", &json!({ "entries": entries })).await;
+    assert_eq!(status, 200);
+    until("all arrive", async || (called(&receiver, "/hook/").len() == 5).then_some(())).await;
+    assert_eq!(called(&receiver, "/hook/"), ["1", "3", "4", "1", "2"]);
 }
 
 fn destination(program: &Program, name: &str) -> Value {
