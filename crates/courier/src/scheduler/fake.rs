@@ -128,7 +128,7 @@ pub(super) struct Disk {
     pub(super) events: BTreeMap<u64, Event>,
     lanes: BTreeMap<LaneId, BTreeMap<Position, Listed>>,
     pub(super) states: BTreeMap<(LaneId, u64), State>,
-    attempts: BTreeMap<(LaneId, u64), u32>,
+    pub(super) attempts: BTreeMap<(LaneId, u64), u32>,
     redriven: BTreeSet<(LaneId, u64)>,
     cursors: BTreeMap<LaneId, Position>,
     next: u64,
