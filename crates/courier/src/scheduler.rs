@@ -636,13 +636,12 @@ impl Scheduler {
     fn bury_expired(&mut self, now: Timestamp) {
         while self.has_room() {
             let Some(at) = self.expiring.front().copied() else { break };
-            match self.lanes[at].take_expired(now) {
-                Some(delivery) => self.bury(delivery, now),
-                None => {
-                    self.expiring.pop_front();
-                    self.lanes[at].expiring = false;
-                    self.touch(at, now);
-                }
+            if let Some(delivery) = self.lanes[at].take_expired(now) {
+                self.bury(delivery, now);
+            } else {
+                self.expiring.pop_front();
+                self.lanes[at].expiring = false;
+                self.touch(at, now);
             }
         }
         while self.has_room()

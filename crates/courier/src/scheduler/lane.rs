@@ -68,6 +68,9 @@ fn bytes(event: &Event) -> usize {
     fields.detail.len() + fields.source.len() + fields.detail_type.len() + resources
 }
 
+/// What an event is kept in order with.
+type KeyOf<'a> = &'a dyn Fn(&Event) -> Option<u64>;
+
 /// An entry read ahead.
 #[derive(Debug)]
 struct Ahead {
@@ -229,7 +232,7 @@ impl Lane {
         &mut self,
         lane: usize,
         entries: Vec<LaneEntry>,
-        (tick, key): (u64, &dyn Fn(&Event) -> Option<u64>),
+        (tick, key): (u64, KeyOf<'_>),
     ) {
         let Some(Asked { ask: Ask::Entries { limit, .. }, began, woken, .. }) = self.asked.take()
         else {
@@ -270,7 +273,7 @@ impl Lane {
         &mut self,
         lane: usize,
         due: Vec<DueDelivery>,
-        key: &dyn Fn(&Event) -> Option<u64>,
+        key: KeyOf<'_>,
     ) -> Vec<(u64, u64)> {
         let Some(Asked { ask: Ask::Retries { after, limit }, settled, .. }) = self.asked.take()
         else {
