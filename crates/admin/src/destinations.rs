@@ -101,6 +101,16 @@ async fn switch(
     let Some(destination) = definitions.destinations.get(name.as_str()) else {
         return Err(Problem::Missing { kind: "destination", name });
     };
+    let known = world.store.destination_state(destination.name.clone()).await?;
+    let present = known.and_then(|known| known.switch);
+    // What stands so already stays as it is, with its reason and since when.
+    if state == SwitchState::Disabled
+        && let Some(present) = present.filter(|present| present.state == state)
+    {
+        let mut item = json!({ "name": name });
+        wire::add(&mut item, wire::switch(Some(&present)));
+        return Ok(Json(item));
+    }
     let now = world.clock.now();
     let what = match state {
         SwitchState::Enabled => "enable destination",

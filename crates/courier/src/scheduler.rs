@@ -50,6 +50,11 @@ const OUTCOMES_MAX: usize = 1024;
 const OUTCOMES_BYTES: usize = 4 * 1024 * 1024;
 /// How often a cursor that moved is saved.
 const CURSOR_EVERY_MS: i64 = 1_000;
+/// How long a few outcomes wait for others to share their write: where little is delivered, a flush for
+/// each would cost more than the delivery. Ended by a crash, they are delivered again.
+const GATHER_MS: i64 = 4;
+/// So many outcomes wait for no others.
+const GATHER_MAX: usize = 64;
 /// How long a store that refuses is left alone.
 pub(crate) const STORE_PAUSE_MS: i64 = 500;
 /// How often lanes are looked at that nobody was woken for, and so the longest wait.
@@ -212,6 +217,8 @@ pub(crate) struct Scheduler {
     settling: Vec<Settling>,
     settlements: Vec<Settlement>,
     settling_bytes: usize,
+    /// When the first of them ended.
+    settling_since: Timestamp,
     writing: Option<Batch>,
     keeping: Option<(Keep, Option<Timestamp>)>,
     cursors_saved_at: Timestamp,
@@ -259,6 +266,7 @@ impl Scheduler {
             settling: Vec::new(),
             settlements: Vec::new(),
             settling_bytes: 0,
+            settling_since: now.at,
             writing: None,
             keeping: None,
             cursors_saved_at: now.at,
@@ -382,7 +390,8 @@ impl Scheduler {
         let timer = self.timers.first().map(|(at, _)| *at);
         let batch = self.writing.as_ref().and_then(|batch| batch.at);
         let keep = self.keeping.as_ref().and_then(|(_, at)| *at);
-        let times = timer.into_iter().chain(batch).chain(keep);
+        let gathers = self.gathers_until().filter(|_| self.writing.is_none());
+        let times = timer.into_iter().chain(batch).chain(keep).chain(gathers);
         times.map(|at| until(at, now.at)).fold(self.wait, Duration::min)
     }
 
@@ -616,7 +625,7 @@ impl Scheduler {
             outcome,
             due,
         })));
-        self.keep(delivery, settlement);
+        self.keep(delivery, settlement, now);
     }
 
     fn tell(&mut self, tell: Tell) {
@@ -657,10 +666,13 @@ impl Scheduler {
 
     fn bury(&mut self, delivery: Delivery, now: Timestamp) {
         let settlement = too_old(&self.plan.lanes[delivery.lane], &delivery, now);
-        self.keep(delivery, settlement);
+        self.keep(delivery, settlement, now);
     }
 
-    fn keep(&mut self, delivery: Delivery, settlement: Settlement) {
+    fn keep(&mut self, delivery: Delivery, settlement: Settlement, now: Timestamp) {
+        if self.settlements.is_empty() {
+            self.settling_since = now;
+        }
         let (lane, event) = (delivery.lane, delivery.event.id);
         let (position, key) = (delivery.position, delivery.key);
         let again = match &settlement.then {
@@ -682,12 +694,20 @@ impl Scheduler {
     /// Hands over what waits, if nothing is being written. The cursors that the outcomes lead to go
     /// into the same write.
     fn write(&mut self, now: Timestamp) -> Option<Command> {
-        if self.writing.is_none() {
+        if self.writing.is_none() && self.gathers_until().is_none_or(|until| until <= now) {
             self.writing = self.batch(now);
         }
         let batch = self.writing.as_mut()?;
         batch.at.take_if(|at| *at <= now)?;
         Some(Command::Write(batch.settlements.clone(), batch.cursors.clone()))
+    }
+
+    /// Until when outcomes wait for others; none when they do not. Where an order is kept, the next
+    /// delivery waits for the last one's outcome, and at the end nothing does.
+    fn gathers_until(&self) -> Option<Timestamp> {
+        let few = !self.settlements.is_empty() && self.settlements.len() < GATHER_MAX;
+        let gathers = few && !self.stopping && !self.keeps_order();
+        gathers.then(|| self.settling_since.plus_ms(GATHER_MS))
     }
 
     fn batch(&mut self, now: Timestamp) -> Option<Batch> {

@@ -64,6 +64,8 @@ pub struct Server {
     pub admin: SocketAddr,
     /// The directory of the data.
     pub data: PathBuf,
+    /// How large a file of the event log becomes.
+    pub segment_bytes: u64,
 }
 
 /// The environment's variables, by name.

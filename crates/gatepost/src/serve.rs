@@ -28,7 +28,7 @@ use courier::{Board, Courier};
 use listener::{Door, Limits, RouterHandler, bind, serve, serve_on_cores};
 use model::{Clock as _, Secret};
 use store::Store;
-use store_sqlite::SqliteStore;
+use store_sqlite::{Sealing, SqliteStore};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +42,9 @@ use crate::telemetry::{Form, Lines, Telemetry};
 use live::Live;
 use public::Public;
 use status::ProgramStatus;
+
+/// A file of the log in which something need not be kept any more is sealed when it is so large.
+const OVER_BYTES: u64 = 16 << 20;
 
 /// How to serve.
 #[derive(Debug, Clone)]
@@ -105,7 +108,10 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     let random = Arc::new(SystemRandom);
     let data = DataDirectory::take(&loaded.server.data)?;
     let (master, admin_token) = (data.master(&*random)?, data.admin_token(&*random)?);
-    let sqlite = Arc::new(SqliteStore::open(data.path()).context("the store cannot be opened")?);
+    let bytes = loaded.server.segment_bytes;
+    let sealing = Sealing { bytes, over_bytes: bytes.min(OVER_BYTES), ..Sealing::default() };
+    let sqlite = SqliteStore::open_with(data.path(), sealing);
+    let sqlite = Arc::new(sqlite.context("the store cannot be opened")?);
     let lines = Lines::to_stdout(options.form).context("the log cannot be started")?;
     let telemetry = Arc::new(Telemetry::new(lines, Arc::clone(&clock) as _));
     let parts = Parts {
@@ -274,7 +280,9 @@ async fn reload(parts: &Parts, live: &Arc<Live>, options: &Options) {
         }
     };
     if loaded.server != options.server {
-        tracing::warn!("a change of `listen` or `data` takes effect at the next start only");
+        tracing::warn!(
+            "a change of `listen`, `data` or `segment` takes effect at the next start only"
+        );
     }
     let applied = apply::documents(&*parts.store, &loaded.documents, parts.clock.now()).await;
     let taken = match applied {

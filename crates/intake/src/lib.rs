@@ -145,7 +145,10 @@ fn not_taken(error: &PutError) -> Response {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "store-unavailable",
                 "The events could not be kept",
-                &format!("Nothing of this request was taken; send it again. ({error})"),
+                &format!(
+                    "Nothing of this request was acknowledged; send it again, with the same ids if \
+                     it has any. ({error})"
+                ),
             );
             let value = http::HeaderValue::from_static("1");
             response.headers_mut().insert(http::header::RETRY_AFTER, value);

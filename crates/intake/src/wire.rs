@@ -1,5 +1,8 @@
 //! The JSON of publishing: entries in, results out.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use axum::response::{IntoResponse, Response};
 use bus::{Accepted, Entry, Submission};
 use http::header::CONTENT_TYPE;
@@ -10,12 +13,6 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::key::Key;
-
-#[derive(Deserialize)]
-struct Entries<'a> {
-    #[serde(borrow, alias = "Entries")]
-    entries: Vec<WireEntry<'a>>,
-}
 
 /// One entry. The names are ours; EventBridge's hyphen and capitals are taken too.
 #[derive(Deserialize)]
@@ -39,44 +36,58 @@ struct WireEntry<'a> {
 }
 
 /// Reads one event or `{"entries": […]}`; entries take id and trace of the request where they have
-/// none of their own. The text of the error says what is wrong and where.
+/// none of their own. An entry of a list that cannot be read is the matter of that entry alone; the
+/// text of an error says what is wrong and where.
 pub(crate) fn read(
     body: &[u8],
     key: Option<&Key>,
     traceparent: Option<&str>,
 ) -> Result<Vec<Entry>, String> {
-    let explain = |error: serde_json::Error| {
-        format!(
-            "{error}. Send {{\"entries\": [{{\"source\": …, \"detail_type\": …, \"detail\": \
-             {{…}}}}]}} or one such entry."
-        )
-    };
-    let shape = serde_json::from_slice::<Value>(body).map_err(explain)?;
-    let listed = shape.get("entries").or_else(|| shape.get("Entries"));
-    let many = listed.is_some();
-    // A list would otherwise be read as an entry whose members come in order.
-    let listed = listed.and_then(Value::as_array);
-    if !shape.is_object() || listed.is_some_and(|list| list.iter().any(|entry| !entry.is_object()))
-    {
-        return Err("an event is a JSON object. Send {\"entries\": [{\"source\": …, \
-                    \"detail_type\": …, \"detail\": {…}}]} or one such entry."
-            .to_owned());
-    }
-    let entries = if many {
-        serde_json::from_slice::<Entries<'_>>(body).map_err(explain)?.entries
-    } else {
-        vec![serde_json::from_slice::<WireEntry<'_>>(body).map_err(explain)?]
-    };
-    let with_id = |(index, mut entry): (usize, WireEntry<'_>)| -> Result<Entry, String> {
-        let id = match entry.id.take() {
-            Some(id) => EntryId::new(id).map(Some),
-            None => key.map(|key| key.entry_id(index)).transpose(),
+    let members = serde_json::from_slice::<BTreeMap<Cow<'_, str>, &RawValue>>(body);
+    let members = members.map_err(|error| explain(&error))?;
+    let Some(list) = members.get("entries").or_else(|| members.get("Entries")) else {
+        let entry = serde_json::from_slice::<WireEntry<'_>>(body);
+        let submitted = submission(entry.map_err(|error| explain(&error))?, 0, key, traceparent);
+        return match submitted {
+            // There is no other entry that could be taken.
+            Err(EntryError::Unreadable(why)) => Err(why),
+            entry => Ok(vec![entry]),
         };
-        let fields = fields(entry, traceparent)?;
-        // An id that is none is the matter of its entry alone, as its other fields are.
-        Ok(id.map(|id| Submission { id, fields }))
     };
-    entries.into_iter().enumerate().map(with_id).collect()
+    let list = serde_json::from_str::<Vec<&RawValue>>(list.get());
+    let list = list.map_err(|error| explain(&error))?;
+    let entry = |(index, text): (usize, &RawValue)| {
+        let unreadable = |why: String| EntryError::Unreadable(why);
+        // A list would otherwise be read as an entry whose members come in order.
+        if !text.get().starts_with('{') {
+            return Err(unreadable("an event is a JSON object".to_owned()));
+        }
+        let entry = serde_json::from_str::<WireEntry<'_>>(text.get());
+        let entry = entry.map_err(|error| unreadable(error.to_string()))?;
+        submission(entry, index, key, traceparent)
+    };
+    Ok(list.into_iter().enumerate().map(entry).collect())
+}
+
+fn explain(error: &serde_json::Error) -> String {
+    format!(
+        "{error}. Send {{\"entries\": [{{\"source\": …, \"detail_type\": …, \"detail\": {{…}}}}]}} or \
+         one such entry."
+    )
+}
+
+fn submission(
+    mut entry: WireEntry<'_>,
+    index: usize,
+    key: Option<&Key>,
+    traceparent: Option<&str>,
+) -> Entry {
+    let id = match entry.id.take() {
+        Some(id) => EntryId::new(id).map(Some)?,
+        None => key.map(|key| key.entry_id(index)).transpose()?,
+    };
+    let fields = fields(entry, traceparent).map_err(EntryError::Unreadable)?;
+    Ok(Submission { id, fields })
 }
 
 fn fields(entry: WireEntry<'_>, traceparent: Option<&str>) -> Result<EventFields, String> {
@@ -153,14 +164,35 @@ mod tests {
     fn what_cannot_be_read_is_named() {
         for (body, part) in [
             ("", "EOF"),
-            ("[]", "an event is a JSON object"),
-            (r#"{"entries":[[]]}"#, "an event is a JSON object"),
-            (r#"{"entries":[{"source":1}]}"#, "invalid type: integer"),
-            (r#"{"entries":[{"sauce":"s"}]}"#, "unknown field `sauce`"),
+            ("[]", "invalid type: sequence"),
+            (r#"{"entries":7}"#, "invalid type: integer"),
+            (r#"{"source":1}"#, "invalid type: integer"),
+            (r#"{"sauce":"s"}"#, "unknown field `sauce`"),
             (r#"{"source":"s","time":"yesterday"}"#, "`time` is `yesterday`"),
         ] {
             let error = read(body.as_bytes(), None, None).unwrap_err();
             assert!(error.contains(part), "{body}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_entry_that_cannot_be_read_leaves_the_others_alone() {
+        for (entry, part) in [
+            ("[]", "an event is a JSON object"),
+            ("7", "an event is a JSON object"),
+            (r#"{"source":1}"#, "invalid type: integer"),
+            (r#"{"sauce":"s"}"#, "unknown field `sauce`"),
+            (r#"{"time":"yesterday"}"#, "`time` is `yesterday`"),
+            (r#"{"detail":"{"}"#, ""),
+        ] {
+            let body = format!(r#"{{"entries":[{{"source":"a"}},{entry},{{"source":"b"}}]}}"#);
+            let entries = read(body.as_bytes(), None, None).unwrap();
+            assert!(entries[0].is_ok() && entries[2].is_ok(), "{body}");
+            if !part.is_empty() {
+                let error = entries[1].as_ref().unwrap_err();
+                assert_eq!(error.code(), "InvalidArgument");
+                assert!(error.to_string().contains(part), "{body}: {error}");
+            }
         }
     }
 

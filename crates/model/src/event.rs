@@ -38,6 +38,9 @@ pub enum EntryError {
     /// No such bus. EventBridge would take the entry and drop it.
     #[error("There is no bus called `{0}`.")]
     UnknownBus(String),
+    /// The entry is no JSON object of the known members.
+    #[error("The entry cannot be read: {0}")]
+    Unreadable(String),
     /// The entry's own id is empty, too long, or has characters it may not have.
     #[error(
         "Parameter id is not valid. Reason: an id has 1 to {ENTRY_ID_MAX} visible ASCII characters, no blanks."
@@ -54,7 +57,9 @@ impl EntryError {
     /// The code a publisher's program looks at.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Missing(_) | Self::TooLong { .. } | Self::BadId => "InvalidArgument",
+            Self::Missing(_) | Self::TooLong { .. } | Self::BadId | Self::Unreadable(_) => {
+                "InvalidArgument"
+            }
             Self::MalformedDetail => "MalformedDetail",
             Self::ReservedSource => "NotAuthorizedForSourceException",
             Self::UnknownBus(_) => "ResourceNotFoundException",

@@ -170,6 +170,17 @@ fn bound(connection: &Connection, wal: Option<&PathBuf>) {
     }
 }
 
+/// Writes something small over what a failed commit may have left in the write-ahead log: frames that
+/// are whole there would be taken for a commit after a crash, though their callers were refused. A
+/// disk that still fails leaves them; the next commit that succeeds writes over them.
+fn write_over(connection: &Connection) {
+    let sql = "INSERT INTO meta(name, value) VALUES('refused', 1)
+         ON CONFLICT(name) DO UPDATE SET value = value + 1";
+    if let Err(error) = crate::execute(connection, sql, []) {
+        tracing::debug!(%error, "what was refused may stand in the write-ahead log until the next commit");
+    }
+}
+
 fn commit(
     connection: &Connection,
     works: Vec<Work>,
@@ -210,6 +221,7 @@ fn commit(
         if let Err(error) = connection.execute_batch("ROLLBACK") {
             tracing::debug!(%error, "there was nothing to roll back");
         }
+        write_over(connection);
     }
     for finish in after {
         finish(committed.clone());

@@ -97,6 +97,7 @@ impl Reader<'_> {
             public: address("public"),
             internal: address("internal"),
             admin: address("admin"),
+            segment_bytes: root.parse("segment", forms::bytes).unwrap_or(1 << 30),
             data: self.beside(root.get("data").map_or(root.at, |node| node.span), &data),
         }
     }

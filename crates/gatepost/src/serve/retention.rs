@@ -24,13 +24,9 @@ const OTHERS_KEEP_MS: i64 = 7 * 86_400_000;
 /// How long replays that are over are listed: 30 days.
 const REPLAYS_KEEP_MS: i64 = 30 * 86_400_000;
 
-/// Drops what need not be kept, until stopped.
+/// Drops what need not be kept, from the start on and until stopped.
 pub(super) async fn run(parts: Parts, definitions: Arc<ArcSwap<Definitions>>) {
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
-            () = parts.stop.cancelled() => return,
-        }
+    while !parts.stop.is_cancelled() {
         forget_entries(&parts).await;
         forget_replays(&parts).await;
         match drop_old(&parts, &definitions.load_full()).await {
@@ -45,6 +41,10 @@ pub(super) async fn run(parts: Parts, definitions: Arc<ArcSwap<Definitions>>) {
                 );
             }
             Err(error) => tracing::error!(%error, "what is past its time could not be dropped"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            () = parts.stop.cancelled() => {}
         }
     }
 }

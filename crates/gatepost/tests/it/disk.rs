@@ -259,7 +259,7 @@ async fn check_failing_disk(error: i32, on: &str, reason: &str) {
     disk.fail(error, &format!("on={on} times=0"));
     for _ in 0..3 {
         let told = refused(&program, "1-0").await;
-        assert!(told.contains("Nothing of this request was taken; send it again."), "{told}");
+        assert!(told.contains("Nothing of this request was acknowledged; send it again"), "{told}");
         assert!(told.contains(reason), "{on}: {told}");
     }
     assert!(disk.reported("failed") >= 3, "{}", disk.report());

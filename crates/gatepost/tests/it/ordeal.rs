@@ -48,8 +48,11 @@ pub(crate) fn definitions(receiver: &Unreliable) -> String {
     let many = ["20ms"; 40].join(", ");
     let mut file = format!(
         "
+segment: 64KiB
+history: {{ keep: 0s }}
 buses:
   orders:
+    archive: {{ keep: 0s }}
     rules:
       all:
         when: {{ source: [{{ prefix: \"\" }}] }}

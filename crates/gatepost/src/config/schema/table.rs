@@ -33,6 +33,13 @@ pub(crate) static ROOT: Object = Object {
             "./data",
         )
         .default_is("./data"),
+        Field::new(
+            "segment",
+            Kind::Form(&BYTES),
+            "How large a file of the event log becomes before a new one is begun; a day's events at most.",
+            "256MiB",
+        )
+        .default_is("1GiB"),
         Field::new("listen", Kind::Object(&LISTEN), "The three addresses to listen on.", "{}"),
         Field::new("apis", Kind::Map(&APIS), "The APIs behind the gateway.", "{}"),
         Field::new("plans", Kind::Map(&PLANS), "Usage plans of API keys.", "{}"),
