@@ -694,11 +694,12 @@ impl Scheduler {
     /// Hands over what waits, if nothing is being written. The cursors that the outcomes lead to go
     /// into the same write.
     fn write(&mut self, now: Timestamp) -> Option<Command> {
-        if self.writing.is_none() && self.gathers_until().is_none_or(|until| until <= now) {
+        let gathered = |until| is_due(until, now, GATHER_MS);
+        if self.writing.is_none() && self.gathers_until().is_none_or(gathered) {
             self.writing = self.batch(now);
         }
         let batch = self.writing.as_mut()?;
-        batch.at.take_if(|at| *at <= now)?;
+        batch.at.take_if(|at| is_due(*at, now, STORE_PAUSE_MS))?;
         Some(Command::Write(batch.settlements.clone(), batch.cursors.clone()))
     }
 
@@ -767,7 +768,7 @@ impl Scheduler {
             self.keeping = keep.or_else(last).map(|keep| (keep, Some(now)));
         }
         let (keep, at) = self.keeping.as_mut()?;
-        at.take_if(|at| *at <= now)?;
+        at.take_if(|at| is_due(*at, now, STORE_PAUSE_MS))?;
         Some(Command::Keep(keep.clone()))
     }
 
@@ -806,6 +807,13 @@ fn with_slack(limit: Limit) -> Limit {
     let late = limit.rate().permits_per_hour() * LATE_MS / 3_600_000;
     let late = u32::try_from(late).unwrap_or(0).saturating_add(1);
     Limit::new(limit.rate(), limit.burst().max(late))
+}
+
+/// Whether a pause that was to last so long at most is over. A calendar that was set back in the
+/// meantime makes none longer.
+fn is_due(at: Timestamp, now: Timestamp, longest_ms: i64) -> bool {
+    let left_ms = at.since_ms(now);
+    left_ms <= 0 || left_ms > longest_ms
 }
 
 fn until(at: Timestamp, now: Timestamp) -> Duration {

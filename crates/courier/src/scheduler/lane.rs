@@ -10,6 +10,8 @@ use model::{Event, Timestamp};
 use retry::Policy;
 use store::{DueDelivery, LaneEntry, LaneState, Position};
 
+use super::{STORE_PAUSE_MS, is_due};
+
 /// Entries read ahead.
 pub(super) const AHEAD_MAX: usize = 256;
 /// Reading on begins below it: a read lasts no longer than half of what is ahead.
@@ -179,7 +181,7 @@ impl Lane {
 
     /// What to ask the store now.
     pub(super) fn wants(&self, now: Timestamp) -> Option<Ask> {
-        if self.asked.is_some() || now < self.again_at {
+        if self.asked.is_some() || !is_due(self.again_at, now, STORE_PAUSE_MS) {
             return None;
         }
         if !self.opened {

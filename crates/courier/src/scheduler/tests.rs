@@ -135,6 +135,7 @@ fn a_retry_comes_before_what_is_new_and_keeps_its_place_in_the_turns() {
     let second = bench.append(&[1], "{}");
     let start = bench.run(0).remove(0);
     assert_eq!(start.delivery.event.id.seq, other);
+    assert!(bench.run(10).is_empty(), "the first outcome is written");
     bench.end(start, 204, (1_000, None));
     assert_eq!(bench.deliver(1_000), [(0, first), (0, second)]);
 }
@@ -193,6 +194,19 @@ fn a_refusing_store_is_asked_again_and_nothing_is_forgotten() {
     bench.deliver(500);
     bench.deliver(1_500);
     assert_eq!((bench.disk.waiting(), bench.deliver(3_000).len()), (0, 0));
+}
+
+#[test]
+fn a_calendar_that_is_set_back_stops_no_write() {
+    let mut bench = Bench::new(1, 8, Order::None);
+    bench.append(&[1], "{}");
+    let start = bench.run(9_000_000).remove(0);
+    bench.refuses = true;
+    bench.end(start, 204, (9_000_000, None));
+    bench.run(9_000_010);
+    bench.refuses = false;
+    bench.run(1_000_000);
+    assert_eq!(bench.disk.waiting(), 0);
 }
 
 #[test]
