@@ -83,7 +83,7 @@ async fn rule_start(world: &World, spec: &ReplaySpec) -> Result<Option<Timestamp
     });
     let mut first: Option<Timestamp> = None;
     for lane in world.store.lanes(of_rules.collect()).await? {
-        let entries = world.store.read_lane(lane, Position::default(), 1).await?;
+        let entries = world.store.read_lane(lane, Position::default(), 1).await?.entries;
         let accepted_at = entries.first().map(|entry| entry.event.id.accepted_at);
         first = first.into_iter().chain(accepted_at).min();
     }

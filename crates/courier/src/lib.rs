@@ -142,9 +142,10 @@ impl Courier {
         for Running { plan, done, .. } in ended {
             self.bell.untie(plan.lanes.iter().map(|lane| lane.id));
             let name = &plan.destination.name;
-            match done.await {
-                Ok(left) => drop(remains.insert(name.clone(), left)),
-                Err(_) => tracing::error!(destination = %name, "its worker ended in a panic"),
+            if let Ok(left) = done.await {
+                remains.insert(name.clone(), left);
+            } else {
+                tracing::error!(destination = %name, "its worker ended in a panic");
             }
         }
         for name in ending.iter().filter(|name| !plan.destinations.contains_key(*name)) {

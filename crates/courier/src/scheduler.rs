@@ -31,7 +31,7 @@ use std::time::Duration;
 use limit::{Bucket, Limit, Rate};
 use model::{Event, EventId, LaneKey, Name, Order, Outcome, Timestamp};
 use retry::{Breaker, Gate, Passage, pause_ms};
-use store::{DestinationState, DueDelivery, LaneEntry, LaneId, LaneState, Position};
+use store::{DestinationState, DueDelivery, LaneId, LanePage, LaneState, Position};
 use store::{Settlement, Then};
 
 use crate::attempt::{self, What};
@@ -77,7 +77,7 @@ pub(crate) enum Input {
     /// A lane stands there.
     Opened(usize, LaneState),
     /// A lane has these entries next.
-    Entries(usize, Vec<LaneEntry>),
+    Entries(usize, LanePage),
     /// A lane has these retries next.
     Retries(usize, Vec<DueDelivery>),
     /// The store did not answer what was asked of a lane.
@@ -320,11 +320,11 @@ impl Scheduler {
             Input::Opened(lane, state) => {
                 self.answered(lane, now, |one, _| one.open(state));
             }
-            Input::Entries(lane, entries) => {
+            Input::Entries(lane, page) => {
                 let order = &self.plan.destination.order;
                 let key = |event: &Event| order::key(order, event);
                 self.tick += 1;
-                self.lanes[lane].read(lane, entries, (self.tick, &key));
+                self.lanes[lane].read(lane, page, (self.tick, &key));
                 self.answered(lane, now, |_, _| {});
             }
             Input::Retries(lane, due) => {
@@ -645,13 +645,12 @@ impl Scheduler {
     fn bury_expired(&mut self, now: Timestamp) {
         while self.has_room() {
             let Some(at) = self.expiring.front().copied() else { break };
-            match self.lanes[at].take_expired(now) {
-                Some(delivery) => self.bury(delivery, now),
-                None => {
-                    self.expiring.pop_front();
-                    self.lanes[at].expiring = false;
-                    self.touch(at, now);
-                }
+            if let Some(delivery) = self.lanes[at].take_expired(now) {
+                self.bury(delivery, now);
+            } else {
+                self.expiring.pop_front();
+                self.lanes[at].expiring = false;
+                self.touch(at, now);
             }
         }
         while self.has_room()
@@ -695,11 +694,12 @@ impl Scheduler {
     /// Hands over what waits, if nothing is being written. The cursors that the outcomes lead to go
     /// into the same write.
     fn write(&mut self, now: Timestamp) -> Option<Command> {
-        if self.writing.is_none() && self.gathers_until().is_none_or(|until| until <= now) {
+        let gathered = |until| is_due(until, now, GATHER_MS);
+        if self.writing.is_none() && self.gathers_until().is_none_or(gathered) {
             self.writing = self.batch(now);
         }
         let batch = self.writing.as_mut()?;
-        batch.at.take_if(|at| *at <= now)?;
+        batch.at.take_if(|at| is_due(*at, now, STORE_PAUSE_MS))?;
         Some(Command::Write(batch.settlements.clone(), batch.cursors.clone()))
     }
 
@@ -768,7 +768,7 @@ impl Scheduler {
             self.keeping = keep.or_else(last).map(|keep| (keep, Some(now)));
         }
         let (keep, at) = self.keeping.as_mut()?;
-        at.take_if(|at| *at <= now)?;
+        at.take_if(|at| is_due(*at, now, STORE_PAUSE_MS))?;
         Some(Command::Keep(keep.clone()))
     }
 
@@ -807,6 +807,13 @@ fn with_slack(limit: Limit) -> Limit {
     let late = limit.rate().permits_per_hour() * LATE_MS / 3_600_000;
     let late = u32::try_from(late).unwrap_or(0).saturating_add(1);
     Limit::new(limit.rate(), limit.burst().max(late))
+}
+
+/// Whether a pause that was to last so long at most is over. A calendar that was set back in the
+/// meantime makes none longer.
+fn is_due(at: Timestamp, now: Timestamp, longest_ms: i64) -> bool {
+    let left_ms = at.since_ms(now);
+    left_ms <= 0 || left_ms > longest_ms
 }
 
 fn until(at: Timestamp, now: Timestamp) -> Duration {

@@ -287,8 +287,8 @@ impl Run {
             let answer = match ask {
                 Ask::Open => store.open_lane(id).await.map(|state| Input::Opened(lane, state)),
                 Ask::Entries { from, limit } => {
-                    let entries = store.read_lane(id, from, limit).await;
-                    entries.map(|entries| Input::Entries(lane, entries))
+                    let page = store.read_lane(id, from, limit).await;
+                    page.map(|page| Input::Entries(lane, page))
                 }
                 Ask::Retries { after, limit } => {
                     let due = store.due(id, after, limit).await;

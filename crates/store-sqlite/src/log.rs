@@ -13,8 +13,8 @@ use std::sync::atomic::Ordering;
 use model::{Event, EventId, LaneKey, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use store::{
-    Answer, Appended, Dropped, Entry, EventLog, EventPage, EventRange, Keep, LaneEnd, LaneEntry,
-    LaneId, LaneWaker, Position, StoreError,
+    Answer, Appended, Dropped, Entry, EventLog, EventPage, EventRange, Keep, LaneEnd, LaneId,
+    LanePage, LaneWaker, Position, StoreError,
 };
 use tokio::sync::oneshot;
 
@@ -122,7 +122,7 @@ impl EventLog for SqliteStore {
         })
     }
 
-    fn read_lane(&self, lane: LaneId, from: Position, limit: usize) -> Answer<'_, Vec<LaneEntry>> {
+    fn read_lane(&self, lane: LaneId, from: Position, limit: usize) -> Answer<'_, LanePage> {
         self.log.read(move |segments| chunk::read_lane(segments, lane, from, limit))
     }
 

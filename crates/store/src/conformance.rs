@@ -194,7 +194,7 @@ async fn places(store: &dyn Store, lane: LaneId) -> Vec<Place> {
 }
 
 async fn places_from(store: &dyn Store, lane: LaneId, from: Position) -> Vec<Place> {
-    let entries = store.read_lane(lane, from, 100).await.expect("a lane can be read");
+    let entries = store.read_lane(lane, from, 100).await.expect("a lane can be read").entries;
     entries.into_iter().map(|entry| (entry.position, entry.event.id)).collect()
 }
 

@@ -28,7 +28,7 @@ pub use deliveries::{
 pub use keys::Keys;
 pub use log::{
     Appended, Dropped, Entry, EventLog, EventPage, EventRange, Keep, LaneEnd, LaneEntry, LaneId,
-    LaneWaker, Once, Position,
+    LanePage, LaneWaker, Once, Position,
 };
 pub use replays::{Replay, ReplayProgress, ReplaySpec, ReplayState, Replays, Turn};
 pub use states::{

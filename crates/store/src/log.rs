@@ -145,6 +145,18 @@ pub struct Dropped {
     pub more: bool,
 }
 
+/// Some entries of a lane, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LanePage {
+    /// The entries.
+    pub entries: Vec<LaneEntry>,
+    /// Where the next read begins: behind the last entry, and behind those that were passed over
+    /// because their events are gone.
+    pub next: Position,
+    /// Whether the lane ends there, as far as it goes now.
+    pub at_end: bool,
+}
+
 /// Is told which lanes have something new. A hint: whoever misses one finds the entries anyway.
 pub trait LaneWaker: Send + Sync {
     /// These lanes have new entries.
@@ -173,8 +185,8 @@ pub trait EventLog: Send + Sync {
     fn forget_entries(&self, now: Timestamp, limit: usize) -> Answer<'_, usize>;
 
     /// Up to `limit` entries of a lane at `from` and after it, in order, at least one if there is
-    /// one; fewer when their bytes add up.
-    fn read_lane(&self, lane: LaneId, from: Position, limit: usize) -> Answer<'_, Vec<LaneEntry>>;
+    /// one; fewer when their bytes add up, or when many were passed over.
+    fn read_lane(&self, lane: LaneId, from: Position, limit: usize) -> Answer<'_, LanePage>;
 
     /// One event.
     fn event(&self, id: EventId) -> Answer<'_, Option<Event>>;

@@ -262,8 +262,8 @@ impl<'a, B: Bench> Pair<'a, B> {
                 theirs: behind(stand.at.theirs),
             });
             let Both { ours: number, theirs: other } = self.lanes[lane];
-            let ours = self.ours.read_lane(number, from.ours, ALL).await.expect("a lane");
-            let theirs = theirs.read_lane(other, from.theirs, ALL).await.expect("a lane");
+            let ours = self.ours.read_lane(number, from.ours, ALL).await.expect("a lane").entries;
+            let theirs = theirs.read_lane(other, from.theirs, ALL).await.expect("a lane").entries;
             assert_eq!(theirs.len(), ours.len(), "new entries of lane {lane}");
             for (ours, theirs) in ours.into_iter().zip(theirs) {
                 let id = ours.event.id;

@@ -202,7 +202,7 @@ impl<'a, B: Bench> Run<'a, B> {
     /// Where an event stands on a lane, for the last time.
     async fn last_place_of(&self, lane: usize, event: EventId) -> Position {
         let read = self.store().read_lane(self.lanes[lane], Position::default(), ALL).await;
-        let entries = read.expect("a lane").into_iter();
+        let entries = read.expect("a lane").entries.into_iter();
         let last = entries.filter(|entry| entry.event.id == event).next_back();
         last.expect("what was accepted stands on its lane").position
     }
@@ -281,7 +281,7 @@ impl<'a, B: Bench> Run<'a, B> {
         let letters = store.dead_letters(everything).await.expect("letters");
         for (lane, id) in self.lanes.iter().enumerate() {
             let open = store.open_lane(*id).await.expect("a lane");
-            let read = store.read_lane(*id, open.cursor, ALL).await.expect("a lane");
+            let read = store.read_lane(*id, open.cursor, ALL).await.expect("a lane").entries;
             let mut waiting = BTreeSet::new();
             for entry in read.iter().filter(|entry| !open.settled.contains(&entry.position)) {
                 assert!(waiting.insert(entry.event.id), "it waits twice");

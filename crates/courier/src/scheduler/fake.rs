@@ -7,7 +7,7 @@ use limit::{Limit, Rate};
 use model::Signing;
 use model::{Destination, Event, EventFields, EventId, LaneKey, Method, Name, Order, Timestamp};
 use retry::Policy;
-use store::{DestinationState, DueDelivery, LaneEntry, LaneId, LaneState, Position};
+use store::{DestinationState, DueDelivery, LaneEntry, LaneId, LanePage, LaneState, Position};
 use store::{Settlement, Switch, SwitchState, Then};
 use transform::{Input, UrlTemplate};
 
@@ -128,7 +128,7 @@ pub(super) struct Disk {
     pub(super) events: BTreeMap<u64, Event>,
     lanes: BTreeMap<LaneId, BTreeMap<Position, Listed>>,
     pub(super) states: BTreeMap<(LaneId, u64), State>,
-    attempts: BTreeMap<(LaneId, u64), u32>,
+    pub(super) attempts: BTreeMap<(LaneId, u64), u32>,
     redriven: BTreeSet<(LaneId, u64)>,
     cursors: BTreeMap<LaneId, Position>,
     next: u64,
@@ -201,8 +201,9 @@ impl Disk {
         state != State::Waiting || self.places(lane).any(later)
     }
 
-    pub(super) fn read_lane(&self, lane: LaneId, from: Position, limit: usize) -> Vec<LaneEntry> {
-        let Some(places) = self.lanes.get(&lane) else { return Vec::new() };
+    pub(super) fn read_lane(&self, lane: LaneId, from: Position, limit: usize) -> LanePage {
+        let mut page = LanePage { next: from, at_end: true, ..LanePage::default() };
+        let Some(places) = self.lanes.get(&lane) else { return page };
         let places = places.range(from..).map(|(at, listed)| (*at, *listed));
         let entry = |(position, listed): (Position, Listed)| {
             let before = self.attempts.get(&(lane, listed.seq)).copied().unwrap_or(0);
@@ -210,7 +211,12 @@ impl Disk {
             let event = self.events[&listed.seq].clone();
             LaneEntry { position, event, since: listed.since, attempts_before }
         };
-        places.take(limit).map(entry).collect()
+        page.at_end = places.clone().nth(limit).is_none();
+        page.entries = places.take(limit).map(entry).collect();
+        if let Some(last) = page.entries.last() {
+            page.next = Position { index: last.position.index + 1, ..last.position };
+        }
+        page
     }
 
     pub(super) fn due(

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use model::{Event, Timestamp};
 use retry::Policy;
-use store::{DueDelivery, LaneEntry, LaneState, Position};
+use store::{DueDelivery, LaneEntry, LanePage, LaneState, Position};
+
+use super::{STORE_PAUSE_MS, is_due};
 
 /// Entries read ahead.
 pub(super) const AHEAD_MAX: usize = 256;
@@ -27,9 +29,6 @@ const RETRIES_LOW: usize = 128;
 const RETRIES_READ: usize = 32;
 /// Bytes of retries held, one of any size aside.
 const RETRIES_BYTES: usize = 1024 * 1024;
-/// An answer with fewer entries than asked for and less than this is the end of the lane: a store
-/// cuts its answers by bytes only when they are many. Were it wrong, the next poll reads on.
-const SMALL_ANSWER: usize = 64 * 1024;
 
 /// One delivery: an event on its way along one lane.
 #[derive(Debug, Clone)]
@@ -67,6 +66,9 @@ fn bytes(event: &Event) -> usize {
     let resources: usize = fields.resources.iter().map(String::len).sum();
     fields.detail.len() + fields.source.len() + fields.detail_type.len() + resources
 }
+
+/// What an event is kept in order with.
+type KeyOf<'a> = &'a dyn Fn(&Event) -> Option<u64>;
 
 /// An entry read ahead.
 #[derive(Debug)]
@@ -176,7 +178,7 @@ impl Lane {
 
     /// What to ask the store now.
     pub(super) fn wants(&self, now: Timestamp) -> Option<Ask> {
-        if self.asked.is_some() || now < self.again_at {
+        if self.asked.is_some() || !is_due(self.again_at, now, STORE_PAUSE_MS) {
             return None;
         }
         if !self.opened {
@@ -225,25 +227,17 @@ impl Lane {
     }
 
     /// What was read, at the tick at which the read ended.
-    pub(super) fn read(
-        &mut self,
-        lane: usize,
-        entries: Vec<LaneEntry>,
-        (tick, key): (u64, &dyn Fn(&Event) -> Option<u64>),
-    ) {
-        let Some(Asked { ask: Ask::Entries { limit, .. }, began, woken, .. }) = self.asked.take()
-        else {
+    pub(super) fn read(&mut self, lane: usize, page: LanePage, (tick, key): (u64, KeyOf<'_>)) {
+        let Some(Asked { ask: Ask::Entries { .. }, began, woken, .. }) = self.asked.take() else {
             return;
         };
         self.prove = false;
-        if entries.is_empty() {
+        let LanePage { entries, next, at_end } = page;
+        if entries.is_empty() && at_end {
             self.empty_at = Some(began);
         }
-        let (count, mut bytes) = (entries.len(), 0);
         for LaneEntry { position, event, since, attempts_before } in entries {
-            self.next = Position { chunk: position.chunk, index: position.index + 1 };
             self.rank = self.rank.max(event.id.seq);
-            bytes += self::bytes(&event);
             if self.skip.remove(&position) {
                 continue;
             }
@@ -261,8 +255,9 @@ impl Lane {
             self.unsettled.insert(position);
             self.ahead.push_back(Ahead { delivery, rank: self.rank, read: tick });
         }
-        let short = count < limit && bytes < SMALL_ANSWER;
-        self.at_end = !woken && (count == 0 || short);
+        // Also behind what was passed over: its events are gone.
+        self.next = next;
+        self.at_end = !woken && at_end;
     }
 
     /// Retries that were read; gives those that are new here.
@@ -270,7 +265,7 @@ impl Lane {
         &mut self,
         lane: usize,
         due: Vec<DueDelivery>,
-        key: &dyn Fn(&Event) -> Option<u64>,
+        key: KeyOf<'_>,
     ) -> Vec<(u64, u64)> {
         let Some(Asked { ask: Ask::Retries { after, limit }, settled, .. }) = self.asked.take()
         else {

@@ -22,7 +22,7 @@ type Id = (usize, u64);
 /// The keys in use.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
-    keys: BTreeMap<u64, Key>,
+    in_use: BTreeMap<u64, Key>,
     parked: usize,
     parked_bytes: usize,
 }
@@ -62,13 +62,13 @@ impl Keys {
 
     /// A retry that waits in the store holds its key.
     pub(super) fn hold(&mut self, key: u64, id: Id) {
-        self.keys.entry(key).or_default().holders.insert(id);
+        self.in_use.entry(key).or_default().holders.insert(id);
     }
 
     /// Gives a delivery back that may begin, and holds its key; parks one whose key is held.
     pub(super) fn admit(&mut self, delivery: Delivery) -> Option<Delivery> {
         let Some(key) = delivery.key else { return Some(delivery) };
-        let key = self.keys.entry(key).or_default();
+        let key = self.in_use.entry(key).or_default();
         if key.holders.is_empty() {
             key.holders.insert(id(&delivery));
             return Some(delivery);
@@ -81,12 +81,12 @@ impl Keys {
 
     /// A delivery is done for good. Gives the one that comes next, which holds the key from now on.
     pub(super) fn release(&mut self, key: u64, of: Id) -> Option<Delivery> {
-        let entry = self.keys.get_mut(&key)?;
+        let entry = self.in_use.get_mut(&key)?;
         if !entry.holders.remove(&of) || !entry.holders.is_empty() {
             return None;
         }
         let Some(next) = entry.parked.pop_front() else {
-            self.keys.remove(&key);
+            self.in_use.remove(&key);
             return None;
         };
         entry.holders.insert(id(&next));
@@ -98,7 +98,7 @@ impl Keys {
     /// How many are parked, for tests.
     #[cfg(test)]
     pub(super) fn parked(&self) -> usize {
-        let parked = self.keys.values().flat_map(|key| &key.parked);
+        let parked = self.in_use.values().flat_map(|key| &key.parked);
         assert_eq!(self.parked_bytes, parked.clone().map(Delivery::bytes).sum::<usize>());
         assert_eq!(self.parked, parked.count());
         self.parked

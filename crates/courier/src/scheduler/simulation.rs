@@ -75,7 +75,7 @@ struct Simulation {
     changing: bool,
     weather: Weather,
     disk_refuses: bool,
-    under_way: BTreeMap<(usize, u64), ()>,
+    under_way: BTreeSet<(usize, u64)>,
     /// When attempts began since the bucket was new, in microseconds.
     begun_us: Vec<i64>,
     quiet_until: Timestamp,
@@ -122,7 +122,7 @@ impl Simulation {
             changing: false,
             weather: Weather::Fair,
             disk_refuses: false,
-            under_way: BTreeMap::new(),
+            under_way: BTreeSet::new(),
             begun_us: Vec::new(),
             quiet_until: at(0),
             off: false,
@@ -236,7 +236,9 @@ impl Simulation {
         match what {
             Happening::Answer(life, input) if life == self.life => self.answered(input),
             Happening::Answer(..) | Happening::Timer(_) => {}
-            Happening::Write(life, settlements, cursors) => self.write(life, settlements, cursors),
+            Happening::Write(life, settlements, cursors) => {
+                self.write(life, &settlements, &cursors);
+            }
             Happening::Publish => self.publish(),
             Happening::Replay => {
                 let free = |seq: &&u64| !self.disk.states.contains_key(&(REPLAY, **seq));
@@ -249,7 +251,7 @@ impl Simulation {
                 self.scheduler = None;
                 self.crash_writes();
                 self.life += 1;
-                (self.changing, self.under_way) = (false, BTreeMap::new());
+                (self.changing, self.under_way) = (false, BTreeSet::new());
                 let pause = self.roll(60_000_000);
                 self.later(pause, Happening::Restart);
             }
@@ -419,13 +421,13 @@ impl Simulation {
     }
 
     /// A write reaches the disk whole or not at all.
-    fn write(&mut self, life: u32, settlements: Vec<Settlement>, cursors: Vec<(LaneId, Position)>) {
+    fn write(&mut self, life: u32, settlements: &[Settlement], cursors: &[(LaneId, Position)]) {
         if life != self.life {
             return;
         }
         let refused = self.disk_refuses && self.dice.percent(60);
         if !refused {
-            self.disk.settle(&settlements, &cursors);
+            self.disk.settle(settlements, cursors);
         }
         let soon = self.roll(5_000);
         self.later(soon, Happening::Answer(life, Input::Written(!refused)));
@@ -439,8 +441,8 @@ impl Simulation {
         assert!(!plan.paused, "seed {seed}: a paused lane sends");
         assert!(!self.off, "seed {seed}: a disabled destination is sent to");
         assert!(now.at >= self.quiet_until, "seed {seed}: sent within the receiver's pause");
-        let two = self.under_way.insert((*lane, seq), ()).is_some();
-        assert!(!two, "seed {seed}: {lane} {seq} is under way twice");
+        let one = self.under_way.insert((*lane, seq));
+        assert!(one, "seed {seed}: {lane} {seq} is under way twice");
         let at_once = self.under_way.len();
         assert!(at_once <= destination.in_flight_max as usize, "seed {seed}: {at_once} in flight");
         let state = self.disk.states[&(plan.id, seq)];
@@ -460,7 +462,6 @@ impl Simulation {
     fn attempt(&mut self) -> (attempt::Result, i64) {
         let quick = 1_000 + self.roll(50_000);
         match self.weather {
-            Weather::Fair => (answer(204, None), quick),
             Weather::Failing => (answer(503, None), quick),
             Weather::Mixed if self.dice.percent(40) => (answer(500, None), quick),
             Weather::Mixed if self.dice.percent(5) => (answer(404, None), quick),
@@ -473,7 +474,7 @@ impl Simulation {
             Weather::Slow => (answer(204, None), self.roll(10_000_000)),
             Weather::Silent => (answer(0, None), 10_000_000),
             Weather::Gone if self.dice.percent(10) => (answer(410, None), quick),
-            Weather::Gone => (answer(204, None), quick),
+            Weather::Fair | Weather::Gone => (answer(204, None), quick),
         }
     }
 

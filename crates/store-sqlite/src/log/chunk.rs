@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
-use store::{LaneEnd, LaneEntry, LaneId, Position};
+use store::{LaneEnd, LaneEntry, LaneId, LanePage, Position};
 
 use super::event::read_event;
 use crate::files;
@@ -13,6 +13,9 @@ use crate::{execute, signed, unreadable, unsigned};
 
 /// One read of a lane ends when its events have so many bytes together.
 const READ_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// One read passes over so many entries whose events are gone.
+const PASSED_OVER_MAX: usize = 10_000;
 
 /// Why a chunk was put on its lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,16 +175,22 @@ pub(crate) fn read_lane(
     lane: LaneId,
     from: Position,
     limit: usize,
-) -> rusqlite::Result<Vec<LaneEntry>> {
-    let (mut entries, mut bytes) = (Vec::new(), 0);
+) -> rusqlite::Result<LanePage> {
+    let mut page = LanePage { next: from, ..LanePage::default() };
+    let (mut bytes, mut passed_over) = (0, 0);
     for segment in &segments[files::index_of(segments, from.chunk)..] {
+        // Nothing of it lies before: the next read need not look through the segments behind again.
+        page.next = page.next.max(Position { chunk: segment.first, index: 0 });
         let more = segment.with(|connection| {
             each_chunk(connection, (lane, from.chunk), |chunk| {
                 let skip = if chunk.number == from.chunk { from.index as usize } else { 0 };
                 for (index, seq) in (0_u32..).zip(&chunk.seqs).skip(skip) {
-                    if entries.len() >= limit || bytes >= READ_BYTES_MAX {
+                    let full = page.entries.len() >= limit || bytes >= READ_BYTES_MAX;
+                    if full || passed_over >= PASSED_OVER_MAX {
                         return Ok(false);
                     }
+                    let position = Position { chunk: chunk.number, index };
+                    page.next = Position { chunk: chunk.number, index: index + 1 };
                     let home = files::of(segments, *seq);
                     let event = if home.first == segment.first {
                         read_event(connection, *seq)?
@@ -189,21 +198,24 @@ pub(crate) fn read_lane(
                         home.with(|connection| read_event(connection, *seq))?
                     };
                     // An event that is gone (dropped by retention) has nothing left to deliver.
-                    let Some(event) = event else { continue };
+                    let Some(event) = event else {
+                        passed_over += 1;
+                        continue;
+                    };
                     bytes += event.fields.detail.len();
                     let attempts_before = chunk.kind.attempts_before(index);
-                    let position = Position { chunk: chunk.number, index };
                     let since = chunk.since;
-                    entries.push(LaneEntry { position, event, since, attempts_before });
+                    page.entries.push(LaneEntry { position, event, since, attempts_before });
                 }
                 Ok(true)
             })
         })?;
         if !more {
-            break;
+            return Ok(page);
         }
     }
-    Ok(entries)
+    page.at_end = true;
+    Ok(page)
 }
 
 /// Ascending places as differences: a chunk of neighbours costs a byte each.

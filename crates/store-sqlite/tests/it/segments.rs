@@ -62,14 +62,15 @@ impl Log {
     }
 
     async fn places(&self) -> Vec<(Position, EventId)> {
-        let entries = self.store.read_lane(self.lane, Position::default(), 1000).await.unwrap();
+        let entries =
+            self.store.read_lane(self.lane, Position::default(), 1000).await.unwrap().entries;
         entries.into_iter().map(|entry| (entry.position, entry.event.id)).collect()
     }
 
     /// What a worker that begins now would try.
     async fn unsettled(&self) -> Vec<EventId> {
         let open = self.store.open_lane(self.lane).await.unwrap();
-        let entries = self.store.read_lane(self.lane, open.cursor, 1000).await.unwrap();
+        let entries = self.store.read_lane(self.lane, open.cursor, 1000).await.unwrap().entries;
         let left = entries.into_iter().filter(|entry| !open.settled.contains(&entry.position));
         left.map(|entry| entry.event.id).collect()
     }
@@ -201,7 +202,14 @@ async fn retries_and_letters_of_a_sealed_segment_live_on() {
     assert_eq!(log.store.redrive(one, at(DAY)).await, Ok(1));
     assert_eq!(log.store.dead_letters(everything()).await.unwrap().len(), 1);
     let log = log.again();
-    let end = log.store.read_lane(log.lane, Position::default(), 100).await.unwrap().pop().unwrap();
+    let end = log
+        .store
+        .read_lane(log.lane, Position::default(), 100)
+        .await
+        .unwrap()
+        .entries
+        .pop()
+        .unwrap();
     assert_eq!((end.event.id, end.attempts_before), (ids[1], 1));
     assert!(end.position.chunk > log.files().len() as u64);
     log.settle((end.position, ids[1]), dead(DAY)).await;
@@ -264,7 +272,8 @@ async fn dead_letters_keep_themselves_and_not_their_whole_segment() {
     let log = Log::open().await;
     let ids = log.append(0, 0..3000).await;
     let places: Vec<_> = {
-        let entries = log.store.read_lane(log.lane, Position::default(), 3000).await.unwrap();
+        let entries =
+            log.store.read_lane(log.lane, Position::default(), 3000).await.unwrap().entries;
         entries.into_iter().map(|entry| (entry.position, entry.event.id)).collect()
     };
     log.settle(places[7], dead(1)).await;

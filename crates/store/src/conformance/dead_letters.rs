@@ -28,7 +28,7 @@ pub async fn dead_letters_are_redriven_once<B: Bench>(bench: &B) {
     let one = DeadFilter { delivery: Some(listed[1].id), lanes: Some(vec![lane]), ..everything() };
     assert_eq!(store.redrive(one.clone(), at(900)).await, Ok(1));
     assert_eq!(store.redrive(one, at(900)).await, Ok(0));
-    let end = store.read_lane(lane, Position::default(), 10).await.expect("a lane").pop();
+    let end = store.read_lane(lane, Position::default(), 10).await.expect("a lane").entries.pop();
     let end = end.expect("the redriven entry");
     assert_eq!((end.event.id, end.since, end.attempts_before), (first[1].1, at(900), 1));
     drop(store);
@@ -85,7 +85,7 @@ pub async fn a_redriven_letter_counts_on_and_may_die_again<B: Bench>(bench: &B) 
         store = bench.open().await;
         let waits = waiting(&*store, lane).await;
         assert_eq!(ids(&waits), [event]);
-        let read = store.read_lane(lane, waits[0].0, 1).await.expect("a lane");
+        let read = store.read_lane(lane, waits[0].0, 1).await.expect("a lane").entries;
         assert_eq!((read[0].attempts_before, read[0].since), (number, moment.plus_ms(1)));
         place = waits[0].0;
     }

@@ -65,7 +65,7 @@ pub async fn what_is_put_on_a_lane_again_is_delivered_again<B: Bench>(bench: &B)
     assert_eq!(ids(&again), [first[0].1, first[2].1]);
     assert_eq!(store.backlog(lane).await, Ok(2));
     assert_eq!(store.oldest(lane).await, Ok(Some(at(700))));
-    let entries = store.read_lane(lane, again[0].0, 10).await.expect("a lane");
+    let entries = store.read_lane(lane, again[0].0, 10).await.expect("a lane").entries;
     assert!(entries.iter().all(|one| (one.since, one.attempts_before) == (at(700), 0)));
     assert_eq!(ids(&waiting(&*store, other).await), [first[1].1]);
     // What is appended now comes after it.

@@ -130,7 +130,7 @@ impl<B: Bench> Pair<'_, B> {
         let (mut found, mut from) = (Vec::new(), store::Position::default());
         for _ in 0..PAGES_MAX {
             let id = self.lane_id(side, lane);
-            let page = side.store.read_lane(id, from, self.page()).await.expect("a lane");
+            let page = side.store.read_lane(id, from, self.page()).await.expect("a lane").entries;
             let Some(last) = page.last() else { return found };
             from = behind(last.position);
             for entry in page {

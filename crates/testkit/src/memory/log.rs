@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::{Event, EventDraft, EventId, LaneKey, Timestamp};
 use store::{
     Answer, Appended, Dropped, Entry, EventLog, EventPage, EventRange, Keep, LaneEnd, LaneEntry,
-    LaneId, LaneWaker, Once, Position, StoreError,
+    LaneId, LanePage, LaneWaker, Once, Position, StoreError,
 };
 
 use super::deliveries::Standing;
@@ -264,15 +264,21 @@ impl EventLog for MemStore {
         self.call(move |tables| Ok(tables.log.forget_entries(now, limit)))
     }
 
-    fn read_lane(&self, lane: LaneId, from: Position, limit: usize) -> Answer<'_, Vec<LaneEntry>> {
+    fn read_lane(&self, lane: LaneId, from: Position, limit: usize) -> Answer<'_, LanePage> {
         self.call(move |tables| {
             let log = &tables.log;
-            // An event that is gone has nothing left to deliver.
-            let entries = log.entries(lane, from).filter_map(|(position, seq, since, attempts)| {
-                let event = log.event(seq)?.clone();
-                Some(LaneEntry { position, event, since, attempts_before: attempts })
-            });
-            Ok(entries.take(limit).collect())
+            let mut page = LanePage { next: from, at_end: true, ..LanePage::default() };
+            for (position, seq, since, attempts_before) in log.entries(lane, from) {
+                if page.entries.len() == limit {
+                    page.at_end = false;
+                    break;
+                }
+                page.next = Position { chunk: position.chunk, index: position.index + 1 };
+                // An event that is gone has nothing left to deliver.
+                let Some(event) = log.event(seq).cloned() else { continue };
+                page.entries.push(LaneEntry { position, event, since, attempts_before });
+            }
+            Ok(page)
         })
     }
 
