@@ -41,12 +41,13 @@ impl Files {
         let unavailable = |error: std::io::Error| unavailable(&directory, &error);
         for file in std::fs::read_dir(&directory).map_err(unavailable)? {
             let path = file.map_err(unavailable)?.path();
-            if path.to_string_lossy().contains(UNFINISHED) {
+            if is_unfinished(&path) {
                 std::fs::remove_file(&path).map_err(unavailable)?;
             }
             firsts.extend(Segment::number(&path));
         }
         firsts.sort_unstable();
+        drop_stillborn(&directory, &mut firsts)?;
         if firsts.is_empty() {
             firsts.push(1);
         }
@@ -66,14 +67,14 @@ impl Files {
             waker: Arc::default(),
             checkpoints,
         };
-        last.append_with(connection, files.appender()?)?;
+        let all = files.all();
+        let before = all.split_last().map_or(&[][..], |(_, before)| before);
+        last.append_with(connection, files.appender(before)?)?;
         Ok(files)
     }
 
-    /// Appends to what is the last segment; looks for ids of entries in those before it too.
-    fn appender(&self) -> Result<Appender, StoreError> {
-        let all = self.all();
-        let before = all.split_last().map_or(&[][..], |(_, before)| before);
+    /// Appends to a segment behind these; looks for ids of entries in them too.
+    fn appender(&self, before: &[Arc<Segment>]) -> Result<Appender, StoreError> {
         let marks = before.iter().rev().map(|segment| segment.reader());
         let marks = marks.collect::<rusqlite::Result<Vec<_>>>().map_err(error)?;
         let (next, waker) = (Arc::clone(&self.next), Arc::clone(&self.waker));
@@ -110,8 +111,8 @@ impl Files {
     }
 
     /// Seals the last segment and begins a new one, if the last has anything in it.
-    pub(crate) async fn rotate(&self) -> Result<(), StoreError> {
-        let _alone = self.appending.write().await;
+    pub(crate) async fn rotate(self: &Arc<Self>) -> Result<(), StoreError> {
+        let alone = self.appending.write().await;
         let sealed = Arc::clone(self.all().last().expect("there is one at least"));
         // What was handed over has taken its numbers when this answers.
         sealed.write(|_| Ok(())).await?;
@@ -119,21 +120,36 @@ impl Files {
         if first == sealed.first {
             return Ok(());
         }
-        let path = self.directory.join(Segment::name(first));
-        let made = {
-            let (path, directory, sealed) =
-                (path.clone(), self.directory.clone(), Arc::clone(&sealed));
-            tokio::task::spawn_blocking(move || make(&directory, &path, &sealed))
+        let files = Arc::clone(self);
+        let begun = tokio::task::spawn_blocking(move || files.begin(first, &sealed));
+        begun.await.map_err(|_| StoreError::Closed)??;
+        drop(alone);
+        // Publishers do not wait for what the sealed ones have still to write. What is written to them
+        // from now on begins another writer.
+        let all = self.all();
+        let rest = move || {
+            all.iter().filter(|one| one.first < first).for_each(|one| one.rest());
         };
-        let connection = made.await.map_err(|_| StoreError::Closed)??;
-        let segment = Arc::new(Segment::new(first, path, Arc::clone(&self.checkpoints)));
-        let mut list = self.all().to_vec();
-        list.push(Arc::clone(&segment));
-        let before = std::mem::replace(&mut *self.list.write(), Arc::new(list));
-        let begun = self.appender().and_then(|appender| segment.append_with(connection, appender));
-        match &begun {
-            Ok(()) => sealed.writer()?.rest().await,
-            Err(_) => *self.list.write() = before,
+        tokio::task::spawn_blocking(rest).await.map_err(|_| StoreError::Closed)
+    }
+
+    /// Makes the next segment the last one. When that fails, nothing of it stays: numbers from
+    /// `first` on go on in the sealed one.
+    fn begin(&self, first: u64, sealed: &Arc<Segment>) -> Result<(), StoreError> {
+        let path = self.directory.join(Segment::name(first));
+        let begun = make(&self.directory, &path, sealed).and_then(|connection| {
+            let checkpoints = Arc::clone(&self.checkpoints);
+            let segment = Arc::new(Segment::new(first, path.clone(), checkpoints));
+            let mut list = self.all().to_vec();
+            segment.append_with(connection, self.appender(&list)?)?;
+            list.push(segment);
+            *self.list.write() = Arc::new(list);
+            Ok(())
+        });
+        if begun.is_err() {
+            crate::segment::unlink(&path)
+                .and_then(|()| sync(&self.directory))
+                .map_err(|error| unavailable(&self.directory, &error))?;
         }
         begun
     }
@@ -146,8 +162,13 @@ impl Files {
             *list = Arc::new(rest);
         }
         let (segment, directory) = (Arc::clone(segment), self.directory.clone());
-        let removed = tokio::task::spawn_blocking(move || segment.remove());
-        removed.await.map_err(|_| StoreError::Closed)?.map_err(|e| unavailable(&directory, &e))
+        let remove = move || {
+            segment
+                .remove()
+                .and_then(|()| sync(&directory))
+                .map_err(|e| unavailable(&directory, &e))
+        };
+        tokio::task::spawn_blocking(remove).await.map_err(|_| StoreError::Closed)?
     }
 
     /// Closes all files after what waits is written.
@@ -176,13 +197,48 @@ fn make(
 ) -> Result<rusqlite::Connection, StoreError> {
     let io = |error: std::io::Error| unavailable(directory, &error);
     let unfinished = crate::segment::beside(path, UNFINISHED);
+    crate::segment::unlink(&unfinished).map_err(io)?;
     let connection = schema::open_segment(&unfinished)?;
     sealed.with(|before| seed(&connection, before)).map_err(error)?;
-    // Closing moves everything into the one file.
+    // Everything into the one file, before it has its name.
+    let busy: i64 = connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        .map_err(error)?;
     connection.close().map_err(|(_, cause)| error(cause))?;
+    if busy != 0 {
+        return Err(StoreError::Unavailable("a new segment could not be finished".to_owned()));
+    }
     std::fs::rename(&unfinished, path).map_err(io)?;
-    std::fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(io)?;
+    sync(directory).map_err(io)?;
     schema::open_segment(path)
+}
+
+/// Whether a file is what is left of a segment that was not finished.
+fn is_unfinished(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    ["", "-wal", "-shm"].iter().any(|ending| name.ends_with(&format!(".db{UNFINISHED}{ending}")))
+}
+
+/// Drops an empty last segment whose numbers the one before it went on to give: its beginning failed,
+/// and so did taking it away.
+fn drop_stillborn(directory: &Path, firsts: &mut Vec<u64>) -> Result<(), StoreError> {
+    while let [.., before, last] = firsts[..] {
+        let next = |first: u64| {
+            let connection = schema::open_segment(&directory.join(Segment::name(first)))?;
+            next_number(&connection).map_err(error)
+        };
+        if next(last)? > last || next(before)? <= last {
+            return Ok(());
+        }
+        let path = directory.join(Segment::name(last));
+        crate::segment::unlink(&path).map_err(|error| unavailable(directory, &error))?;
+        firsts.pop();
+    }
+    Ok(())
+}
+
+fn sync(directory: &Path) -> std::io::Result<()> {
+    std::fs::File::open(directory).and_then(|directory| directory.sync_all())
 }
 
 fn unavailable(path: &Path, error: &std::io::Error) -> StoreError {

@@ -59,10 +59,10 @@ impl Default for Sealing {
 pub struct SqliteStore {
     core: Writer,
     core_readers: Readers,
-    log: Files,
+    log: Arc<Files>,
     sealing: Sealing,
     /// Held while dead letters are redriven or purged: none is taken by two.
-    moving_letters: tokio::sync::Mutex<()>,
+    moving_letters: Arc<tokio::sync::Mutex<()>>,
     revisions: Arc<watch::Sender<Revision>>,
     checkpoints: Arc<Checkpoints>,
 }
@@ -81,7 +81,7 @@ impl SqliteStore {
         let made = maker.recursive(true).mode(0o700).create(&log_directory);
         made.map_err(|error| StoreError::Unavailable(format!("{}: {error}", directory.display())))?;
         let checkpoints = Checkpoints::start()?;
-        let log = Files::open(&log_directory, Arc::clone(&checkpoints))?;
+        let log = Arc::new(Files::open(&log_directory, Arc::clone(&checkpoints))?);
         let core_path = directory.join("core.db");
         let core = schema::open_core(&core_path)?;
         let revision = definitions::revision(&core).map_err(error)?;
@@ -91,7 +91,7 @@ impl SqliteStore {
             core_readers: Readers::new(core_path),
             log,
             sealing,
-            moving_letters: tokio::sync::Mutex::new(()),
+            moving_letters: Arc::default(),
             revisions: Arc::new(watch::Sender::new(revision)),
             checkpoints,
         })

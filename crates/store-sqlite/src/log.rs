@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use crate::{SqliteStore, error, execute, signed, unreadable, unsigned};
 
 pub(crate) use append::{Append, Appender};
-pub(crate) use chunk::{Chunk, Kind, carried, each_chunk, end, insert_chunk};
+pub(crate) use chunk::{Chunk, Kind, carried, each_chunk, entries, insert_chunk};
 pub(crate) use event::{place_at, read_event};
 
 use append::Also;
@@ -58,14 +58,17 @@ pub(crate) fn seed(new: &Connection, before: &Connection) -> rusqlite::Result<()
         let (name, fired_at): (String, i64) = (row.get(0)?, row.get(1)?);
         execute(new, "INSERT INTO schedule(name, fired_at) VALUES(?, ?)", params![name, fired_at])?;
     }
-    let mut lanes =
-        before.prepare("SELECT lane FROM carried UNION SELECT DISTINCT lane FROM delivery")?;
-    let mut rows = lanes.query([])?;
-    while let Some(row) = rows.next()? {
-        let lane: LaneId = row.get(0)?;
-        let entries = end(before, lane)?.unwrap_or_default().entries;
-        let values = params![lane, signed(entries)];
+    // One by one along the key: there may be millions of chunks.
+    let mut lane = before.prepare(
+        "SELECT min(lane) FROM (SELECT min(lane) AS lane FROM carried WHERE lane > ?1
+         UNION ALL SELECT min(lane) FROM delivery WHERE lane > ?1)",
+    )?;
+    let mut last = -1;
+    while let Some(next) = lane.query_row([last], |row| row.get::<_, Option<i64>>(0))? {
+        let entries = entries(before, LaneId::try_from(next).unwrap_or(LaneId::MAX))?;
+        let values = params![next, signed(entries)];
         execute(new, "INSERT INTO carried(lane, before) VALUES(?, ?)", values)?;
+        last = next;
     }
     new.execute_batch("COMMIT")
 }
@@ -201,7 +204,7 @@ impl SqliteStore {
         Box::pin(async move {
             {
                 let (last, _stays) = self.log.last().await;
-                last.writer()?.append(append).await?;
+                last.append(append).await?;
             }
             answer.await.map_err(|_| StoreError::Closed)?
         })
@@ -251,7 +254,7 @@ pub(crate) fn lane_entries(
 ) -> rusqlite::Result<u64> {
     // A segment begins with what those before it had.
     let last = segments.last().expect("there is one at least");
-    Ok(last.with(|connection| end(connection, lane))?.unwrap_or_default().entries)
+    last.with(|connection| entries(connection, lane))
 }
 
 /// The numbers of lanes that have one, up to the first that has none.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags};
@@ -16,11 +17,12 @@ const KEPT_MAX: usize = 4;
 pub(crate) struct Readers {
     path: PathBuf,
     idle: Arc<Mutex<Vec<Connection>>>,
+    kept_max: Arc<AtomicUsize>,
 }
 
 impl Readers {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, idle: Arc::default() }
+        Self { path, idle: Arc::default(), kept_max: Arc::new(AtomicUsize::new(KEPT_MAX)) }
     }
 
     /// Runs one read on a thread that may block.
@@ -47,7 +49,7 @@ impl Readers {
         };
         let answer = read(&connection)?;
         let mut idle = self.idle.lock();
-        if idle.len() < KEPT_MAX {
+        if idle.len() < self.kept_max.load(Ordering::Relaxed) {
             idle.push(connection);
         }
         Ok(answer)
@@ -63,8 +65,9 @@ impl Readers {
         Ok(connection)
     }
 
-    /// Closes what is idle.
-    pub(crate) fn close(&self) {
-        self.idle.lock().clear();
+    /// Keeps no more than so many idle connections from now on.
+    pub(crate) fn keep(&self, most: usize) {
+        self.kept_max.store(most, Ordering::Relaxed);
+        self.idle.lock().truncate(most);
     }
 }

@@ -83,7 +83,7 @@ CREATE INDEX retry_due ON retry(lane, due, seq);
 CREATE TABLE dead(lane INTEGER, seq INTEGER, chunk INTEGER, queue TEXT NOT NULL, at INTEGER NOT NULL,
   attempts INTEGER NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL, exhausted TEXT,
   state INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(lane, seq, chunk)) STRICT, WITHOUT ROWID;
-CREATE INDEX dead_live ON dead(seq) WHERE state = 0;
+CREATE INDEX dead_live ON dead(lane, seq) WHERE state = 0;
 CREATE TABLE schedule(name TEXT PRIMARY KEY, fired_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 -- The ids of entries, by which a repetition is found: see `log/repeats.rs`.
 CREATE TABLE entry(window_ms INTEGER, seq INTEGER, id BLOB NOT NULL, content BLOB NOT NULL, at INTEGER NOT NULL,

@@ -23,10 +23,6 @@ const BATCH_MAX: usize = 1024;
 /// A write-ahead log that has become so large is begun anew, whoever waits for it.
 const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Everything into the file, and out of memory.
-const REST: &str =
-    "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA cache_size = -512; PRAGMA shrink_memory";
-
 /// What is called after the commit, with how it went.
 type AfterCommit = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
@@ -37,8 +33,6 @@ pub(crate) enum Op {
     Work(Work),
     /// Events for the log; all of a commit are appended together.
     Append(Append),
-    /// Nothing is appended any more: give back what only a busy file needs.
-    Rest,
     /// Finish what waits, then end.
     Close,
 }
@@ -68,31 +62,37 @@ impl Writer {
         &self,
         write: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Answer<'_, T> {
+        let (op, answer) = Self::work(write);
+        Box::pin(async move {
+            self.send(op).await.map_err(|_| StoreError::Closed)?;
+            answer.await
+        })
+    }
+
+    /// Writes to be handed over, and their answer.
+    pub(crate) fn work<T: Send + 'static>(
+        write: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> (Op, Answer<'static, T>) {
         let (reply, answer) = oneshot::channel();
-        let work = Op::Work(Box::new(move |connection| {
+        let op = Op::Work(Box::new(move |connection| {
             let outcome = in_savepoint(connection, write);
             Box::new(move |committed| {
                 // Nobody waits any more when the caller was dropped; the write stands all the same.
                 drop(reply.send(committed.and(outcome)));
             })
         }));
-        Box::pin(async move {
-            self.queue.send(work).await.map_err(|_| StoreError::Closed)?;
-            answer
-                .await
-                .map_err(|_| StoreError::Unavailable("the disk refused a write".to_owned()))?
-        })
+        let refused = || StoreError::Unavailable("the disk refused a write".to_owned());
+        (op, Box::pin(async move { answer.await.map_err(|_| refused())? }))
+    }
+
+    /// Hands something over; gives it back when the writer has ended.
+    pub(crate) async fn send(&self, op: Op) -> Result<(), Op> {
+        self.queue.send(op).await.map_err(|back| back.0)
     }
 
     /// Hands events over; the answer comes through the append's own channel.
     pub(crate) async fn append(&self, append: Append) -> Result<(), StoreError> {
         self.queue.send(Op::Append(append)).await.map_err(|_| StoreError::Closed)
-    }
-
-    /// Says that little will be written from now on.
-    pub(crate) async fn rest(&self) {
-        // One that has ended needs nothing any more.
-        drop(self.queue.send(Op::Rest).await);
     }
 
     /// Ends the thread after what waits. Blocks until it has ended.
@@ -129,28 +129,24 @@ fn in_savepoint<T>(
 }
 
 fn run(connection: &Connection, mut waiting: mpsc::Receiver<Op>, appender: Option<&Appender>) {
-    let mut closing = false;
+    let (mut closing, mut next_bound) = (false, WAL_BYTES_MAX);
     let wal = connection.path().map(|path| crate::segment::beside(path.as_ref(), "-wal"));
     while !closing {
         let Some(first) = waiting.blocking_recv() else { break };
         let mut works = Vec::new();
         let mut appends = Vec::new();
-        let (mut op, mut resting) = (Some(first), false);
+        let mut op = Some(first);
         while let Some(next) = op {
             match next {
                 Op::Work(work) => works.push(work),
                 Op::Append(append) => appends.push(append),
-                Op::Rest => resting = true,
                 Op::Close => closing = true,
             }
             let full = works.len() + appends.len() >= BATCH_MAX;
             op = if full { None } else { waiting.try_recv().ok() };
         }
         commit(connection, works, appends, appender);
-        bound(connection, wal.as_ref());
-        if resting && let Err(error) = connection.execute_batch(REST) {
-            tracing::debug!(%error, "a sealed segment keeps its caches");
-        }
+        bound(connection, wal.as_ref(), &mut next_bound);
     }
     // A last checkpoint leaves one tidy file behind; it is not needed for durability.
     if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
@@ -158,14 +154,25 @@ fn run(connection: &Connection, mut waiting: mpsc::Receiver<Op>, appender: Optio
     }
 }
 
-/// Begins a write-ahead log anew that the checkpointer could not keep short. Most of it is in the
-/// file by then.
-fn bound(connection: &Connection, wal: Option<&PathBuf>) {
+/// Begins a write-ahead log anew that the checkpointer could not keep short; most of it is in the file
+/// by then. A long read may stand in the way: it is waited for a moment only, and not at each commit.
+fn bound(connection: &Connection, wal: Option<&PathBuf>, next: &mut u64) {
     let bytes = wal.and_then(|wal| std::fs::metadata(wal).ok()).map_or(0, |file| file.len());
     if bytes < WAL_BYTES_MAX {
+        *next = WAL_BYTES_MAX;
         return;
     }
-    if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+    if bytes < *next {
+        return;
+    }
+    *next = bytes + WAL_BYTES_MAX / 4;
+    let truncate = || {
+        connection.busy_timeout(std::time::Duration::from_millis(50))?;
+        let done = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        done
+    };
+    if let Err(error) = truncate() {
         tracing::warn!(%error, bytes, "the write-ahead log cannot be begun anew yet");
     }
 }

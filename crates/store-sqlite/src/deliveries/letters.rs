@@ -8,7 +8,7 @@ use model::{DeadLetter, DeadReason, DeliveryId, EventId, Name, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use store::{DeadFilter, LaneId, StoreError};
 
-use crate::files;
+use crate::files::{self, Files};
 use crate::log::{Chunk, Kind, insert_chunk, spend_number};
 use crate::segment::Segment;
 use crate::{SqliteStore, error, execute, signed, unreadable, unsigned};
@@ -62,36 +62,33 @@ fn find_in(
     found: &mut Vec<Found>,
 ) -> rusqlite::Result<()> {
     let (lane, seq) = filter.after.map_or((-1, -1), |(lane, seq)| (i64::from(lane), signed(seq)));
-    let only = filter.delivery.map(|id| (id.lane, signed(id.event.seq)));
     let lanes =
         filter.lanes.as_ref().map(|lanes| serde_json::Value::from(lanes.clone()).to_string());
-    // The index of live letters ends this at once where there are none.
-    let any: bool = connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM dead WHERE state = 0)")?
-        .query_row([], |row| row.get(0))?;
-    if !any {
-        return Ok(());
-    }
-    let mut rows = connection.prepare_cached(
+    // One delivery is found by its key; a listing goes along the index of live letters, past those
+    // that are none any more.
+    let one = filter.delivery.map(|id| {
+        format!("INDEXED BY dead_live WHERE lane = {} AND seq = {}", id.lane, signed(id.event.seq))
+    });
+    let all = "INDEXED BY dead_live WHERE 1".to_owned();
+    let sql = format!(
         "SELECT lane, seq, chunk, queue, at, attempts, code, message, exhausted FROM dead
-         WHERE state = 0 AND (lane, seq) > (?1, ?2) AND (?3 IS NULL OR queue = ?3)
-           AND (?4 IS NULL OR (lane = ?4 AND seq = ?5)) AND at >= ?6 AND at < ?7
-           AND (?9 IS NULL OR lane IN (SELECT value FROM json_each(?9)))
-           AND (?10 IS NULL OR code = ?10)
+         {} AND state = 0 AND (lane, seq) > (?1, ?2) AND (?3 IS NULL OR queue = ?3)
+           AND at >= ?4 AND at < ?5 AND (?6 IS NULL OR lane IN (SELECT value FROM json_each(?6)))
+           AND (?7 IS NULL OR code = ?7)
          ORDER BY lane, seq LIMIT ?8",
-    )?;
+        one.unwrap_or(all)
+    );
+    let mut rows = connection.prepare(&sql)?;
     let letters = rows.query_map(
         params![
             lane,
             seq,
             filter.queue.as_ref().map(Name::as_str),
-            only.map(|only| only.0),
-            only.map(|only| only.1),
             filter.from.map_or(i64::MIN, Timestamp::ms),
             filter.until.map_or(i64::MAX, Timestamp::ms),
-            filter.limit,
             lanes,
-            filter.code
+            filter.code,
+            filter.limit
         ],
         |row| letter_of(row, segment),
     )?;
@@ -178,90 +175,115 @@ fn mark(connection: &Connection, letters: &[Found], mark: Mark) -> rusqlite::Res
 }
 
 impl SqliteStore {
-    /// The letters of a filter, by segment.
-    async fn taken(&self, filter: DeadFilter) -> Result<BTreeMap<u64, Vec<Found>>, StoreError> {
-        let filter = DeadFilter { limit: filter.limit.min(MOVE_MAX), ..filter };
-        let take = move |segments: &[Arc<Segment>]| {
-            let mut letters = find(segments, &filter)?;
-            for letter in &mut letters {
-                let made = attempts_made(segments, letter.lane, letter.seq)?;
-                letter.attempts = letter.attempts.max(made);
-            }
-            Ok(letters)
-        };
-        let letters = self.log.read(take).await?;
-        let mut by_segment: BTreeMap<u64, Vec<Found>> = BTreeMap::new();
-        for letter in letters {
-            by_segment.entry(letter.segment).or_default().push(letter);
-        }
-        Ok(by_segment)
-    }
-
-    /// Appends, to each lane, one chunk that lists its redriven places, and marks the letters. Those
-    /// of other segments than the last are marked afterwards: a crash in between leaves a letter
-    /// that is delivered too, and none that is neither.
+    /// Puts letters back on their lanes. Goes on to its end though nobody waits for it any more: a
+    /// half of it would be delivered and stand in the listing all the same.
     pub(super) async fn redrive_letters(
         &self,
         filter: DeadFilter,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        let _one = self.moving_letters.lock().await;
-        let mut letters = self.taken(filter).await?;
-        // By place, each once: of one that died in two standings the attempts of both count.
-        let mut lanes: BTreeMap<LaneId, BTreeMap<u64, u32>> = BTreeMap::new();
-        for letter in letters.values().flatten() {
-            let attempts = lanes.entry(letter.lane).or_default().entry(letter.seq).or_default();
-            *attempts = letter.attempts.max(*attempts);
-        }
-        if lanes.is_empty() {
-            return Ok(0);
-        }
-        let count = letters.values().map(|letters| letters.len() as u64).sum();
-        let woken: Vec<LaneId> = lanes.keys().copied().collect();
-        {
-            let (last, _stays) = self.log.last().await;
-            let here = letters.remove(&last.first).unwrap_or_default();
-            let next = Arc::clone(&self.log.next);
-            last.write(move |connection| {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                for (lane, entries) in &lanes {
-                    let seqs: Vec<u64> = entries.keys().copied().collect();
-                    let kind = Kind::Redriven(entries.values().copied().collect());
-                    let chunk = Chunk { number, since: now, kind, seqs: &seqs };
-                    insert_chunk(connection, *lane, &chunk).map_err(error)?;
-                }
-                spend_number(connection, number).map_err(error)?;
-                mark(connection, &here, Mark::Redriven).map_err(error)
-            })
-            .await?;
-        }
-        self.mark_all(letters, Mark::Redriven).await?;
-        if let Some(waker) = self.log.waker.read().as_ref() {
-            waker.wake(&woken);
-        }
-        Ok(count)
+        let (log, one) = (Arc::clone(&self.log), Arc::clone(&self.moving_letters));
+        let moved = async move {
+            let _one = one.lock_owned().await;
+            redrive(&log, filter, now).await
+        };
+        to_its_end(moved).await
     }
 
     pub(super) async fn purge_letters(&self, filter: DeadFilter) -> Result<u64, StoreError> {
-        let _one = self.moving_letters.lock().await;
-        let letters = self.taken(filter).await?;
-        let count = letters.values().map(|letters| letters.len() as u64).sum();
-        self.mark_all(letters, Mark::Purged).await?;
-        Ok(count)
+        let (log, one) = (Arc::clone(&self.log), Arc::clone(&self.moving_letters));
+        let moved = async move {
+            let _one = one.lock_owned().await;
+            let letters = taken(&log, filter).await?;
+            let count = letters.values().map(|letters| letters.len() as u64).sum();
+            mark_all(&log, letters, Mark::Purged).await?;
+            Ok(count)
+        };
+        to_its_end(moved).await
     }
+}
 
-    async fn mark_all(
-        &self,
-        letters: BTreeMap<u64, Vec<Found>>,
-        as_what: Mark,
-    ) -> Result<(), StoreError> {
-        for (first, letters) in letters {
-            let write =
-                move |connection: &Connection| mark(connection, &letters, as_what).map_err(error);
-            self.log.of(first).write(write).await?;
+async fn to_its_end(
+    work: impl Future<Output = Result<u64, StoreError>> + Send + 'static,
+) -> Result<u64, StoreError> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it ends with a few writes, which the store waits for when it closes"
+    )]
+    let work = tokio::spawn(work);
+    work.await.map_err(|_| StoreError::Closed)?
+}
+
+/// The letters of a filter, by segment.
+async fn taken(log: &Files, filter: DeadFilter) -> Result<BTreeMap<u64, Vec<Found>>, StoreError> {
+    let filter = DeadFilter { limit: filter.limit.min(MOVE_MAX), ..filter };
+    let take = move |segments: &[Arc<Segment>]| {
+        let mut letters = find(segments, &filter)?;
+        for letter in &mut letters {
+            let made = attempts_made(segments, letter.lane, letter.seq)?;
+            letter.attempts = letter.attempts.max(made);
         }
-        Ok(())
+        Ok(letters)
+    };
+    let letters = log.read(take).await?;
+    let mut by_segment: BTreeMap<u64, Vec<Found>> = BTreeMap::new();
+    for letter in letters {
+        by_segment.entry(letter.segment).or_default().push(letter);
     }
+    Ok(by_segment)
+}
+
+/// Appends, to each lane, one chunk that lists its redriven places, and marks the letters. Those of
+/// other segments than the last are marked afterwards: a crash in between leaves a letter that is
+/// delivered too, and none that is neither.
+async fn redrive(log: &Arc<Files>, filter: DeadFilter, now: Timestamp) -> Result<u64, StoreError> {
+    let mut letters = taken(log, filter).await?;
+    // By place, each once: of one that died in two standings the attempts of both count.
+    let mut lanes: BTreeMap<LaneId, BTreeMap<u64, u32>> = BTreeMap::new();
+    for letter in letters.values().flatten() {
+        let attempts = lanes.entry(letter.lane).or_default().entry(letter.seq).or_default();
+        *attempts = letter.attempts.max(*attempts);
+    }
+    if lanes.is_empty() {
+        return Ok(0);
+    }
+    let count = letters.values().map(|letters| letters.len() as u64).sum();
+    let woken: Vec<LaneId> = lanes.keys().copied().collect();
+    {
+        let (last, _stays) = log.last().await;
+        let here = letters.remove(&last.first).unwrap_or_default();
+        let next = Arc::clone(&log.next);
+        last.write(move |connection| {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            for (lane, entries) in &lanes {
+                let seqs: Vec<u64> = entries.keys().copied().collect();
+                let kind = Kind::Redriven(entries.values().copied().collect());
+                let chunk = Chunk { number, since: now, kind, seqs: &seqs };
+                insert_chunk(connection, *lane, &chunk).map_err(error)?;
+            }
+            spend_number(connection, number).map_err(error)?;
+            mark(connection, &here, Mark::Redriven).map_err(error)
+        })
+        .await?;
+    }
+    mark_all(log, letters, Mark::Redriven).await?;
+    if let Some(waker) = log.waker.read().as_ref() {
+        waker.wake(&woken);
+    }
+    Ok(count)
+}
+
+async fn mark_all(
+    log: &Files,
+    letters: BTreeMap<u64, Vec<Found>>,
+    as_what: Mark,
+) -> Result<(), StoreError> {
+    for (first, letters) in letters {
+        let write =
+            move |connection: &Connection| mark(connection, &letters, as_what).map_err(error);
+        log.of(first).write(write).await?;
+    }
+    Ok(())
 }
 
 /// A letter with the names that people know it by.

@@ -63,8 +63,10 @@ fn settle(connection: &Connection, settlement: &Settlement) -> rusqlite::Result<
             forget_retry(connection, key)?;
             execute(
                 connection,
-                "INSERT OR REPLACE INTO dead(lane, seq, chunk, queue, at, attempts, code, message, exhausted)
-                 VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                // A write that is repeated after a half of it failed must not bring back a letter that
+                // was redriven since.
+                "INSERT INTO dead(lane, seq, chunk, queue, at, attempts, code, message, exhausted)
+                 VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(lane, seq, chunk) DO NOTHING",
                 params![
                     lane,
                     seq,

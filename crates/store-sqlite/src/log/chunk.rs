@@ -77,7 +77,7 @@ pub(crate) fn insert_chunk(
     lane: LaneId,
     chunk: &Chunk<'_>,
 ) -> rusqlite::Result<()> {
-    let before = end(connection, lane)?.unwrap_or_default().entries;
+    let before = entries(connection, lane)?;
     execute(
         connection,
         "INSERT INTO delivery(lane, chunk, ts, kind, before, n, seqs, attempts)
@@ -113,6 +113,20 @@ pub(crate) fn end(connection: &Connection, lane: LaneId) -> rusqlite::Result<Opt
     }
     let carried = carried(connection, lane)?;
     Ok(carried.map(|entries| LaneEnd { entries, last: None }))
+}
+
+/// How many entries a lane ever had, as far as this segment knows.
+pub(crate) fn entries(connection: &Connection, lane: LaneId) -> rusqlite::Result<u64> {
+    let entries: Option<u64> = connection
+        .prepare_cached(
+            "SELECT before + n FROM delivery WHERE lane = ? ORDER BY chunk DESC LIMIT 1",
+        )?
+        .query_row([lane], |row| row.get(0).map(unsigned))
+        .optional()?;
+    match entries {
+        Some(entries) => Ok(entries),
+        None => Ok(carried(connection, lane)?.unwrap_or(0)),
+    }
 }
 
 /// How many entries a lane had before this segment; none if it had none.

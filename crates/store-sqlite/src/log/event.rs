@@ -104,9 +104,11 @@ fn read_on(
 /// The first place of a segment whose event was accepted at a time or after it; events ascend in
 /// time, but for a clock that was set back.
 pub(crate) fn place_at(connection: &Connection, at: Timestamp) -> rusqlite::Result<u64> {
-    let bounds = "SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) + 1 FROM event";
-    let (mut low, mut high): (i64, i64) =
+    // Two questions, each answered by one end of the table: together they would read all of it.
+    let bounds = "SELECT (SELECT min(seq) FROM event), (SELECT max(seq) FROM event)";
+    let (low, high): (Option<i64>, Option<i64>) =
         connection.prepare_cached(bounds)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (mut low, mut high) = (low.unwrap_or(0), high.unwrap_or(0) + 1);
     let mut first =
         connection.prepare_cached("SELECT seq, ts FROM event WHERE seq >= ? LIMIT 1")?;
     while low < high {

@@ -14,6 +14,8 @@ use crate::files;
 use crate::segment::Segment;
 use crate::{Sealing, SqliteStore, error, execute, schema, signed, unsigned};
 
+/// What is kept longest is in so many segments at least, so that it does not stay for twice its time.
+const SEGMENTS_MIN: i64 = 32;
 /// So many places of a segment are swept in one write.
 const SWEPT_AT_ONCE: u64 = 2_000;
 
@@ -81,48 +83,78 @@ fn is_over(span: &Span, keep: &Keep) -> bool {
 /// What is done with a segment.
 enum Verdict {
     Remove { events: u64, attempts: u64 },
-    Sweep { buses: BTreeSet<String>, attempts: bool, kept: Vec<u64> },
+    Sweep(Sweep),
+}
+
+/// What is deleted of a segment.
+struct Sweep {
+    /// The buses whose events are.
+    buses: BTreeSet<String>,
+    /// Whether attempts are.
+    attempts: bool,
+    /// The places of which everything is kept, ascending.
+    kept: Arc<Vec<u64>>,
 }
 
 impl SqliteStore {
     pub(super) async fn retain(&self, keep: Keep) -> Result<Dropped, StoreError> {
         let keep = Arc::new(keep);
-        if self.seals(&keep).await? {
-            self.log.rotate().await?;
+        if self.seals(&keep).await?
+            && let Err(error) = self.log.rotate().await
+        {
+            // A full disk is freed by what follows.
+            tracing::error!(%error, "the log goes on in the segment it has");
         }
+        let (mut dropped, sweep) = self.remove(&keep).await?;
+        // One at a time, so that whoever asks can stop.
+        if let Some((segment, verdict)) = sweep {
+            let before = segment.bytes();
+            let swept = sweep_segment(&segment, verdict).await?;
+            dropped.events += swept.events;
+            dropped.attempts += swept.attempts;
+            dropped.bytes += before.saturating_sub(segment.bytes());
+            dropped.more = true;
+        }
+        Ok(dropped)
+    }
+
+    /// Removes the segments that nothing needs; gives one that is to be swept. Meanwhile no letter is
+    /// redriven: it would be neither among the letters nor yet on its lane.
+    async fn remove(
+        &self,
+        keep: &Arc<Keep>,
+    ) -> Result<(Dropped, Option<(Arc<Segment>, Sweep)>), StoreError> {
+        let _one = self.moving_letters.lock().await;
         let judged = {
-            let keep = Arc::clone(&keep);
+            let keep = Arc::clone(keep);
             self.log.read(move |segments| judge(segments, &keep)).await?
         };
-        let mut dropped = Dropped::default();
+        let (mut dropped, mut to_sweep) = (Dropped::default(), None);
         for (segment, verdict) in judged {
             match verdict {
                 Verdict::Remove { events, attempts } => {
-                    self.hand_on(&segment, keep.in_use.clone()).await?;
+                    self.hand_on(&segment).await?;
                     dropped.bytes += segment.bytes();
                     self.log.remove(&segment).await?;
                     dropped.events += events;
                     dropped.attempts += attempts;
                 }
-                Verdict::Sweep { buses, attempts, kept } => {
-                    let before = segment.bytes();
-                    let swept = sweep(&segment, buses, attempts, kept).await?;
-                    dropped.events += swept.events;
-                    dropped.attempts += swept.attempts;
-                    dropped.bytes += before.saturating_sub(segment.bytes());
-                    // One at a time, so that whoever asks can stop.
-                    dropped.more = true;
-                    break;
+                Verdict::Sweep(sweep) => {
+                    to_sweep.get_or_insert((segment, sweep));
                 }
             }
         }
-        Ok(dropped)
+        Ok((dropped, to_sweep))
     }
 
     /// Moves cursors that lie in a segment about to be removed to the beginning of the next one:
     /// without them, an earlier segment's would be taken for the lane's.
-    async fn hand_on(&self, leaving: &Segment, lanes: Vec<LaneId>) -> Result<(), StoreError> {
+    async fn hand_on(&self, leaving: &Segment) -> Result<(), StoreError> {
         let first = leaving.first;
+        let numbers = |core: &Connection| {
+            core.prepare_cached("SELECT id FROM lane")?.query_map([], |row| row.get(0))?.collect()
+        };
+        let lanes: Vec<LaneId> = self.core_readers.read(numbers).await?;
         let moving = move |segments: &[Arc<Segment>]| {
             let next = segments.iter().find(|segment| segment.first > first).cloned();
             let Some(next) = next else { return Ok(None) };
@@ -183,7 +215,18 @@ fn is_full(
     let time = |span: &Span| keep.buses.get(&span.bus).copied().unwrap_or(keep.others);
     let latest = held.spans.iter().map(time).max().unwrap_or_default();
     let over_ms = latest.since_ms(first);
-    Ok(over_ms > 0 && (bytes >= sealing.over_bytes || over_ms >= sealing.over_ms))
+    // Attempts may be kept for long where events are not: no more than a few dozen files of them.
+    let longest_ms = keep.now.since_ms(earliest(&held, keep));
+    let long_enough =
+        last.since_ms(first) >= longest_ms / SEGMENTS_MIN || bytes >= sealing.bytes / 4;
+    let is_over = over_ms > 0 && (bytes >= sealing.over_bytes || over_ms >= sealing.over_ms);
+    Ok(is_over && (long_enough || keep.now.since_ms(first) >= longest_ms / SEGMENTS_MIN))
+}
+
+/// The moment before which nothing of a segment is kept.
+fn earliest(held: &Held, keep: &Keep) -> Timestamp {
+    let time = |span: &Span| keep.buses.get(&span.bus).copied().unwrap_or(keep.others);
+    held.spans.iter().map(time).fold(keep.attempts, Timestamp::min)
 }
 
 /// What is to be done with segments in which something is over. The last one is left alone.
@@ -192,25 +235,30 @@ fn judge(segments: &[Arc<Segment>], keep: &Keep) -> rusqlite::Result<Vec<(Arc<Se
     for (index, segment) in segments.iter().enumerate().take(segments.len().saturating_sub(1)) {
         let held = segment.with(Held::read)?;
         let attempts = held.attempts_are_over(keep) && !held.attempts_swept;
-        if !held.over(keep).is_empty() || attempts || held.is_wholly_over(keep) {
+        let to_sweep = !held.over(keep).is_empty() || attempts;
+        // What only its letters hold is asked about them, not all segments each time.
+        let removable =
+            held.is_wholly_over(keep) && !segment.with(|connection| has_letters(connection))?;
+        if to_sweep || removable {
             candidates.push((index, held));
         }
     }
     if candidates.is_empty() {
         return Ok(Vec::new());
     }
-    let needed = Needed::read(segments, &keep.in_use)?;
+    let Needed { unread, pointed_at, with_letters, kept } = Needed::read(segments, &keep.in_use)?;
+    let kept = Arc::new(kept);
     let mut judged = Vec::new();
     for (index, held) in candidates {
         let segment = &segments[index];
         let end = segments[index + 1].first;
-        if needed.unread < end || needed.pointed_at.contains(&segment.first) {
+        if unread < end || pointed_at.contains(&segment.first) {
             continue;
         }
-        let begin = needed.kept.partition_point(|seq| *seq < segment.first);
-        let kept = &needed.kept[begin..needed.kept.partition_point(|seq| *seq < end)];
-        let holds_letters = needed.with_letters.contains(&segment.first);
-        let verdict = if held.is_wholly_over(keep) && kept.is_empty() && !holds_letters {
+        let begin = kept.partition_point(|seq| *seq < segment.first);
+        let none_kept = kept.get(begin).is_none_or(|seq| *seq >= end);
+        let holds_letters = with_letters.contains(&segment.first);
+        let verdict = if held.is_wholly_over(keep) && none_kept && !holds_letters {
             let events = held.spans.iter().map(|span| span.events).sum();
             Verdict::Remove { events, attempts: held.attempts }
         } else {
@@ -219,11 +267,17 @@ fn judge(segments: &[Arc<Segment>], keep: &Keep) -> rusqlite::Result<Vec<(Arc<Se
             if buses.is_empty() && !attempts {
                 continue;
             }
-            Verdict::Sweep { buses, attempts, kept: kept.to_vec() }
+            Verdict::Sweep(Sweep { buses, attempts, kept: Arc::clone(&kept) })
         };
         judged.push((Arc::clone(segment), verdict));
     }
     Ok(judged)
+}
+
+fn has_letters(connection: &Connection) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM dead WHERE state = 0)")?
+        .query_row([], |row| row.get(0))
 }
 
 /// What lanes in use and dead letters still need.
@@ -318,11 +372,7 @@ fn letters_and_retries(
     in_use: &[LaneId],
     kept: &mut Vec<u64>,
 ) -> rusqlite::Result<()> {
-    let mut letters = connection.prepare_cached("SELECT seq FROM dead WHERE state = 0")?;
-    let mut rows = letters.query([])?;
-    while let Some(row) = rows.next()? {
-        kept.push(unsigned(row.get(0)?));
-    }
+    // Retries first: one that is given up meanwhile is a letter then.
     let mut retries = connection.prepare_cached("SELECT seq FROM retry WHERE lane = ?")?;
     for lane in in_use {
         let mut rows = retries.query([lane])?;
@@ -330,17 +380,18 @@ fn letters_and_retries(
             kept.push(unsigned(row.get(0)?));
         }
     }
+    let mut letters = connection.prepare_cached("SELECT seq FROM dead WHERE state = 0")?;
+    let mut rows = letters.query([])?;
+    while let Some(row) = rows.next()? {
+        kept.push(unsigned(row.get(0)?));
+    }
     Ok(())
 }
 
 /// Deletes events of buses, and attempts, but for what is kept; then gives the room back.
-async fn sweep(
-    segment: &Arc<Segment>,
-    buses: BTreeSet<String>,
-    attempts: bool,
-    kept: Vec<u64>,
-) -> Result<Dropped, StoreError> {
-    let (buses, kept) = (Arc::new(buses), Arc::new(kept));
+async fn sweep_segment(segment: &Arc<Segment>, sweep: Sweep) -> Result<Dropped, StoreError> {
+    let Sweep { buses, attempts, kept } = sweep;
+    let buses = Arc::new(buses);
     let mut dropped = Dropped::default();
     let mut from = 0;
     loop {
@@ -425,7 +476,12 @@ async fn give_back(segment: &Arc<Segment>) -> Result<(), StoreError> {
             connection.query_row(&format!("PRAGMA {what}"), [], |row| row.get(0))
         };
         let worth = segment.with(|connection| {
-            Ok(number(connection, "freelist_count")? * 2 > number(connection, "page_count")?)
+            // Its writer would have to wait for as long as this takes.
+            let quiet: bool =
+                connection
+                    .query_row("SELECT NOT EXISTS (SELECT 1 FROM retry)", [], |row| row.get(0))?;
+            let free = number(connection, "freelist_count")?;
+            Ok(quiet && free * 2 > number(connection, "page_count")?)
         });
         if worth.map_err(error)? {
             let connection = schema::open_segment(segment.path())?;
