@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use store::{Switch, SwitchState};
 
 use crate::extract::Body;
+use crate::lanes::in_use;
 use crate::problem::Problem;
 use crate::trail::audit;
 use crate::{World, waiting, wire};
@@ -26,17 +27,9 @@ pub(crate) struct Why {
 
 pub(crate) async fn list(State(world): State<World>) -> Result<Json<Value>, Problem> {
     let definitions = world.definitions.load_full();
-    let mut lanes: BTreeMap<&Name, Vec<LaneKey>> = BTreeMap::new();
-    for rule in definitions.rules.values() {
-        for target in &rule.targets {
-            let (bus, rule) = (rule.bus.clone(), rule.name.clone());
-            let key = LaneKey::Target { bus, rule, target: target.id.clone() };
-            lanes.entry(&target.destination).or_default().push(key);
-        }
-    }
-    for schedule in definitions.schedules.values() {
-        let key = LaneKey::Schedule(schedule.name.clone());
-        lanes.entry(&schedule.destination).or_default().push(key);
+    let mut lanes: BTreeMap<Name, Vec<LaneKey>> = BTreeMap::new();
+    for (key, leads) in in_use(&world).await? {
+        lanes.entry(leads.destination).or_default().push(key);
     }
     let states = world.store.destination_states().await?;
     let mut states: BTreeMap<Name, _> =

@@ -9,25 +9,36 @@ use store::LaneId;
 use crate::World;
 use crate::problem::Problem;
 
-/// The lanes of the definitions and of replays, with their destinations.
-pub(crate) async fn in_use(world: &World) -> Result<BTreeMap<LaneKey, Name>, Problem> {
+/// Where a lane leads, and the rule it is for.
+pub(crate) struct Leads {
+    pub(crate) destination: Name,
+    /// `bus/rule`.
+    pub(crate) rule: Option<String>,
+}
+
+/// The lanes of the definitions and of replays, and where they lead.
+pub(crate) async fn in_use(world: &World) -> Result<BTreeMap<LaneKey, Leads>, Problem> {
     let definitions = world.definitions.load_full();
     let mut lanes = BTreeMap::new();
     for rule in definitions.rules.values() {
         for target in &rule.targets {
             let (bus, rule) = (rule.bus.clone(), rule.name.clone());
+            let named = Some(format!("{bus}/{rule}"));
             let key = LaneKey::Target { bus, rule, target: target.id.clone() };
-            lanes.insert(key, target.destination.clone());
+            let destination = target.destination.clone();
+            lanes.insert(key, Leads { destination, rule: named });
         }
     }
     for schedule in definitions.schedules.values() {
         let key = LaneKey::Schedule(schedule.name.clone());
-        lanes.insert(key, schedule.destination.clone());
+        let destination = schedule.destination.clone();
+        lanes.insert(key, Leads { destination, rule: None });
     }
     let replays = world.store.replays().await?;
     for replay in replays.iter().filter(|replay| replay.progress.state.has_lanes()) {
         for part in replay_parts(&definitions, &replay.spec) {
-            lanes.insert(part.key, part.target.destination);
+            let rule = part.rule.map(|rule| format!("{}/{rule}", replay.spec.bus));
+            lanes.insert(part.key, Leads { destination: part.target.destination, rule });
         }
     }
     Ok(lanes)
@@ -70,9 +81,9 @@ impl Which<'_> {
         let keys: Vec<LaneKey> = in_use(world)
             .await?
             .into_iter()
-            .filter(|(key, destination)| {
-                self.destination.is_none_or(|name| destination.as_str() == name)
-                    && self.rule.is_none_or(|rule| is_of(key, rule))
+            .filter(|(_, leads)| {
+                self.destination.is_none_or(|name| leads.destination.as_str() == name)
+                    && self.rule.is_none_or(|rule| leads.rule.as_deref() == Some(rule))
             })
             .map(|(key, _)| key)
             .collect();
@@ -94,8 +105,4 @@ impl Which<'_> {
         }
         Ok(())
     }
-}
-
-fn is_of(key: &LaneKey, wanted: &str) -> bool {
-    matches!(key, LaneKey::Target { bus, rule, .. } if format!("{bus}/{rule}") == wanted)
 }

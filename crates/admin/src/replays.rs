@@ -201,9 +201,12 @@ pub(crate) async fn start(
     let kept_from = definitions.buses.get(&spec.bus).map(|bus| now.plus_ms(-bus.keep_ms));
     let cut = kept_from.filter(|kept_from| spec.from < *kept_from);
     let entry = audit(now, "start replay", &format!("replay/{name}"), &format!("{spec:?}"));
-    if !world.store.add_replay(spec, entry).await? {
+    // Also of one that is no longer listed: its lanes and its deliveries' ids would be the same.
+    let lanes = world.store.all_lanes().await?;
+    let is_used = |key: &LaneKey| matches!(key, LaneKey::Replay { replay, .. } if *replay == name);
+    if lanes.iter().any(|(key, _)| is_used(key)) || !world.store.add_replay(spec, entry).await? {
         return Err(Problem::Refused(format!(
-            "a replay is called `{name}` already; give this one another name"
+            "a replay was called `{name}` already; give this one another name"
         )));
     }
     let mut item = shown(&world, &find(&world, &name).await?).await?;
@@ -266,16 +269,15 @@ async fn find(world: &World, name: &str) -> Result<Replay, Problem> {
 
 async fn shown(world: &World, replay: &Replay) -> Result<Value, Problem> {
     let (spec, progress) = (&replay.spec, &replay.progress);
-    let (mut waiting, mut found) = (0, 0);
-    if progress.state.has_lanes() {
-        let parts = replay_parts(&world.definitions.load(), spec);
-        let keys = parts.into_iter().map(|part| part.key).collect();
-        for lane in world.store.lanes(keys).await? {
-            waiting += world.store.backlog(lane).await?;
-            found += world.store.lane_end(lane).await?.entries;
-        }
+    let (mut waiting, mut entries) = (0, 0);
+    let parts = replay_parts(&world.definitions.load(), spec);
+    let keys = parts.into_iter().map(|part| part.key).collect();
+    for lane in world.store.lanes(keys).await? {
+        waiting += world.store.backlog(lane).await?;
+        entries += world.store.lane_end(lane).await?.entries;
     }
-    let found = found.max(progress.found);
+    // Letters that are redriven stand on its lanes once more; what was noted counts each once.
+    let found = if progress.state.is_over() { progress.found } else { entries.max(progress.found) };
     let reached = reached(world, replay).await?;
     let mut item = wire::replay(spec, progress);
     let whole = spec.until.since_ms(spec.from).max(1);

@@ -57,8 +57,8 @@ pub fn replay_parts(definitions: &Definitions, spec: &ReplaySpec) -> Vec<ReplayP
             dead_letters: spec.name.clone(),
         };
         let key = LaneKey::Replay { replay: spec.name.clone(), target: None };
-        let known = definitions.destinations.contains_key(to);
-        return known.then_some(ReplayPart { key, target, rule: None }).into_iter().collect();
+        let part = ReplayPart { key, target, rule: None };
+        return Some(part).into_iter().filter(|part| leads(definitions, part)).collect();
     }
     let wanted = |rule: &&model::Rule| {
         rule.bus == spec.bus && (spec.rules.is_empty() || spec.rules.contains(&rule.name))
@@ -76,7 +76,13 @@ pub fn replay_parts(definitions: &Definitions, spec: &ReplaySpec) -> Vec<ReplayP
             parts.push(ReplayPart { key, target, rule: Some(rule.name.clone()) });
         }
     }
+    parts.retain(|part| leads(definitions, part));
     parts
+}
+
+/// Whether the destination of a part is defined.
+fn leads(definitions: &Definitions, part: &ReplayPart) -> bool {
+    definitions.destinations.contains_key(&part.target.destination)
 }
 
 /// The lanes of all replays whose lanes lead somewhere.
@@ -94,7 +100,7 @@ struct Feed {
     /// The lane of all events, where the replay asks for no rule.
     all: Option<LaneId>,
     filter: Option<Matcher<()>>,
-    bucket: Option<(Limit, Bucket)>,
+    limit: Option<Limit>,
 }
 
 /// All replays that are running.
@@ -133,8 +139,7 @@ impl Feed {
             matcher
         });
         let limit = spec.rate.map(|rate| Limit::new(rate, rate.count().div_ceil(10)));
-        let bucket = limit.map(|limit| (limit, Bucket::new()));
-        Self { replay: replay.clone(), by_lane, all, filter, bucket }
+        Self { replay: replay.clone(), by_lane, all, filter, limit }
     }
 
     fn lanes(&self) -> impl Iterator<Item = LaneId> + '_ {
@@ -172,6 +177,8 @@ pub struct Feeder {
     rules: Arc<ArcSwap<Rules>>,
     world: World,
     come: HashMap<Name, (Timestamp, Come)>,
+    /// What is left of the rates; outlives a change of definitions.
+    buckets: HashMap<Name, Bucket>,
     scratch: Scratch,
 }
 
@@ -188,7 +195,8 @@ enum Step {
 impl Feeder {
     /// Over rules that somebody else swaps.
     pub fn new(rules: Arc<ArcSwap<Rules>>, world: World) -> Self {
-        Self { rules, world, come: HashMap::new(), scratch: Scratch::default() }
+        let (come, buckets) = (HashMap::new(), HashMap::new());
+        Self { rules, world, come, buckets, scratch: Scratch::default() }
     }
 
     /// Feeds what is running until stopped.
@@ -201,6 +209,7 @@ impl Feeder {
             self.come.retain(|name, (created_at, _)| {
                 running.iter().any(|(one, at)| one == name && at == created_at)
             });
+            self.buckets.retain(|name, _| running.iter().any(|(one, _)| one == name));
             let wait = self.all(&present).await;
             tokio::select! {
                 biased;
@@ -288,11 +297,12 @@ impl Feeder {
         come: &mut Come,
     ) -> (BTreeMap<LaneId, Vec<u64>>, bool) {
         let rules = self.rules.load_full();
+        let bucket = self.buckets.entry(feed.replay.spec.name.clone()).or_default();
         let mut taken: BTreeMap<LaneId, Vec<u64>> = BTreeMap::new();
         for event in events {
             let lanes = feed.matched(&event, &rules, &mut self.scratch);
-            if let (Some((limit, bucket)), false) = (&feed.bucket, lanes.is_empty())
-                && bucket.take(*limit, self.world.clock.ticks_ns()).is_err()
+            if let (Some(limit), false) = (feed.limit, lanes.is_empty())
+                && bucket.take(limit, self.world.clock.ticks_ns()).is_err()
             {
                 return (taken, false);
             }

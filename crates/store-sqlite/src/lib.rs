@@ -21,6 +21,7 @@ mod states;
 mod usage;
 mod writer;
 
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -76,9 +77,9 @@ impl SqliteStore {
     /// The same, with other bounds of segments.
     pub fn open_with(directory: &Path, sealing: Sealing) -> Result<Self, StoreError> {
         let log_directory = directory.join("log");
-        std::fs::create_dir_all(&log_directory).map_err(|error| {
-            StoreError::Unavailable(format!("{}: {error}", directory.display()))
-        })?;
+        let mut maker = std::fs::DirBuilder::new();
+        let made = maker.recursive(true).mode(0o700).create(&log_directory);
+        made.map_err(|error| StoreError::Unavailable(format!("{}: {error}", directory.display())))?;
         let checkpoints = Checkpoints::start()?;
         let log = Files::open(&log_directory, Arc::clone(&checkpoints))?;
         let core_path = directory.join("core.db");

@@ -124,7 +124,8 @@ fn demand(connection: &Connection, path: &Path, wanted: i64) -> Result<(), Store
         return Ok(());
     }
     Err(StoreError::Unreadable(format!(
-        "{} is of version {version}; this program reads version {wanted}",
+        "{} is of version {version}; this program reads version {wanted}. Start it with the program \
+         that wrote it, or move the data directory away and begin anew",
         path.display()
     )))
 }

@@ -12,7 +12,7 @@ pub enum ReplayState {
     Running,
     /// It stands still.
     Paused,
-    /// All its events are on its lanes.
+    /// All its events are delivered or given up.
     Completed,
     /// It was ended before.
     Cancelled,

@@ -19,6 +19,9 @@ pub(super) enum Command {
     List {
         #[command(flatten)]
         filter: Filter,
+        /// Go on behind this letter: the `next` of the listing before
+        #[arg(long)]
+        after: Option<String>,
         /// How many
         #[arg(long, default_value_t = 100)]
         limit: usize,
@@ -123,12 +126,15 @@ impl Which {
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::List { filter, limit, operator } => {
+        Command::List { filter, after, limit, operator } => {
             let mut path = format!("dead-letters?limit={limit}");
             for (name, value) in filter.members()? {
                 for part in ["&", &name, "=", &segment(&output::cell(&value))] {
                     path.push_str(part);
                 }
+            }
+            if let Some(after) = after {
+                path.push_str(&format!("&after={}", segment(&after)));
             }
             let letters = operator.operator()?.get(&path).await?;
             let columns = [
@@ -140,6 +146,9 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
                 ("exhausted", "exhausted"),
             ];
             output::list(&letters, operator.json, &columns);
+            if let Some(next) = letters["next"].as_str() {
+                output::complain(&format!("There may be more: --after {next}"));
+            }
         }
         Command::Show { id, operator } => {
             let letter =

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -56,7 +56,7 @@ pub(super) struct Start {
     #[arg(long = "rule")]
     rules: Vec<String>,
     /// Only events that match this pattern too, JSON or @FILE
-    #[arg(long)]
+    #[arg(long = "where", visible_alias = "pattern", value_name = "PATTERN")]
     pattern: Option<String>,
     /// Only for targets that lead to this destination
     #[arg(long)]
@@ -83,14 +83,12 @@ impl Start {
             Some("rule-start") => Some("rule-start".to_owned()),
             other => other.map(moment).transpose()?,
         };
+        // As it is written: what it means is for the server to say.
         let pattern = self.pattern.as_deref().map(super::events::text).transpose()?;
-        let pattern: Option<Value> = pattern
-            .map(|text| serde_json::from_str(&text).context("--pattern is no JSON"))
-            .transpose()?;
         let mut body = json!({ "bus": self.bus, "from": moment(&self.from)?, "rules": self.rules });
         for (member, value) in [
             ("until", until.map(Value::from)),
-            ("pattern", pattern),
+            ("pattern", pattern.map(Value::from)),
             ("destination", self.destination.clone().map(Value::from)),
             ("to", self.to.clone().map(Value::from)),
             ("rate", self.rate.clone().map(Value::from)),
@@ -180,15 +178,17 @@ async fn watch(operator: &Operator, name: &str, json: bool) -> anyhow::Result<Ex
     loop {
         let replay = operator.get(&path(name)).await?;
         let count = |member: &str| replay[member].as_u64().unwrap_or(0);
-        let words = format!("{} sent, {} waiting", count("settled"), count("waiting"));
+        let words = format!("{} settled, {} waiting", count("settled"), count("waiting"));
         progress.at(count("percent"), &words);
         match replay["state"].as_str().unwrap_or_default() {
             "running" | "paused" => tokio::time::sleep(LOOK_EVERY).await,
             state => {
                 drop(progress);
-                told(&replay, json, &format!("{name}: {state}, {} sent", count("settled")));
+                let settled = count("settled");
+                told(&replay, json, &format!("{name}: {state}, {settled} delivered or given up"));
                 if state != "completed" {
-                    bail!("{name} is {state}: {}", output::cell(&replay["reason"]));
+                    let why = replay["reason"].as_str().map(|why| format!(": {why}"));
+                    bail!("{name} is {state}{}", why.unwrap_or_default());
                 }
                 return Ok(ExitCode::SUCCESS);
             }

@@ -195,7 +195,9 @@ impl Metrics {
             ("status", class),
         ];
         self.attempts.get_or_create(&labels).inc();
-        if record.outcome == model::Outcome::Delivered {
+        // What is sent once more was accepted long ago.
+        let again = matches!(record.lane, model::LaneKey::Replay { .. });
+        if record.outcome == model::Outcome::Delivered && !again {
             let us = u64::try_from(record.age_ms).unwrap_or(0).saturating_mul(1000);
             let labels = [("destination", destination())];
             self.delivery_seconds.get_or_create(&labels).observe(from_us(us));

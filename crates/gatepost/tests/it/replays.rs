@@ -145,7 +145,7 @@ async fn what_is_asked_for_in_vain_is_refused_with_a_remedy() {
     check(&["others", "--from", "1h"], "nothing would be sent");
     check(&["orders", "--from", "1h", "--until", "rule-start"], "no rule is named");
     program.done(&["replay", "start", "orders", "--from", "1h", "--name", "one"]);
-    check(&["orders", "--from", "1h", "--name", "one"], "called `one` already");
+    check(&["orders", "--from", "1h", "--name", "one"], "was called `one` already");
     let output = program.run(&["replay", "pause", "none"]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("There is no replay `none`"));
 }
