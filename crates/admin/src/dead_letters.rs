@@ -123,10 +123,7 @@ pub(crate) async fn list(
     let read = filter.read(&world, filter.limit(100)).await?;
     let Found { letters, next } = matching(&world, read, pattern.as_ref()).await?;
     // The last letter looked at may not be one that is shown.
-    let next = next.map(|(lane, seq)| {
-        let event = EventId { accepted_at: Timestamp::default(), seq };
-        DeliveryId { lane, event }.to_string()
-    });
+    let next = next.map(behind);
     let mut body = wire::items(letters.iter().map(wire::dead_letter).collect());
     body["next"] = next.into();
     Ok(Json(body))
@@ -155,8 +152,8 @@ pub(crate) async fn show(
     Ok(Json(body))
 }
 
-/// Puts letters back on their lanes: all of a filter, or with a `limit` so many, for whoever asks
-/// again and again at a rate of his own.
+/// Puts letters back on their lanes: up to `limit` of a filter. Whoever wants all asks again while
+/// there is `more`, behind `next` where one is given, at a rate of his own.
 pub(crate) async fn redrive(
     State(world): State<World>,
     Body(filter): Body<Filter>,
@@ -166,67 +163,70 @@ pub(crate) async fn redrive(
     // What dies again while this goes on is not taken a second time.
     let mut read = filter.read(&world, filter.limit(MOVED_AT_ONCE)).await?;
     read.until = Some(read.until.map_or(now, |until| until.min(now)));
-    let everywhere = read.clone();
+    let (until, everywhere) = (read.until, read.clone());
     // Put back on a lane that nothing reads, a letter would be out of sight: it stays listed.
     let in_use = numbers_in_use(&world).await?;
     read.lanes = Some(match read.lanes {
         Some(lanes) => lanes.into_iter().filter(|lane| in_use.contains(lane)).collect(),
-        None => in_use,
+        None => in_use.clone(),
     });
-    let mut moved = 0;
-    let more = loop {
-        let (count, more) = match &pattern {
-            None => {
-                let count = world.store.redrive(read.clone(), now).await?;
-                (count, count == read.limit as u64)
-            }
-            Some(pattern) => one_by_one(&world, &mut read, pattern, Move::Back(now)).await?,
-        };
-        moved += count;
-        if !more || filter.limit.is_some() {
-            break more;
-        }
-    };
-    let left = world.store.dead_letters(everywhere.clone()).await?;
-    if moved == 0 && left.is_empty() {
+    let (moved, more) = moved(&world, &mut read, pattern.as_ref(), Move::Back(now)).await?;
+    let mut stay = 0;
+    if !more && pattern.is_none() {
+        let left = world.store.dead_letters(DeadFilter { limit: 1000, ..everywhere }).await?;
+        stay = left.iter().filter(|letter| !in_use.contains(&letter.id.lane)).count();
+    }
+    if moved == 0 && stay == 0 {
         demand_one(&filter)?;
     }
     note(&world, "redrive dead letters", moved).await?;
-    let in_use = read.lanes.unwrap_or_default();
-    let stay = left.iter().filter(|letter| !in_use.contains(&letter.id.lane)).count();
     Ok(Json(json!({
         "redriven": moved,
         "more": more,
-        "until": everywhere.until.map(|until| until.to_string()),
+        "next": more.then(|| read.after.map(behind)).flatten(),
+        "until": until.map(|until| until.to_string()),
         "without_a_rule": stay,
     })))
 }
 
+/// Forgets letters: up to `limit` of a filter, as [`redrive`] does it.
 pub(crate) async fn purge(
     State(world): State<World>,
     Body(filter): Body<Filter>,
 ) -> Result<Json<Value>, Problem> {
     let pattern = filter.pattern()?;
     let mut read = filter.read(&world, filter.limit(MOVED_AT_ONCE)).await?;
-    let mut purged = 0;
-    loop {
-        let (count, more) = match &pattern {
-            None => {
-                let count = world.store.purge(read.clone()).await?;
-                (count, count == read.limit as u64)
-            }
-            Some(pattern) => one_by_one(&world, &mut read, pattern, Move::Away).await?,
-        };
-        purged += count;
-        if !more || filter.limit.is_some() {
-            break;
-        }
-    }
-    if purged == 0 {
+    let (moved, more) = moved(&world, &mut read, pattern.as_ref(), Move::Away).await?;
+    if moved == 0 {
         demand_one(&filter)?;
     }
-    note(&world, "purge dead letters", purged).await?;
-    Ok(Json(json!({ "purged": purged })))
+    note(&world, "purge dead letters", moved).await?;
+    let next = more.then(|| read.after.map(behind)).flatten();
+    Ok(Json(json!({ "purged": moved, "more": more, "next": next })))
+}
+
+/// Moves one piece; says how many, and whether there may be more.
+async fn moved(
+    world: &World,
+    filter: &mut DeadFilter,
+    pattern: Option<&Where>,
+    to: Move,
+) -> Result<(u64, bool), Problem> {
+    if let Some(pattern) = pattern {
+        return one_by_one(world, filter, pattern, to).await;
+    }
+    let count = match to {
+        Move::Back(now) => world.store.redrive(filter.clone(), now).await?,
+        Move::Away => world.store.purge(filter.clone()).await?,
+    };
+    // Those moved are no letters any more: the next piece begins where this one did.
+    Ok((count, count == filter.limit as u64))
+}
+
+/// The place behind a letter, as `after` takes it.
+fn behind((lane, seq): (LaneId, u64)) -> String {
+    let event = EventId { accepted_at: Timestamp::default(), seq };
+    DeliveryId { lane, event }.to_string()
 }
 
 /// One letter that was named and is not there is a mistake; a filter that finds none is not.
@@ -266,11 +266,10 @@ async fn one_by_one(
 }
 
 async fn note(world: &World, what: &str, count: u64) -> Result<(), Problem> {
-    let (revision, _) = world.store.documents().await?;
-    let entry = audit(world.clock.now(), what, "dead-letters", &count.to_string());
-    // Somebody else's change in between only means that this note is not worth a conflict.
-    match world.store.commit(revision, Vec::new(), vec![entry]).await {
-        Ok(_) | Err(store::StoreError::Conflict) => Ok(()),
-        Err(error) => Err(error.into()),
+    if count == 0 {
+        return Ok(());
     }
+    tracing::info!(count, "{what}");
+    let entry = audit(world.clock.now(), what, "dead-letters", &count.to_string());
+    Ok(world.store.note(entry).await?)
 }

@@ -17,6 +17,8 @@ use crate::{World, wire};
 
 /// So many pages of history are looked through for one answer.
 const PAGES_MAX: usize = 20;
+/// So many attempts are looked at in each, where most may be none of those asked for.
+const PAGE: usize = 1000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -119,6 +121,9 @@ pub(crate) async fn list(
     let no_answer = matches!(filter.statuses()?, Statuses::NoAnswer);
     let mut read = filter.read(&world).await?;
     let (limit, mut asked, mut items) = (read.limit, Asked::default(), Vec::new());
+    if pattern.is_some() || no_answer {
+        read.limit = PAGE;
+    }
     for _ in 0..PAGES_MAX {
         let page = world.store.attempts(read.clone()).await?;
         read.after = page.next;

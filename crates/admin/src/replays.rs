@@ -142,6 +142,13 @@ fn leads_somewhere(definitions: &Definitions, spec: &ReplaySpec) -> Result<(), P
             return missing("destination", destination.to_string());
         }
     }
+    if spec.destination.is_some() && spec.to.is_some() && spec.rules.is_empty() {
+        return Err(Problem::Malformed(
+            "`destination` chooses among the targets of rules, and with `to` alone no rule is asked; \
+             name the `rules`, or leave `destination` out"
+                .to_owned(),
+        ));
+    }
     let parts = replay_parts(definitions, spec);
     if parts.is_empty() {
         return Err(Problem::Malformed(
@@ -187,7 +194,9 @@ pub(crate) async fn start(
     let until_rule = order.until.as_deref() == Some(RULE_START);
     let mut spec = order.read(&definitions, now)?;
     if until_rule {
-        spec.until = rule_start(&world, &spec).await?.unwrap_or(now).min(now);
+        // With the whole millisecond: one event sent twice is better than one left out.
+        let start = rule_start(&world, &spec).await?.map(|start| start.plus_ms(1));
+        spec.until = start.unwrap_or(now).min(now);
     }
     is_a_stretch(&spec)?;
     let replays = world.store.replays().await?;

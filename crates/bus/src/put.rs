@@ -119,8 +119,10 @@ impl Bus {
         if size > ENTRIES_BYTES_MAX {
             return Err(PutError::TooLarge);
         }
-        let rules = self.rules.load();
+        // The time first: what was matched with the rules of before is not younger than what the rules
+        // after them matched.
         let now = self.world.clock.now();
+        let rules = self.rules.load();
         let known = rules.bus(bus);
         let mut scratch = self.scratches.lock().pop().unwrap_or_default();
         let checked: Vec<Result<store::Entry, EntryError>> = entries

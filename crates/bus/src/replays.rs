@@ -31,6 +31,8 @@ const PAGE: usize = 500;
 const NOTE_EVERY_MS: i64 = 1_000;
 /// How long is waited while there is enough ahead, or while what is ahead is delivered.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long after a replay's end events of before it may still come in.
+const LATE_MS: i64 = 500;
 /// How long a store that refuses is left alone.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -267,7 +269,9 @@ impl Feeder {
             until: spec.until,
             after: Some(come.looked_until).filter(|until| *until > 0),
         };
-        let page = self.world.store.read_events(range, PAGE).await?;
+        // No more than the rate lets through soon: what is left of a page is read again.
+        let most = feed.limit.map_or(PAGE, |limit| PAGE.min(2 * limit.burst() as usize));
+        let page = self.world.store.read_events(range, most).await?;
         let (taken, whole) = self.take(feed, page.events, &mut come);
         let looked_until = if whole { page.looked_until } else { come.looked_until };
         let put: u64 = taken.values().map(|places| places.len() as u64).sum();
@@ -277,7 +281,9 @@ impl Feeder {
         come.looked_until = looked_until.max(come.looked_until);
         come.found += put;
         self.come.insert(spec.name.clone(), (spec.created_at, come.clone()));
-        let at_end = whole && page.at_end;
+        // An event that was stamped before the end may be committed a little after it.
+        let is_past = now.since_ms(spec.until) >= LATE_MS;
+        let at_end = whole && page.at_end && is_past;
         let is_due = now.since_ms(come.noted_at) >= NOTE_EVERY_MS;
         if come.noted_until < come.looked_until && (at_end || is_due) {
             self.note(&spec.name, come).await?;

@@ -103,6 +103,10 @@ impl Catalog for SqliteStore {
         self.revisions.subscribe()
     }
 
+    fn note(&self, entry: AuditEntry) -> Answer<'_, ()> {
+        self.core.write(move |connection| note(connection, &entry).map_err(error))
+    }
+
     fn audit(&self, limit: usize) -> Answer<'_, Vec<AuditEntry>> {
         self.core_readers.read(move |connection| {
             connection

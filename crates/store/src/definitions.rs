@@ -67,6 +67,9 @@ pub trait Catalog: Send + Sync {
     /// Tells every new revision: of definitions and of credentials.
     fn revisions(&self) -> watch::Receiver<Revision>;
 
+    /// Keeps an entry of the trail that belongs to no change of definitions; no new revision.
+    fn note(&self, entry: AuditEntry) -> Answer<'_, ()>;
+
     /// The latest audit entries, newest first.
     fn audit(&self, limit: usize) -> Answer<'_, Vec<AuditEntry>>;
 }

@@ -156,7 +156,8 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             say(&if operator.json { letter.to_string() } else { format!("{letter:#}") });
         }
         Command::Redrive { which, rate, operator } => {
-            let done = redrive(&operator.operator()?, which.body()?, rate.as_deref()).await?;
+            let (body, rate) = (which.body()?, rate.as_deref());
+            let done = in_pieces(&operator.operator()?, "redrive", body, rate).await?;
             told(&done, "redriven", operator.json);
             if done["without_a_rule"].as_u64().is_some_and(|count| count > 0) {
                 output::complain(&format!(
@@ -171,42 +172,57 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             if !yes && !confirmed()? {
                 bail!("nothing was purged");
             }
-            let done = operator.operator()?.post("dead-letters/purge", &body).await?;
+            let done = in_pieces(&operator.operator()?, "purge", body, None).await?;
             told(&done, "purged", operator.json);
         }
     }
     Ok(())
 }
 
-/// Redrives, at a rate if one is given: so many each tenth of a second, until there are no more. Ended
-/// before, the rest stay dead letters.
-async fn redrive(operator: &Operator, body: Value, rate: Option<&str>) -> anyhow::Result<Value> {
-    const TICK: Duration = Duration::from_millis(100);
-    const PATH: &str = "dead-letters/redrive";
-    let Some(rate) = rate else { return operator.post(PATH, &body).await };
-    let rate = Rate::parse(rate).map_err(|error| anyhow!("--rate: {error}"))?;
-    // Fewer than ten a second go one by one.
-    let each_s = (rate.permits_per_hour() / 3600).max(1);
-    let at_once = (each_s / 10).max(1);
-    let pause = if each_s >= 10 {
-        TICK
-    } else {
-        Duration::from_millis(3_600_000 / rate.permits_per_hour().max(1))
-    };
-    let progress = Progress::count("redriven");
+/// Has letters moved in pieces until there are no more, at a rate if one is given. Ended before, the
+/// rest stay dead letters.
+async fn in_pieces(
+    operator: &Operator,
+    verb: &str,
+    body: Value,
+    rate: Option<&str>,
+) -> anyhow::Result<Value> {
+    let rate = rate.map(Rate::parse).transpose().map_err(|error| anyhow!("--rate: {error}"))?;
+    let pace = rate.map(pace);
+    let what = if verb == "purge" { "purged" } else { "redriven" };
+    let progress = Progress::count(what);
     let (mut body, mut moved) = (body, 0);
-    body["limit"] = at_once.into();
+    if let Some((at_once, _)) = pace {
+        body["limit"] = at_once.into();
+    }
     loop {
-        let mut done = operator.post(PATH, &body).await?;
-        moved += done["redriven"].as_u64().unwrap_or(0);
+        let mut done = operator.post(&format!("dead-letters/{verb}"), &body).await?;
+        moved += done[what].as_u64().unwrap_or(0);
         progress.at(moved, "");
         if done["more"] != true {
-            done["redriven"] = moved.into();
+            done[what] = moved.into();
             return Ok(done);
         }
-        // Those that die again meanwhile are not taken a second time.
-        body["until"] = done["until"].clone();
-        tokio::time::sleep(pause).await;
+        // Those that die again meanwhile are not taken a second time, and those that were looked at
+        // are not looked at again.
+        for (member, value) in [("until", &done["until"]), ("after", &done["next"])] {
+            if !value.is_null() {
+                body[member] = value.clone();
+            }
+        }
+        if let Some((_, pause)) = pace {
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+/// How many at once and how long between: a tenth of a second, or one by one below ten a second.
+fn pace(rate: Rate) -> (u64, Duration) {
+    let each_s = rate.permits_per_hour() / 3600;
+    if each_s >= 10 {
+        (each_s / 10, Duration::from_millis(100))
+    } else {
+        (1, Duration::from_millis(3_600_000 / rate.permits_per_hour().max(1)))
     }
 }
 

@@ -15,6 +15,9 @@ use super::{block_on, output, say};
 /// How often a watched replay is asked how far it is.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
+/// How often in a row a server may not answer while a replay is watched: half a minute.
+const REFUSALS_MAX: u32 = 60;
+
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// Send events that are still in the log once more
@@ -175,8 +178,20 @@ fn told(replay: &Value, json: bool, words: &str) {
 /// Shows how far a replay is until it is over.
 async fn watch(operator: &Operator, name: &str, json: bool) -> anyhow::Result<ExitCode> {
     let progress = Progress::bar(100, "%");
+    // The first question tells what is wrong; later ones, that the server is away.
+    let mut refusals = REFUSALS_MAX;
     loop {
-        let replay = operator.get(&path(name)).await?;
+        // A server that is being restarted is waited for.
+        let replay = match operator.get(&path(name)).await {
+            Ok(replay) => replay,
+            Err(error) if refusals == REFUSALS_MAX => return Err(error),
+            Err(_) => {
+                refusals += 1;
+                tokio::time::sleep(LOOK_EVERY).await;
+                continue;
+            }
+        };
+        refusals = 0;
         let count = |member: &str| replay[member].as_u64().unwrap_or(0);
         let words = format!("{} settled, {} waiting", count("settled"), count("waiting"));
         progress.at(count("percent"), &words);

@@ -29,18 +29,15 @@ pub(super) async fn run(parts: Parts, definitions: Arc<ArcSwap<Definitions>>) {
     while !parts.stop.is_cancelled() {
         forget_entries(&parts).await;
         forget_replays(&parts).await;
-        match drop_old(&parts, &definitions.load_full()).await {
-            Ok(dropped) if dropped == Dropped::default() => {}
-            Ok(Dropped { events, attempts, bytes, .. }) => {
-                parts.telemetry.dropped(events, attempts);
-                tracing::info!(
-                    events,
-                    attempts,
-                    bytes,
-                    "dropped what was settled and past its time"
-                );
-            }
-            Err(error) => tracing::error!(%error, "what is past its time could not be dropped"),
+        let mut dropped = Dropped::default();
+        if let Err(error) = drop_old(&parts, &definitions.load_full(), &mut dropped).await {
+            tracing::error!(%error, "what is past its time could not be dropped");
+        }
+        // Also what was dropped before that.
+        let Dropped { events, attempts, bytes, .. } = dropped;
+        if events + attempts + bytes > 0 {
+            parts.telemetry.dropped(events, attempts);
+            tracing::info!(events, attempts, bytes, "dropped what was settled and past its time");
         }
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
@@ -75,17 +72,20 @@ async fn forget_replays(parts: &Parts) {
     }
 }
 
-async fn drop_old(parts: &Parts, definitions: &Definitions) -> Result<Dropped, StoreError> {
+async fn drop_old(
+    parts: &Parts,
+    definitions: &Definitions,
+    all: &mut Dropped,
+) -> Result<(), StoreError> {
     let now = parts.clock.now();
     let keep = keep(definitions, now, in_use(parts, definitions).await?);
-    let mut all = Dropped::default();
     loop {
         let dropped = parts.store.drop_old(keep.clone()).await?;
         all.events += dropped.events;
         all.attempts += dropped.attempts;
         all.bytes += dropped.bytes;
         if !dropped.more || parts.stop.is_cancelled() {
-            return Ok(all);
+            return Ok(());
         }
     }
 }

@@ -226,6 +226,8 @@ async fn a_new_rule_can_start_in_the_past() {
         .map(|got| got.json()["detail"]["n"].as_u64().unwrap())
         .collect();
     numbers.sort_unstable();
+    // What was accepted in the millisecond in which the rule began may come twice.
+    numbers.dedup();
     assert_eq!(numbers, [1, 3, 5, 7]);
 }
 

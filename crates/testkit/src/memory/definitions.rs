@@ -64,6 +64,13 @@ impl Catalog for MemStore {
         self.revisions.subscribe()
     }
 
+    fn note(&self, entry: AuditEntry) -> Answer<'_, ()> {
+        self.call(move |tables| {
+            tables.definitions.audit.push(entry);
+            Ok(())
+        })
+    }
+
     fn audit(&self, limit: usize) -> Answer<'_, Vec<AuditEntry>> {
         self.call(move |tables| {
             Ok(tables.definitions.audit.iter().rev().take(limit).cloned().collect())
