@@ -108,9 +108,7 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     let random = Arc::new(SystemRandom);
     let data = DataDirectory::take(&loaded.server.data)?;
     let (master, admin_token) = (data.master(&*random)?, data.admin_token(&*random)?);
-    let bytes = loaded.server.segment_bytes;
-    let sealing = Sealing { bytes, over_bytes: bytes.min(OVER_BYTES), ..Sealing::default() };
-    let sqlite = SqliteStore::open_with(data.path(), sealing);
+    let sqlite = SqliteStore::open_with(data.path(), sealing(&loaded.server));
     let sqlite = Arc::new(sqlite.context("the store cannot be opened")?);
     let lines = Lines::to_stdout(options.form).context("the log cannot be started")?;
     let telemetry = Arc::new(Telemetry::new(lines, Arc::clone(&clock) as _));
@@ -142,8 +140,7 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     let firing = bus::Schedules::run(live.schedules(), parts.bus_world(), parts.stop.clone());
     let firing = tokio_task(&parts, firing);
     let feeding = tokio_task(&parts, live.feeder(&parts));
-    let keeping = retention::run(parts.clone(), live.definitions());
-    let keeping = tokio_task(&parts, keeping);
+    let keeping = tokio_task(&parts, retention::run(parts.clone(), live.definitions()));
     let reading = readings::run(parts.clone(), live.plans(), Arc::clone(&parts.board));
     let reading = tokio_task(&parts, reading);
     let live = Arc::new(live);
@@ -172,6 +169,12 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     tokio::task::spawn_blocking(move || sqlite.close()).await.context("closing the store")?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// When a file of the log makes way for a new one.
+fn sealing(server: &Server) -> Sealing {
+    let bytes = server.segment_bytes;
+    Sealing { bytes, over_bytes: bytes.min(OVER_BYTES), ..Sealing::default() }
 }
 
 fn admin_world(parts: &Parts, live: &Live, token: &Secret) -> admin::World {

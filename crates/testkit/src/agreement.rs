@@ -324,12 +324,15 @@ impl<'a, B: Bench> Pair<'a, B> {
         let mut of_lane = self.stands.iter().filter(|stand| stand.lane == lane);
         let first = of_lane.clone().find(|stand| stand.state == State::Waiting);
         let last = of_lane.next_back();
-        first.map(|stand| stand.at).unwrap_or_else(|| {
-            last.map_or_else(Both::default, |stand| Both {
-                ours: behind(stand.at.ours),
-                theirs: behind(stand.at.theirs),
-            })
-        })
+        first.map_or_else(
+            || {
+                last.map_or_else(Both::default, |stand| Both {
+                    ours: behind(stand.at.ours),
+                    theirs: behind(stand.at.theirs),
+                })
+            },
+            |stand| stand.at,
+        )
     }
 
     /// Makes an attempt; gives what each store is told.

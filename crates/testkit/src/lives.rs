@@ -202,8 +202,8 @@ impl<'a, B: Bench> Run<'a, B> {
     /// Where an event stands on a lane, for the last time.
     async fn last_place_of(&self, lane: usize, event: EventId) -> Position {
         let read = self.store().read_lane(self.lanes[lane], Position::default(), ALL).await;
-        let entries = read.expect("a lane").entries.into_iter();
-        let last = entries.filter(|entry| entry.event.id == event).next_back();
+        let mut entries = read.expect("a lane").entries.into_iter();
+        let last = entries.rfind(|entry| entry.event.id == event);
         last.expect("what was accepted stands on its lane").position
     }
 

@@ -9,7 +9,7 @@ use limit::Rate;
 use serde_json::{Map, Value};
 
 use super::moment::moment;
-use super::operator::{Operator, OperatorArguments, segment};
+use super::operator::{Operator, OperatorArguments, add_parameter, segment};
 use super::progress::Progress;
 use super::{output, say};
 
@@ -129,12 +129,10 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::List { filter, after, limit, operator } => {
             let mut path = format!("dead-letters?limit={limit}");
             for (name, value) in filter.members()? {
-                for part in ["&", &name, "=", &segment(&output::cell(&value))] {
-                    path.push_str(part);
-                }
+                add_parameter(&mut path, &name, &output::cell(&value));
             }
             if let Some(after) = after {
-                path.push_str(&format!("&after={}", segment(&after)));
+                add_parameter(&mut path, "after", &after);
             }
             let letters = operator.operator()?.get(&path).await?;
             let columns = [

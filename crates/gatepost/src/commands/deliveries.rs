@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::moment::moment;
-use super::operator::{OperatorArguments, segment};
+use super::operator::{OperatorArguments, add_parameter};
 use super::output;
 
 #[derive(Subcommand)]
@@ -68,9 +68,7 @@ impl List {
             ("after", self.after.clone()),
         ] {
             if let Some(value) = value {
-                for part in ["&", name, "=", &segment(&value)] {
-                    path.push_str(part);
-                }
+                add_parameter(&mut path, name, &value);
             }
         }
         Ok(path)

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio_util::task::TaskTracker;
 
 use super::moment::moment;
-use super::operator::{OperatorArguments, segment};
+use super::operator::{OperatorArguments, add_parameter, segment};
 use super::{output, say};
 
 /// How long the developer's service may take.
@@ -88,7 +88,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         let place = after.map(|after: u64| after.to_string());
         for (name, value) in [("from", &from), ("where", &pattern), ("after", &place)] {
             if let Some(value) = value {
-                path.push_str(&format!("&{name}={}", segment(value)));
+                add_parameter(&mut path, name, value);
             }
         }
         let answer = match operator.get(&path).await {

@@ -152,6 +152,13 @@ pub(super) async fn ask(
     bail!("{detail}")
 }
 
+/// Adds a parameter to a path that has one already.
+pub(super) fn add_parameter(path: &mut String, name: &str, value: &str) {
+    for part in ["&", name, "=", &segment(value)] {
+        path.push_str(part);
+    }
+}
+
 /// A name as a path segment.
 pub(super) fn segment(name: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);

@@ -79,7 +79,7 @@ async fn a_rules_events_are_sent_once_more_marked_and_in_order() {
     let again: Vec<Got> = arrived(&receiver, "/audit", 12).await.split_off(6);
     let ids: Vec<_> = again.iter().map(|got| got.json()["detail"]["n"].clone()).collect();
     let mut sorted = ids.clone();
-    sorted.sort_by_key(|n| n.as_u64());
+    sorted.sort_by_key(Value::as_u64);
     assert_eq!(sorted, (0..6).map(Value::from).collect::<Vec<_>>());
     for got in &again {
         assert_eq!(got.header("gatepost-replay"), "again");
@@ -231,23 +231,31 @@ async fn a_new_rule_can_start_in_the_past() {
     assert_eq!(numbers, [1, 3, 5, 7]);
 }
 
-#[tokio::test]
-async fn attempts_are_found_by_what_an_operator_knows() {
-    let down = Arc::new(AtomicBool::new(true));
-    let is_down = Arc::clone(&down);
+/// A receiver that refuses one order as long as it is told to, and a program that has sent it six.
+async fn one_refused() -> (Arc<AtomicBool>, Receiver, Program) {
+    let refuses = Arc::new(AtomicBool::new(true));
+    let is_refusing = Arc::clone(&refuses);
     let receiver = Receiver::start(move |_, got| match &*got.target {
-        "/hook/4" if is_down.load(Ordering::Relaxed) => Reply::status(422).body("no such order"),
+        "/hook/4" if is_refusing.load(Ordering::Relaxed) => {
+            Reply::status(422).body("no such order")
+        }
         _ => Reply::status(204),
     })
     .await;
     let program = Program::start(&definitions(&receiver)).await;
     publish(&program, 0..6).await;
-    arrived(&receiver, "/hook/", 3).await;
-    let find = |arguments: &[&str]| {
-        let arguments = [&["deliveries", "list", "--json", "--from", "1h"], arguments].concat();
-        rows(&program, &arguments)
-    };
-    until("all is settled", async || (find(&[]).len() == 9).then_some(())).await;
+    until("all is settled", async || (attempts(&program, &[]).len() == 9).then_some(())).await;
+    (refuses, receiver, program)
+}
+
+fn attempts(program: &Program, arguments: &[&str]) -> Vec<Value> {
+    let all = ["deliveries", "list", "--json", "--from", "1h"];
+    rows(program, &[&all, arguments].concat())
+}
+
+#[tokio::test]
+async fn attempts_are_found_by_what_an_operator_knows() {
+    let (_, receiver, program) = one_refused().await;
     for (arguments, count) in [
         (&["--destination", "hook"][..], 3),
         (&["--rule", "orders/all"], 6),
@@ -260,12 +268,27 @@ async fn attempts_are_found_by_what_an_operator_knows() {
         (&["--where", r#"{"detail":{"n":[{"numeric":[">=",4]}]}}"#], 3),
         (&["--where", r#"{"detail":{"n":[4]}}"#, "--destination", "hook"], 1),
     ] {
-        assert_eq!(find(arguments).len(), count, "{arguments:?}");
+        assert_eq!(attempts(&program, arguments).len(), count, "{arguments:?}");
     }
-    let failed = &find(&["--failed"])[0];
+    let failed = &attempts(&program, &["--failed"])[0];
     assert_eq!(failed["response"], "no such order");
     assert_eq!(failed["address"], receiver.address().to_string());
-    // Page by page, each once.
+    for (arguments, words) in [
+        (["--status", "7xx"], "`status` is `7xx`"),
+        (["--destination", "none"], "There is no destination `none`"),
+        (["--rule", "orders/none"], "There is no rule `orders/none`"),
+        (["--where", "{}x"], "no event pattern"),
+        (["--after", "x"], "give back `next`"),
+    ] {
+        let output = program.run(&[&["deliveries", "list"], &arguments[..]].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(words), "{arguments:?}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_long_history_is_read_page_by_page_each_attempt_once() {
+    let (_, _receiver, program) = one_refused().await;
     let (mut after, mut seen) = (None, std::collections::BTreeSet::new());
     loop {
         let mut path = "deliveries?limit=2".to_owned();
@@ -282,18 +305,11 @@ async fn attempts_are_found_by_what_an_operator_knows() {
         }
     }
     assert_eq!(seen.len(), 9);
-    for (arguments, words) in [
-        (["--status", "7xx"], "`status` is `7xx`"),
-        (["--destination", "none"], "There is no destination `none`"),
-        (["--rule", "orders/none"], "There is no rule `orders/none`"),
-        (["--where", "{}x"], "no event pattern"),
-        (["--after", "x"], "give back `next`"),
-    ] {
-        let output = program.run(&[&["deliveries", "list"], &arguments[..]].concat());
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success() && said.contains(words), "{arguments:?}: {said}");
-    }
-    // The dead letter is found the same ways, and redriven by what its event says.
+}
+
+#[tokio::test]
+async fn dead_letters_are_found_and_redriven_by_what_an_operator_knows() {
+    let (refuses, receiver, program) = one_refused().await;
     let letters = |arguments: &[&str]| {
         rows(&program, &[&["dead-letters", "list", "--json"], arguments].concat())
     };
@@ -310,9 +326,10 @@ async fn attempts_are_found_by_what_an_operator_knows() {
     }
     let stray = "dlv_1_01a202a4-61d8-703f-a545-f4914f6cdd1d";
     assert!(!program.run(&["dead-letters", "redrive", stray]).status.success());
-    down.store(false, Ordering::Relaxed);
+    refuses.store(false, Ordering::Relaxed);
     assert_eq!(program.done(&["dead-letters", "redrive", "--where", four]), "1 redriven");
     arrived(&receiver, "/hook/", 4).await;
+    assert_eq!(program.done(&["dead-letters", "purge", "--all", "--yes"]), "0 purged");
 }
 
 #[tokio::test(flavor = "multi_thread")]

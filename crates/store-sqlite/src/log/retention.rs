@@ -237,8 +237,7 @@ fn judge(segments: &[Arc<Segment>], keep: &Keep) -> rusqlite::Result<Vec<(Arc<Se
         let attempts = held.attempts_are_over(keep) && !held.attempts_swept;
         let to_sweep = !held.over(keep).is_empty() || attempts;
         // What only its letters hold is asked about them, not all segments each time.
-        let removable =
-            held.is_wholly_over(keep) && !segment.with(|connection| has_letters(connection))?;
+        let removable = held.is_wholly_over(keep) && !segment.with(has_letters)?;
         if to_sweep || removable {
             candidates.push((index, held));
         }
