@@ -60,6 +60,11 @@ impl Telemetry {
         self.metrics.no_reading(destination);
     }
 
+    /// Shows how many dead letters a queue holds.
+    pub fn letters(&self, queue: &Name, count: u64) {
+        self.metrics.letters(queue, count);
+    }
+
     /// Counts what retention dropped.
     pub fn dropped(&self, events: u64, attempts: u64) {
         self.metrics.dropped(events, attempts);

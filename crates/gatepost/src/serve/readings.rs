@@ -1,6 +1,6 @@
 //! What waits for each destination, and how it is: read now and then for the metrics.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,9 @@ const EVERY: Duration = Duration::from_secs(5);
 /// Reads until stopped.
 pub(super) async fn run(parts: Parts, plans: watch::Receiver<Arc<Plan>>, board: Arc<Board>) {
     let mut shown: BTreeSet<Name> = BTreeSet::new();
+    let mut queues: BTreeSet<Name> = BTreeSet::new();
     loop {
+        count_letters(&parts, &mut queues).await;
         let plan = Arc::clone(&plans.borrow());
         for (name, destination) in &plan.destinations {
             match read(&*parts.store, destination, &board, parts.clock.now()).await {
@@ -40,6 +42,21 @@ pub(super) async fn run(parts: Parts, plans: watch::Receiver<Arc<Plan>>, board: 
             () = tokio::time::sleep(EVERY) => {}
             () = parts.stop.cancelled() => return,
         }
+    }
+}
+
+/// Counts the dead letters of each queue that has or had any.
+async fn count_letters(parts: &Parts, queues: &mut BTreeSet<Name>) {
+    let counts: BTreeMap<Name, u64> = match parts.store.dead_counts().await {
+        Ok(counts) => counts.into_iter().collect(),
+        Err(error) => {
+            tracing::warn!(%error, "the dead letters cannot be counted");
+            return;
+        }
+    };
+    queues.extend(counts.keys().cloned());
+    for queue in queues.iter() {
+        parts.telemetry.letters(queue, counts.get(queue).copied().unwrap_or(0));
     }
 }
 

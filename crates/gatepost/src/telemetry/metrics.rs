@@ -45,6 +45,7 @@ pub struct Metrics {
     disabled: Gauges,
     paused: Gauges,
     notices: Counters<2>,
+    letters: Gauges,
     dropped: Counters<1>,
     lines_dropped: Gauge<u64, AtomicU64>,
 }
@@ -89,6 +90,7 @@ impl Metrics {
             disabled: Family::default(),
             paused: Family::default(),
             notices: Family::default(),
+            letters: Family::default(),
             dropped: Family::default(),
             lines_dropped: Gauge::default(),
         };
@@ -132,6 +134,8 @@ impl Metrics {
         registry.register("breaker_open", help, self.breakers.clone());
         let help = "Notices of destinations that take nothing: trouble, half-way, disabled";
         registry.register("destination_notices", help, self.notices.clone());
+        let help = "Dead letters that nobody has redriven or purged, by queue";
+        registry.register("dead_letters_kept", help, self.letters.clone());
         let help = "Deliveries that wait for a destination";
         registry.register("destination_waiting", help, self.waiting.clone());
         let help = "Age of the oldest delivery that waits for a destination";
@@ -234,6 +238,12 @@ impl Metrics {
     pub(super) fn notice(&self, destination: &Name, notice: &str) {
         let labels = [("destination", destination.to_string()), ("notice", notice.to_owned())];
         self.notices.get_or_create(&labels).inc();
+    }
+
+    /// Shows how many letters each queue holds; a queue that is empty now is shown as such.
+    pub(super) fn letters(&self, queue: &Name, count: u64) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.letters.get_or_create(&[("queue", queue.to_string())]).set(count);
     }
 
     pub(super) fn dropped(&self, events: u64, attempts: u64) {

@@ -348,6 +348,12 @@ async fn letters_are_redriven_at_a_rate() {
         (letters.len() == 20).then_some(())
     })
     .await;
+    let metrics = format!("{}/metrics", program.admin);
+    until("the metrics show them", async || {
+        let text = crate::program::http().get(&metrics).send().await.ok()?.text().await.ok()?;
+        text.contains("gatepost_dead_letters_kept{queue=\"shipped\"} 20").then_some(())
+    })
+    .await;
     down.store(false, Ordering::Relaxed);
     let began = std::time::Instant::now();
     let said = program.done(&["dead-letters", "redrive", "--all", "--rate", "20/s"]);

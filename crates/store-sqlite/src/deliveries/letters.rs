@@ -149,7 +149,8 @@ pub(super) fn counts(segments: &[Arc<Segment>]) -> rusqlite::Result<Vec<(Name, u
     for segment in segments {
         segment.with(|connection| {
             let mut rows = connection.prepare_cached(
-                "SELECT queue, count(*) FROM dead WHERE state = 0 GROUP BY queue",
+                "SELECT queue, count(*) FROM dead INDEXED BY dead_live
+                 WHERE state = 0 GROUP BY queue",
             )?;
             let mut rows = rows.query([])?;
             while let Some(row) = rows.next()? {
