@@ -18,7 +18,7 @@ pub(crate) enum SigningError {
     Unfit { place: String, reason: InvalidSecret },
 }
 
-/// One destination's signatures. Secrets are read for each attempt, so that replacing a file is
+/// One destination's signatures. Secrets are asked for at each attempt, so that replacing a file is
 /// all a change takes.
 pub(crate) struct Signatures {
     signing: Signing,
@@ -99,9 +99,11 @@ mod tests {
                 SecretSource::Env(name) if name == "bad" => {
                     Ok(model::Secret::new("hunter2".to_owned()))
                 }
-                other => {
-                    Err(SecretError { place: other.to_string(), reason: "it is not there".into() })
-                }
+                other => Err(SecretError {
+                    place: other.to_string(),
+                    reason: "it is not there".into(),
+                    missing: true,
+                }),
             }
         }
     }

@@ -12,7 +12,9 @@ use outbound::{
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::server::{Answers, BlackHole, Server, Silent, TestPool, answering, pool, read_request, request};
+use crate::server::{
+    Answers, BlackHole, Server, Silent, TestPool, answering, pool, read_request, request,
+};
 
 const KIB_64: usize = 64 * 1024;
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
