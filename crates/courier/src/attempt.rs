@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Request, Uri};
 use http_body_util::Full;
 use model::{DeliveryId, Destination, Event, Method, RESPONSE_BYTES_KEPT, Timestamp};
@@ -12,7 +12,7 @@ use outbound::{Answer, Bounds, DialError, Pool, SendError, Unanswered, in_words,
 use retry::{Advertised, Verdict, Wish, advertised, retry_after};
 use transform::{Context, merge_query, value_text};
 
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, CredentialsError, Sent};
 use crate::plan::LanePlan;
 use crate::signing::Signatures;
 
@@ -40,7 +40,7 @@ pub(crate) struct Result {
     pub(crate) response: Option<String>,
     /// The receiver's published rate, when it refused for being called too fast.
     pub(crate) advertised: Option<Advertised>,
-    /// Where it was sent.
+    /// Where it was sent, [without the values](without_values) of its query.
     pub(crate) url: String,
     /// The address it was sent to; none if there was no connection.
     pub(crate) peer: Option<SocketAddr>,
@@ -85,51 +85,71 @@ pub(crate) async fn attempt(
     event: &Event,
     (now, longest_wish_ms): (Timestamp, i64),
 ) -> Result {
-    let mut draft = match render(route, lane, event) {
+    let delivery = DeliveryId { lane: lane.id, event: event.id }.to_string();
+    let mut draft = match render(route, (lane, event), &delivery) {
         Ok(draft) => draft,
         Err(unsendable) => return unsent(unsendable),
     };
-    // Before the connection adds to the query what may be secret.
-    let url = format!("{}{}", route.pool.origin(), draft.target);
-    if let Some(credentials) = route.credentials
-        && let Err(error) = credentials.add_to(&mut draft).await
-    {
-        let message = error.to_string();
-        return if error.is_final() {
-            unsent(Unsendable { code: INVALID_PARAMETER, message })
-        } else {
-            failed(url, message)
-        };
-    }
+    // Before the connection adds to the query.
+    let url = format!("{}{}", route.pool.origin(), without_values(&draft.target.to_string()));
+    let sent = match add_credentials(route, &mut draft).await {
+        Ok(sent) => sent,
+        Err(error) if error.is_final() => {
+            let message = error.to_string();
+            return unsent(Unsendable { code: INVALID_PARAMETER, message });
+        }
+        Err(error) => return failed(url, error.to_string()),
+    };
     let Draft { method, target, mut headers, body } = draft;
     let body = Bytes::from(body.unwrap_or_default());
     // Last, so that no other header can stand in a signature's place.
-    let delivery = DeliveryId { lane: lane.id, event: event.id };
-    if let Err(error) = route.signatures.add_to(&mut headers, delivery, now, &body) {
+    if let Err(error) = route.signatures.add_to(&mut headers, &delivery, now, &body) {
         return failed(url, error.to_string());
     }
-    let sent_headers = headers.clone();
+    let authorization = headers.get(AUTHORIZATION).cloned();
     let mut request = Request::new(Full::new(body));
     (*request.method_mut(), *request.uri_mut()) = (method, target);
     *request.headers_mut() = headers;
-    match send_whole(route.pool, request, bounds(route.destination)).await {
+    match send_whole(route.pool, request, bounds(route.destination, sent.waited)).await {
         Ok(answer) => {
             if matches!(answer.status.as_u16(), 401 | 407)
                 && let Some(credentials) = route.credentials
             {
-                credentials.refused(&sent_headers);
+                credentials.refused(authorization.as_ref());
             }
-            judge(route.destination, url, &answer, (now, longest_wish_ms))
+            let judged = judge(route.destination, url, &answer, (now, longest_wish_ms));
+            let response = sent.hidden_in(&answer.body, RESPONSE_BYTES_KEPT);
+            Result { response: Some(response).filter(|text| !text.is_empty()), ..judged }
         }
-        Err(unanswered) => refused_by_guard(&url, &unanswered.error).unwrap_or_else(|| {
+        Err(unanswered) => refused_by_guard(route, &url, &unanswered.error).unwrap_or_else(|| {
             let Unanswered { peer, .. } = unanswered;
             Result { peer, ..failed(url, in_words(&unanswered)) }
         }),
     }
 }
 
-fn bounds(destination: &Destination) -> Bounds {
-    let timeout = Duration::from_millis(destination.timeout_ms);
+/// What the connection adds, within the time the attempt has.
+async fn add_credentials(
+    route: &Route<'_>,
+    draft: &mut Draft,
+) -> std::result::Result<Sent, CredentialsError> {
+    let Some(credentials) = route.credentials else { return Ok(Sent::default()) };
+    credentials.add_to(draft, Duration::from_millis(route.destination.timeout_ms)).await
+}
+
+/// A URL as it is logged: of its query the names alone, for a value may be a secret.
+pub(crate) fn without_values(url: &str) -> String {
+    let Some((path, query)) = url.split_once('?') else { return url.to_owned() };
+    let parts = query.split('&').map(|part| match part.split_once('=') {
+        Some((name, _)) => format!("{name}=…"),
+        None => part.to_owned(),
+    });
+    format!("{path}?{}", parts.collect::<Vec<_>>().join("&"))
+}
+
+/// The bounds of the call, when a part of its time is over.
+fn bounds(destination: &Destination, over: Duration) -> Bounds {
+    let timeout = Duration::from_millis(destination.timeout_ms).saturating_sub(over);
     Bounds {
         connect_timeout: Duration::from_millis(destination.connect_timeout_ms),
         first_byte_timeout: Duration::from_millis(destination.first_byte_timeout_ms),
@@ -155,8 +175,6 @@ fn judge(
         (Verdict::Retry, Some(Wish::After(wish_ms))) => What::Retry { wish_ms: Some(wish_ms) },
         (Verdict::Retry, None) => What::Retry { wish_ms: None },
     };
-    let kept = answer.body.len().min(RESPONSE_BYTES_KEPT);
-    let response = (kept > 0).then(|| String::from_utf8_lossy(&answer.body[..kept]).into_owned());
     let policy = HeaderName::from_static("ratelimit-policy");
     let advertised = (status == 429).then(|| header(&policy)).flatten().and_then(advertised);
     let never = wish == Some(Wish::Never) && matches!(what, What::Refused { .. });
@@ -167,7 +185,7 @@ fn judge(
         None => format!("the receiver answered {status}"),
     });
     let peer = Some(answer.peer);
-    Result { what, status: Some(status), error, response, advertised, url, peer }
+    Result { what, status: Some(status), error, response: None, advertised, url, peer }
 }
 
 fn failed(url: String, error: String) -> Result {
@@ -195,9 +213,13 @@ fn unsent(unsendable: Unsendable) -> Result {
     }
 }
 
-/// An address the guard refuses stays refused: the operator must change the destination.
-fn refused_by_guard(url: &str, error: &SendError) -> Option<Result> {
+/// An address the guard refuses stays refused: the operator must change the destination. What a
+/// name leads to may be another address soon: it is tried again.
+fn refused_by_guard(route: &Route<'_>, url: &str, error: &SendError) -> Option<Result> {
     let SendError::Dial(DialError::Guard(refusal)) = error else { return None };
+    if !route.pool.origin().is_address() {
+        return None;
+    }
     Some(Result {
         what: What::Refused { code: "ADDRESS_REFUSED".to_owned() },
         status: None,
@@ -212,8 +234,8 @@ fn refused_by_guard(url: &str, error: &SendError) -> Option<Result> {
 /// The call without what the connection adds.
 fn render(
     route: &Route<'_>,
-    lane: &LanePlan,
-    event: &Event,
+    (lane, event): (&LanePlan, &Event),
+    delivery: &str,
 ) -> std::result::Result<Draft, Unsendable> {
     let destination = route.destination;
     // The commonest input, and it is at hand as it is sent: without white space since acceptance.
@@ -237,7 +259,7 @@ fn render(
     let method = HttpMethod::from_bytes(destination.method.as_str().as_bytes());
     let method = method.map_err(|error| unsendable(error.to_string()))?;
     let mut headers = HeaderMap::new();
-    set_headers(&mut headers, route, (lane, event)).map_err(unsendable)?;
+    set_headers(&mut headers, route, (lane, event), delivery).map_err(unsendable)?;
     Ok(Draft { method, target, headers, body })
 }
 
@@ -259,13 +281,16 @@ fn target(
     };
     let values = lane.path.iter().map(value).collect::<std::result::Result<Vec<_>, _>>()?;
     let url = destination.url.fill(&values).map_err(|error| unsendable(error.to_string()))?;
-    let parsed: Uri = url.parse().map_err(|error| unsendable(format!("{url}: {error}")))?;
+    let parsed: Uri =
+        url.parse().map_err(|error| unsendable(format!("{}: {error}", without_values(&url))))?;
     if !destination.query.is_empty() {
         let query: Vec<(&str, &str)> =
             destination.query.iter().map(|(name, value)| (&**name, &**value)).collect();
         let merged = merge_query(parsed.query(), &query);
         let target = format!("{}?{merged}", parsed.path());
-        return target.parse().map_err(|error| unsendable(format!("{target}: {error}")));
+        return target
+            .parse()
+            .map_err(|error| unsendable(format!("{}: {error}", without_values(&target))));
     }
     let target = parsed.path_and_query().cloned();
     Ok(target.map_or_else(|| Uri::from_static("/"), Uri::from))
@@ -275,6 +300,7 @@ fn set_headers(
     headers: &mut HeaderMap,
     route: &Route<'_>,
     (lane, event): (&LanePlan, &Event),
+    delivery: &str,
 ) -> std::result::Result<(), String> {
     let text = |value: &str| HeaderValue::from_str(value).map_err(|error| error.to_string());
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
@@ -286,8 +312,7 @@ fn set_headers(
     headers.insert(USER_AGENT, HeaderValue::from_static(USER_AGENT_VALUE));
     // One key for all attempts of a delivery, so that a receiver can tell a repetition; not the
     // event's id, for two targets may call the same receiver about one event.
-    let delivery = DeliveryId { lane: lane.id, event: event.id };
-    headers.insert("idempotency-key", text(&delivery.to_string())?);
+    headers.insert("idempotency-key", text(delivery)?);
     if let Some(replay) = &lane.replay {
         headers.insert("gatepost-replay", text(replay)?);
     }

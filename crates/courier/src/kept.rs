@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use credential::{NONCE_BYTES, Vault};
 use model::{KeptSecret, Name, Random, Secret, SecretError, SecretSource, Timestamp};
-use zeroize::Zeroizing;
 
 /// The secrets that were set, as they lie in the store.
 #[derive(Default)]
@@ -45,9 +44,11 @@ impl KeptSecrets {
         let failed = |reason: String| SecretError {
             place: SecretSource::Kept(name.clone()).to_string(),
             reason,
+            missing: false,
         };
         let (Some(sealed), Some(vault)) = (self.sealed.get(name), &self.vault) else {
-            return Err(failed(format!("it is not set; run `gatepost secret set {name}`")));
+            let error = failed(format!("it is not set; run `gatepost secret set {name}`"));
+            return Err(SecretError { missing: true, ..error });
         };
         let opened = vault.open(&label(name), sealed).map_err(|_| {
             failed(
@@ -56,9 +57,8 @@ impl KeptSecrets {
                     .to_owned(),
             )
         })?;
-        let text = std::str::from_utf8(&opened).map(|text| Zeroizing::new(text.to_owned()));
-        let text = text.map_err(|_| failed("it is no text".to_owned()))?;
-        Ok(Secret::new(text.to_string()))
+        let text = std::str::from_utf8(&opened).map_err(|_| failed("it is no text".to_owned()))?;
+        Ok(Secret::new(text.to_owned()))
     }
 }
 

@@ -43,12 +43,14 @@ struct Files {
 /// What was found at the last look.
 struct Seen {
     looked_at_ns: u64,
-    found: Result<Arc<Material>, String>,
+    found: Result<Arc<Material>, TlsError>,
 }
 
 impl TlsSource for Files {
-    fn material(&self) -> Result<Arc<Material>, String> {
+    fn material(&self) -> Result<Arc<Material>, TlsError> {
         let now_ns = self.clock.ticks_ns();
+        // Held while up to three small files are read, on a thread of the runtime: every two
+        // seconds at most, and whoever waits for it wants to know nothing else.
         let mut seen = self.seen.lock();
         if let Some(seen) = &*seen
             && now_ns.saturating_sub(seen.looked_at_ns) < LOOK_EVERY_NS
@@ -56,7 +58,10 @@ impl TlsSource for Files {
             return seen.found.clone();
         }
         let former = seen.take().and_then(|seen| seen.found.ok());
-        let found = self.read().map_err(|error| error.to_string());
+        let found = self.read().map_err(|error| match error.missing {
+            true => TlsError::Gone(error.to_string()),
+            false => TlsError::Unreadable(error.to_string()),
+        });
         let found = found.map(|material| match former {
             Some(former) if same(&former, &material) => former,
             _ => Arc::new(material),
@@ -92,4 +97,46 @@ fn same(one: &Material, other: &Material) -> bool {
         ]
     }
     parts(one) == parts(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use model::Timestamp;
+
+    use super::*;
+
+    struct Never;
+
+    impl Clock for Never {
+        fn now(&self) -> Timestamp {
+            Timestamp::default()
+        }
+
+        fn ticks_ns(&self) -> u64 {
+            0
+        }
+    }
+
+    /// Reads nothing; `gone` is missing, what else there is cannot be read.
+    struct Reader;
+
+    impl SecretReader for Reader {
+        fn read(&self, source: &SecretSource) -> Result<Secret, SecretError> {
+            let (place, reason) = (source.to_string(), "no".to_owned());
+            Err(SecretError { missing: place == "file gone", place, reason })
+        }
+    }
+
+    #[test]
+    fn what_was_taken_away_is_told_from_what_cannot_be_read() {
+        let of = |file: &str| {
+            let authorities = Some(PathBuf::from(file));
+            let tls = ConnectionTls { identity: None, authorities };
+            unfit_tls(&tls, Arc::new(Reader), Arc::new(Never)).unwrap()
+        };
+        assert!(matches!(of("gone"), TlsError::Gone(_)));
+        assert!(matches!(of("locked"), TlsError::Unreadable(_)));
+    }
 }

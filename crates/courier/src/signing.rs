@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use model::{DeliveryId, SecretError, SecretReader, Signing, Timestamp};
+use model::{SecretError, SecretReader, Signing, Timestamp};
 use signature::{ID, InvalidSecret, Key, SIGNATURE, Secret, Signer, TIMESTAMP, sign};
 use tokio::sync::watch;
 
@@ -18,7 +18,7 @@ pub(crate) enum SigningError {
     Unfit { place: String, reason: InvalidSecret },
 }
 
-/// One destination's signatures. Secrets are read for each attempt, so that replacing a file is
+/// One destination's signatures. Secrets are asked for at each attempt, so that replacing a file is
 /// all a change takes.
 pub(crate) struct Signatures {
     signing: Signing,
@@ -43,7 +43,7 @@ impl Signatures {
     pub(crate) fn add_to(
         &self,
         headers: &mut HeaderMap,
-        delivery: DeliveryId,
+        delivery: &str,
         at: Timestamp,
         body: &[u8],
     ) -> Result<(), SigningError> {
@@ -54,8 +54,7 @@ impl Signatures {
             .map(|(secret, last)| Signer { key: Key::Hmac(secret), not_after_s: *last });
         let own = keys.signers().filter(|_| self.signing.ed25519);
         let signers: Vec<Signer<'_>> = shared.chain(own).collect();
-        let id = delivery.to_string();
-        let Some(signed) = sign(&id, at.seconds(), body, &signers) else { return Ok(()) };
+        let Some(signed) = sign(delivery, at.seconds(), body, &signers) else { return Ok(()) };
         for (name, value) in
             [(ID, signed.id), (TIMESTAMP, signed.timestamp), (SIGNATURE, signed.signature)]
         {
@@ -82,7 +81,7 @@ impl Signatures {
 
 #[cfg(test)]
 mod tests {
-    use model::{EventId, SecretSource, SigningSecret};
+    use model::{DeliveryId, EventId, SecretSource, SigningSecret};
     use signature::{SignatureHeaders, VerifyingKey, verify};
 
     use super::*;
@@ -99,9 +98,11 @@ mod tests {
                 SecretSource::Env(name) if name == "bad" => {
                     Ok(model::Secret::new("hunter2".to_owned()))
                 }
-                other => {
-                    Err(SecretError { place: other.to_string(), reason: "it is not there".into() })
-                }
+                other => Err(SecretError {
+                    place: other.to_string(),
+                    reason: "it is not there".into(),
+                    missing: true,
+                }),
             }
         }
     }
@@ -122,7 +123,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(SIGNATURE, HeaderValue::from_static("v1,forged"));
         let delivery = DeliveryId { lane: 7, event: EventId { accepted_at: at(-9), seq: 3 } };
-        signatures.add_to(&mut headers, delivery, at(s), b"body")?;
+        signatures.add_to(&mut headers, &delivery.to_string(), at(s), b"body")?;
         Ok(headers)
     }
 

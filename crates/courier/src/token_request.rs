@@ -19,6 +19,8 @@ use crate::attempt::USER_AGENT_VALUE;
 const LIFETIME_DEFAULT_S: i64 = 300;
 /// A token is renewed when a fifth of its life is left, at most two minutes before its end.
 const EARLY_MAX_MS: i64 = 120_000;
+/// How much of a text of a token endpoint's is shown.
+const SHOWN_CHARS_MAX: usize = 200;
 /// How long an assertion is good: one request, and clocks that differ a little.
 const ASSERTION_S: i64 = 60;
 /// What kind of assertion ours is (RFC 7523 §2.2).
@@ -189,10 +191,18 @@ fn form_encode(text: &str) -> String {
     encoded
 }
 
+/// A text of a token endpoint's, fit to be shown: cut, and without what RFC 6749 §5.2 keeps out of
+/// it, such as line breaks and what moves a terminal's cursor.
+fn shown(text: &str) -> String {
+    let fits = |char: &char| matches!(char, ' '..='~') && !matches!(char, '"' | '\\');
+    let shown = text.chars().take(SHOWN_CHARS_MAX);
+    shown.map(|char| if fits(&char) { char } else { '?' }).collect()
+}
+
 /// What a token endpoint said when it refused; only the standard's members are shown.
 pub(crate) fn refusal(status: u16, body: &[u8]) -> String {
     let document = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
-    let member = |name: &str| document[name].as_str().unwrap_or_default().to_owned();
+    let member = |name: &str| shown(document[name].as_str().unwrap_or_default());
     format!("{status} {} {}", member("error"), member("error_description")).trim().to_owned()
 }
 
@@ -206,7 +216,7 @@ pub(crate) fn read_token(body: &[u8], now: Timestamp) -> Result<Token, String> {
     };
     let kind = document["token_type"].as_str().unwrap_or("Bearer");
     if !kind.eq_ignore_ascii_case("bearer") {
-        return Err(format!("the token is of type {kind}, not Bearer"));
+        return Err(format!("the token is of type {}, not Bearer", shown(kind)));
     }
     // Some servers write the number as a string.
     let lifetime = &document["expires_in"];
@@ -252,5 +262,13 @@ mod tests {
         let body = br#"{"error":"invalid_client","error_description":"no","secret":"x"}"#;
         assert_eq!(refusal(401, body), "401 invalid_client no");
         assert_eq!(refusal(502, b"<html>"), "502");
+        let long = "x".repeat(300);
+        let body =
+            serde_json::json!({ "error": "a\u{1b}[2J\n\u{202e}\"b", "error_description": long });
+        let expected = format!("400 a?[2J???b {}", "x".repeat(200));
+        assert_eq!(refusal(400, body.to_string().as_bytes()), expected);
+        let body = serde_json::json!({ "access_token": "t", "token_type": format!("m\n{long}") });
+        let error = read_token(body.to_string().as_bytes(), Timestamp::default()).unwrap_err();
+        assert_eq!(error, format!("the token is of type m?{}, not Bearer", "x".repeat(198)));
     }
 }

@@ -181,7 +181,7 @@ const PROBLEMS: &[(&str, &str)] = &[
     ),
     (
         "ADDRESS_REFUSED",
-        "Dead letter: the outbound guard refuses the destination's address. List its range under `allow_private` if it is meant, then redrive.",
+        "Dead letter: the outbound guard refuses the address in the destination's URL. List its range under `allow_private` if it is meant, then redrive.",
     ),
 ];
 

@@ -1,6 +1,7 @@
 //! Files with secrets in them: made for their owner only, and read from where the configuration
 //! says.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -10,12 +11,17 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use courier::KeptSecrets;
 use credential::{MASTER_BYTES, Master};
-use model::{Random, Secret, SecretError, SecretReader, SecretSource};
+use model::{Clock, Random, Secret, SecretError, SecretReader, SecretSource};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 /// The longest secret read from a file.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
+
+/// How often a file with a secret is read, at the most: what was changed is in force that much
+/// later.
+const READ_EVERY_NS: u64 = 2_000_000_000;
 
 /// Makes a directory for its owner only, with those above it.
 pub fn private_directory(path: &Path) -> anyhow::Result<()> {
@@ -137,7 +143,7 @@ pub fn read_secret_file(path: &Path) -> io::Result<Secret> {
     Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
-/// Reads the secrets that connections name, each time they are needed: replacing a file is all a
+/// Reads the secrets that connections name when they are needed: replacing a file is all a
 /// rotation takes. Those that Gatepost keeps itself are read through [`AllSecrets`] only.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemSecrets;
@@ -157,26 +163,74 @@ impl SecretReader for AllSecrets {
 
 impl SecretReader for SystemSecrets {
     fn read(&self, source: &SecretSource) -> Result<Secret, SecretError> {
-        let failed = |reason: String| SecretError { place: source.to_string(), reason };
-        let file = |path: &Path| read_secret_file(path).map_err(|error| failed(error.to_string()));
+        let failed = |reason: String, missing: bool| SecretError {
+            place: source.to_string(),
+            reason,
+            missing,
+        };
+        let file = |path: &Path| {
+            let missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+            read_secret_file(path).map_err(|error| failed(error.to_string(), missing(&error)))
+        };
         let secret = match source {
             SecretSource::Env(name) => environment(name)
                 .map(Secret::new)
-                .ok_or_else(|| failed("it is not set".to_owned()))?,
+                .ok_or_else(|| failed("it is not set".to_owned(), true))?,
             SecretSource::File(path) => file(path)?,
             SecretSource::Credential(name) => {
                 let directory = environment("CREDENTIALS_DIRECTORY")
-                    .ok_or_else(|| failed("systemd has passed no credentials".to_owned()))?;
+                    .ok_or_else(|| failed("systemd has passed no credentials".to_owned(), true))?;
                 file(&Path::new(&directory).join(name))?
             }
             SecretSource::Kept(_) => {
-                return Err(failed("only a serving Gatepost can open it".to_owned()));
+                return Err(failed("only a serving Gatepost can open it".to_owned(), false));
             }
         };
         if secret.expose().is_empty() {
-            return Err(failed("it is empty".to_owned()));
+            return Err(failed("it is empty".to_owned(), false));
         }
         Ok(secret)
+    }
+}
+
+/// What was read of files in the last two seconds, so that a busy destination does not open them
+/// for each attempt. Opened on a thread of the runtime: small local files, once in that time. The
+/// program's own secrets are opened each time: that takes no disk, and what was set is in force at
+/// once.
+pub struct RecentSecrets {
+    secrets: AllSecrets,
+    clock: Arc<dyn Clock>,
+    seen: Mutex<BTreeMap<SecretSource, Seen>>,
+}
+
+/// What was found, also that nothing was, and when.
+struct Seen {
+    at_ns: u64,
+    found: Result<Secret, SecretError>,
+}
+
+impl RecentSecrets {
+    /// Secrets read through `secrets`.
+    pub fn new(secrets: AllSecrets, clock: Arc<dyn Clock>) -> Self {
+        Self { secrets, clock, seen: Mutex::default() }
+    }
+}
+
+impl SecretReader for RecentSecrets {
+    fn read(&self, source: &SecretSource) -> Result<Secret, SecretError> {
+        if matches!(source, SecretSource::Env(_) | SecretSource::Kept(_)) {
+            return self.secrets.read(source);
+        }
+        let now_ns = self.clock.ticks_ns();
+        let mut seen = self.seen.lock();
+        // What is old is let go of, so that no secret stays here that nobody asks for.
+        seen.retain(|_, seen| now_ns.saturating_sub(seen.at_ns) < READ_EVERY_NS);
+        if let Some(seen) = seen.get(source) {
+            return seen.found.clone();
+        }
+        let found = self.secrets.read(source);
+        seen.insert(source.clone(), Seen { at_ns: now_ns, found: found.clone() });
+        found
     }
 }
 
@@ -184,4 +238,47 @@ impl SecretReader for SystemSecrets {
 #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use model::Timestamp;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Ticks(AtomicU64);
+
+    impl Clock for Ticks {
+        fn now(&self) -> Timestamp {
+            Timestamp::default()
+        }
+
+        fn ticks_ns(&self) -> u64 {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    #[test]
+    fn a_secrets_file_is_read_every_two_seconds_at_the_most() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secret");
+        let (clock, (_tell, kept)) = (Arc::new(Ticks::default()), watch::channel(Arc::default()));
+        let secrets = RecentSecrets::new(AllSecrets(kept), Arc::clone(&clock) as _);
+        let source = SecretSource::File(path.clone());
+        let read = |at_ms: u64| {
+            clock.0.store(at_ms * 1_000_000, Ordering::Relaxed);
+            let read = secrets.read(&source);
+            read.map(|secret| secret.expose().to_owned()).map_err(|error| error.missing)
+        };
+        assert_eq!(read(0), Err(true));
+        std::fs::write(&path, "first\n").unwrap();
+        assert_eq!(read(1_999), Err(true));
+        assert_eq!(read(2_000), Ok("first".to_owned()));
+        std::fs::write(&path, "second\n").unwrap();
+        assert_eq!(read(3_999), Ok("first".to_owned()));
+        assert_eq!(read(4_000), Ok("second".to_owned()));
+    }
 }

@@ -36,7 +36,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::{SystemClock, SystemRandom};
 use crate::config::{Loaded, Server};
-use crate::files::{AllSecrets, DataDirectory};
+use crate::files::{AllSecrets, DataDirectory, RecentSecrets};
 use crate::telemetry::{Form, Lines, Telemetry};
 
 use live::Live;
@@ -85,7 +85,10 @@ impl Parts {
             clock: Arc::clone(&self.clock) as _,
             random: Arc::clone(&self.random) as _,
             store: Arc::clone(&self.store),
-            secrets: Arc::new(AllSecrets(live.kept_secrets())),
+            secrets: Arc::new(RecentSecrets::new(
+                AllSecrets(live.kept_secrets()),
+                Arc::clone(&self.clock) as _,
+            )),
             webhook_keys: live.webhook_keys(),
             observer: Arc::clone(&self.telemetry) as _,
             board: Arc::clone(&self.board),

@@ -61,6 +61,8 @@ pub struct SecretError {
     pub place: String,
     /// Why it is not there.
     pub reason: String,
+    /// Whether there is nothing at all, as against something that cannot be read.
+    pub missing: bool,
 }
 
 /// Reads secrets when they are needed, so that replacing a file is all a rotation takes.

@@ -4,7 +4,10 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use http::Uri;
 use http::uri::Scheme;
 use rustls::ClientConfig;
@@ -19,6 +22,9 @@ use crate::tls::{Tls, TlsError, public};
 
 /// How many addresses of a name are looked at: a name service of somebody else's may give thousands.
 const ADDRESSES_MAX: usize = 8;
+/// How long an address has before the next one is tried beside it (RFC 8305 §5, which recommends
+/// this): one that swallows every packet must not use up the time of those that answer.
+const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 
 /// Where a connection leads: scheme, host, port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -46,6 +52,11 @@ impl Origin {
         Self::of(
             &Uri::builder().scheme("http").authority(authority).path_and_query("/").build().ok()?,
         )
+    }
+
+    /// Whether the host is an address, and not a name whose addresses may change.
+    pub fn is_address(&self) -> bool {
+        self.host.parse::<IpAddr>().is_ok()
     }
 
     /// What stands in `Host`.
@@ -164,26 +175,30 @@ impl Dialer {
     }
 
     async fn connect(&self, origin: &Origin) -> Result<(TcpStream, SocketAddr), DialError> {
-        let mut last = None;
-        for address in self.resolve(origin).await?.into_iter().take(ADDRESSES_MAX) {
-            if let Err(refusal) = self.guard.judge(address.ip(), address.port()) {
-                last.get_or_insert(DialError::Guard(refusal));
-                continue;
+        let mut refused = None;
+        let mut judged = self.resolve(origin).await?;
+        judged.truncate(ADDRESSES_MAX);
+        judged.retain(|address| match self.guard.judge(address.ip(), address.port()) {
+            Ok(()) => true,
+            Err(refusal) => {
+                refused.get_or_insert(refusal);
+                false
             }
-            match TcpStream::connect(address).await {
-                Ok(stream) => {
-                    if let Err(error) = stream.set_nodelay(true) {
-                        tracing::debug!(%error, %address, "no TCP_NODELAY on this connection");
-                    }
-                    return Ok((stream, address));
-                }
-                Err(source) => last = Some(DialError::Connect { address, source }),
-            }
+        });
+        let Some(connected) = first(judged).await else {
+            return Err(refused.map_or_else(
+                || DialError::Name {
+                    host: origin.host.clone(),
+                    source: io::Error::new(io::ErrorKind::NotFound, "no address"),
+                },
+                DialError::Guard,
+            ));
+        };
+        let (stream, address) = connected?;
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, %address, "no TCP_NODELAY on this connection");
         }
-        Err(last.unwrap_or_else(|| DialError::Name {
-            host: origin.host.clone(),
-            source: io::Error::new(io::ErrorKind::NotFound, "no address"),
-        }))
+        Ok((stream, address))
     }
 
     async fn resolve(&self, origin: &Origin) -> Result<Vec<SocketAddr>, DialError> {
@@ -192,6 +207,29 @@ impl Dialer {
         }
         let found = self.resolver.resolve(&origin.host, origin.port).await;
         found.map_err(|source| DialError::Name { host: origin.host.clone(), source })
+    }
+}
+
+/// The first connection that comes about, or how the last one failed; `None` without an address.
+/// An address is tried when the one before it has failed or had its time, which goes on beside it.
+async fn first(addresses: Vec<SocketAddr>) -> Option<Result<(TcpStream, SocketAddr), DialError>> {
+    let connect = async |address| match TcpStream::connect(address).await {
+        Ok(stream) => Ok((stream, address)),
+        Err(source) => Err(DialError::Connect { address, source }),
+    };
+    let mut rest = addresses.into_iter();
+    let mut under_way = FuturesUnordered::new();
+    let mut failed = None;
+    loop {
+        under_way.extend(rest.next().map(connect));
+        tokio::select! {
+            ended = under_way.next() => match ended {
+                Some(Err(error)) => failed = Some(Err(error)),
+                Some(connected) => return Some(connected),
+                None => return failed,
+            },
+            () = tokio::time::sleep(NEXT_ADDRESS_AFTER), if rest.len() > 0 => {}
+        }
     }
 }
 
@@ -211,5 +249,8 @@ mod tests {
         }
         assert_eq!(Origin::of(&"ftp://a/".parse().unwrap()), None);
         assert_eq!(Origin::of(&"/x".parse().unwrap()), None);
+        let is_address = |url: &str| Origin::of(&url.parse().unwrap()).unwrap().is_address();
+        assert!(is_address("http://127.0.0.1/x") && is_address("https://[::1]:8443"));
+        assert!(!is_address("https://a.example"));
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! The connection object itself is pooled: it is given back when an answer's body has ended, and
 //! asked whether it is ready before it is used again. One that rests too long ends by itself, and
-//! one that was made with a client certificate that has changed is not used again.
+//! one that is old, or was made with a client certificate that has changed, is not used again.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -26,6 +26,9 @@ use crate::tls::Tls;
 /// How long a connection may rest: shorter than the minutes after which a firewall on the way
 /// forgets it without a word.
 const IDLE_FOR: Duration = Duration::from_secs(90);
+/// How long a connection is used, however busy: a receiver that has moved is found by its name when
+/// a connection is made, and one that is never idle would go on to where it was.
+const USED_FOR: Duration = Duration::from_mins(5);
 /// The most bytes of an answer's head, its trailers and what is read ahead, from receivers that the
 /// company does not choose. The number of headers is bounded by the library, at 100.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -37,6 +40,7 @@ pub struct Pool<B> {
     idle: Resting<B>,
     idle_max: usize,
     idle_for: Duration,
+    used_for: Duration,
     tracker: TaskTracker,
 }
 
@@ -50,13 +54,22 @@ struct Idle<B> {
 /// What is known of a connection.
 struct Facts {
     peer: SocketAddr,
-    /// The number of the TLS material it was made with.
+    /// The number of the TLS material it was made with; 0 for that of nobody in particular.
     material: u64,
+    /// Whether it has been used for long enough.
+    old: AtomicBool,
     /// One more whenever it is lent, and whenever it is given back: odd while it is lent.
     turns: AtomicU64,
 }
 
 impl Facts {
+    /// Never ends; says when the connection has been used for long enough.
+    async fn grow_old(&self, used_for: Duration) {
+        tokio::time::sleep(used_for).await;
+        self.old.store(true, Ordering::Relaxed);
+        std::future::pending().await
+    }
+
     /// Waits until the connection has rested for half of `idle_for`, and at most all of it.
     async fn rested(&self, idle_for: Duration) {
         let mut before = None;
@@ -89,7 +102,7 @@ pub struct Lent<B> {
 impl<B> Lent<B> {
     /// Returns the connection; to be called when the answer's body has ended.
     pub fn give_back(self) {
-        if self.sender.is_closed() {
+        if self.sender.is_closed() || self.facts.old.load(Ordering::Relaxed) {
             return;
         }
         let mut idle = self.idle.lock();
@@ -109,7 +122,8 @@ where
     /// An empty pool; connections run on `tracker` and are known to whoever shuts down.
     pub fn new(origin: Origin, guard: Guard, idle_max: usize, tracker: TaskTracker) -> Self {
         let dialer = Dialer { guard, resolver: Arc::new(SystemResolver), tls: None };
-        Self { origin, dialer, idle: Arc::default(), idle_max, idle_for: IDLE_FOR, tracker }
+        let (idle, idle_for, used_for) = (Arc::default(), IDLE_FOR, USED_FOR);
+        Self { origin, dialer, idle, idle_max, idle_for, used_for, tracker }
     }
 
     /// Speaks TLS with a client certificate or authorities of its own.
@@ -133,6 +147,13 @@ where
         self
     }
 
+    /// Uses connections for another time than 5 minutes at the most.
+    #[must_use]
+    pub fn with_used_for(mut self, used_for: Duration) -> Self {
+        self.used_for = used_for;
+        self
+    }
+
     /// Where its connections lead.
     pub fn origin(&self) -> &Origin {
         &self.origin
@@ -140,7 +161,8 @@ where
 
     /// An idle connection that is ready, the one used last first (the others may rest and close).
     pub fn idle(&self) -> Option<Lent<B>> {
-        loop {
+        let count = self.idle.lock().len();
+        for _ in 0..count {
             let mut idle = self.idle.lock().pop_back()?;
             if !self.is_current(&idle.facts) {
                 continue;
@@ -149,10 +171,11 @@ where
                 Some(Ok(())) => return Some(self.lend(idle, true)),
                 // Its task has not yet seen the end of the last answer: it will be ready soon, but
                 // whoever asks now should not wait for it.
-                None if !idle.sender.is_closed() => return self.put_first(idle),
+                None if !idle.sender.is_closed() => self.idle.lock().push_front(idle),
                 _ => {}
             }
         }
+        None
     }
 
     /// A new connection.
@@ -164,11 +187,12 @@ where
         }
         let handshake = builder.handshake(TokioIo::new(dialled.stream)).await;
         let (sender, connection) = handshake.map_err(DialError::Http)?;
-        let turns = AtomicU64::new(0);
-        let facts = Facts { peer: dialled.peer, material: dialled.material, turns };
+        let (old, turns) = (AtomicBool::new(false), AtomicU64::new(0));
+        let facts = Facts { peer: dialled.peer, material: dialled.material, old, turns };
         let facts = Arc::new(facts);
         let lent = self.lend(Idle { sender, facts: Arc::clone(&facts) }, false);
-        let (idle, idle_for) = (Arc::downgrade(&self.idle), self.idle_for);
+        let idle = Arc::downgrade(&self.idle);
+        let (idle_for, used_for) = (self.idle_for, self.used_for);
         self.tracker.spawn(async move {
             {
                 let mut connection = pin!(connection.with_upgrades());
@@ -177,6 +201,7 @@ where
                         tracing::debug!(%error, "an outgoing connection ended early");
                     },
                     () = facts.rested(idle_for) => {}
+                    () = facts.grow_old(used_for) => {}
                 }
             }
             forget_closed(&idle);
@@ -184,25 +209,11 @@ where
         Ok(lent)
     }
 
-    /// Whether a connection speaks as whom we speak now.
+    /// Whether a connection may be used again: it speaks as whom we speak now, or as nobody, and is
+    /// not too old.
     fn is_current(&self, facts: &Facts) -> bool {
-        self.dialer.tls.as_ref().is_none_or(|tls| tls.is_present(facts.material))
-    }
-
-    fn put_first(&self, first: Idle<B>) -> Option<Lent<B>> {
-        let mut idle = self.idle.lock();
-        idle.push_front(first);
-        // Another one may be ready; one look at the next is enough.
-        let mut next = idle.pop_back()?;
-        drop(idle);
-        match next.sender.ready().now_or_never() {
-            Some(Ok(())) if self.is_current(&next.facts) => Some(self.lend(next, true)),
-            None if !next.sender.is_closed() => {
-                self.idle.lock().push_front(next);
-                None
-            }
-            _ => None,
-        }
+        let tls = self.dialer.tls.as_ref().filter(|_| facts.material != 0);
+        !facts.old.load(Ordering::Relaxed) && tls.is_none_or(|tls| tls.is_present(facts.material))
     }
 
     fn lend(&self, Idle { sender, facts }: Idle<B>, reused: bool) -> Lent<B> {

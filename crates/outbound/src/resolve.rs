@@ -12,7 +12,8 @@ use std::sync::{Arc, LazyLock};
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
+use tokio_util::task::TaskTracker;
 
 /// How many names are asked for at once; the runtime has 512 threads for what blocks.
 const NAMES_MAX: usize = 64;
@@ -54,11 +55,16 @@ static UNDER_WAY: LazyLock<UnderWay> = LazyLock::new(|| UnderWay::new(NAMES_MAX)
 struct UnderWay {
     table: Table,
     places: Arc<Semaphore>,
+    /// Where they run, whoever waits: one that nobody waits for any more must still come to its
+    /// end, and give up its place. Nobody waits for all of them, for the system cannot be hurried
+    /// and nothing is lost with an answer.
+    tracker: TaskTracker,
 }
 
 impl UnderWay {
     fn new(names_max: usize) -> Self {
-        Self { table: Table::default(), places: Arc::new(Semaphore::new(names_max)) }
+        let (table, tracker) = (Table::default(), TaskTracker::new());
+        Self { table, places: Arc::new(Semaphore::new(names_max)), tracker }
     }
 
     /// Joins the look-up of this name, or begins one with `look`, which may block.
@@ -71,23 +77,31 @@ impl UnderWay {
         if let Some(under_way) = table.get(&key) {
             return under_way.clone();
         }
-        let entry = Entry { key: key.clone(), table: Arc::clone(&self.table) };
+        let (tell, told) = oneshot::channel();
+        let look_up = told.map(|found| found.unwrap_or_else(|_| interrupted())).boxed().shared();
+        table.insert(key.clone(), look_up.clone());
+        // A runtime that is ending drops the task at once, and the entry locks the table.
+        drop(table);
+        let entry = Entry { key, table: Arc::clone(&self.table) };
         let places = Arc::clone(&self.places);
-        let look_up = async move {
+        self.tracker.spawn(async move {
             let place = places.acquire_owned().await.expect("nobody closes it");
             let asked = tokio::task::spawn_blocking(move || {
-                // Both are held until the system answers, though nobody may wait any more.
+                // Both are held until the system answers.
                 let (_place, entry) = (place, entry);
                 let (host, port) = &entry.key;
                 look(host, *port).map_err(|error| (error.kind(), error.to_string()))
             });
-            let interrupted = |_| Err((io::ErrorKind::Interrupted, "interrupted".to_owned()));
-            asked.await.unwrap_or_else(interrupted)
-        };
-        let look_up = look_up.boxed().shared();
-        table.insert(key, look_up.clone());
+            let found = asked.await.unwrap_or_else(|_| interrupted());
+            // Whoever asked may have gone.
+            tell.send(found).ok();
+        });
         look_up
     }
+}
+
+fn interrupted() -> Found {
+    Err((io::ErrorKind::Interrupted, "interrupted".to_owned()))
 }
 
 /// A look-up's place in the table; it ends with the answer.
@@ -164,6 +178,32 @@ mod tests {
         drop(let_go);
         testkit::until("its place is free", async || {
             (under_way.places.available_permits() == 2).then_some(())
+        })
+        .await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_look_up_that_waits_for_a_place_gives_it_up_though_nobody_waits() {
+        let under_way = UnderWay::new(1);
+        let (let_go, hold) = mpsc::channel::<()>();
+        let silent = under_way.ask("silent", 1, move |_, _| {
+            hold.recv().ok();
+            Ok(vec![])
+        });
+        assert!(silent.now_or_never().is_none());
+        testkit::until("it has the place", async || {
+            (under_way.places.available_permits() == 0).then_some(())
+        })
+        .await;
+        let queued = under_way.ask("queued", 1, |_, _| Ok(vec![]));
+        assert!(queued.now_or_never().is_none());
+        drop(let_go);
+        let third = under_way.ask("third", 1, |_, _| Ok(vec![address(3)]));
+        let third = tokio::time::timeout(std::time::Duration::from_secs(5), third).await;
+        assert_eq!(third, Ok(Ok(vec![address(3)])));
+        testkit::until("all places are free", async || {
+            let free = under_way.places.available_permits() == 1;
+            (free && under_way.table.lock().is_empty()).then_some(())
         })
         .await;
     }

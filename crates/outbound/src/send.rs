@@ -10,7 +10,6 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::dial::DialError;
@@ -114,22 +113,22 @@ pub struct Unanswered {
 /// body, so that a dripped body cannot hold a place for ever; within it, the connection and the
 /// answer's head have bounds of their own.
 ///
-/// A connection that the other side closed while it was idle is replaced once, for the request
-/// cannot have been taken: hyper hands it back unsent.
+/// A connection that the other side closed while it was idle is replaced by the next, at last by a
+/// new one, for the request cannot have been taken: hyper hands it back unsent.
 pub async fn send_whole(
     pool: &Pool<Full<Bytes>>,
     request: Request<Full<Bytes>>,
     bounds: Bounds,
 ) -> Result<Answer, Unanswered> {
-    let peer = Mutex::new(None);
-    let exchange = exchange(pool, request, bounds, &peer);
+    let mut peer = None;
+    let exchange = exchange(pool, request, bounds, &mut peer);
     let answer = bounded(bounds.timeout, Wait::Whole, exchange).await;
     answer.and_then(|answer| answer).map_err(|error| {
         let dialled = match &error {
             SendError::Dial(error) => error.peer(),
             _ => None,
         };
-        Unanswered { error, peer: dialled.or(peer.into_inner()) }
+        Unanswered { error, peer: dialled.or(peer) }
     })
 }
 
@@ -155,19 +154,21 @@ async fn exchange(
     pool: &Pool<Full<Bytes>>,
     mut request: Request<Full<Bytes>>,
     bounds: Bounds,
-    peer: &Mutex<Option<SocketAddr>>,
+    peer: &mut Option<SocketAddr>,
 ) -> Result<Answer, SendError> {
     let flood = Arc::new(Flood::default());
     let counting = Arc::clone(&flood);
     hyper::ext::on_informational(&mut request, move |_| counting.count());
     loop {
+        // Whoever had closed an idle connection is not who the next one fails to reach.
+        *peer = None;
         let mut lent = if let Some(lent) = pool.idle() {
             lent
         } else {
             let bound = (bounds.connect_timeout, Wait::Connect);
             tighter(bounds, bound, pool.connect()).await??
         };
-        *peer.lock() = Some(lent.peer);
+        *peer = Some(lent.peer);
         let bound = (bounds.first_byte_timeout, Wait::FirstByte);
         let sent = tighter(bounds, bound, async {
             tokio::select! {

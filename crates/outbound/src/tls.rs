@@ -38,15 +38,19 @@ pub struct Identity {
 
 /// Gives the present material.
 pub trait TlsSource: Send + Sync {
-    /// The material, the same `Arc` as long as nothing has changed; else why there is none, in a
-    /// text without secrets. Asked for each request, so it must not look at the disk each time.
-    fn material(&self) -> Result<Arc<Material>, String>;
+    /// The material, the same `Arc` as long as nothing has changed; else that it is
+    /// [gone](TlsError::Gone) or [unreadable](TlsError::Unreadable), in a text without secrets.
+    /// Asked for each request, so it must not look at the disk each time.
+    fn material(&self) -> Result<Arc<Material>, TlsError>;
 }
 
 /// Material that TLS cannot be spoken with. No text shows a part of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TlsError {
-    /// It cannot be read.
+    /// It was taken away, or was never there.
+    #[error("{0}")]
+    Gone(String),
+    /// It is there, and cannot be read.
     #[error("{0}")]
     Unreadable(String),
     /// The authorities are no certificates.
@@ -98,7 +102,7 @@ impl Tls {
 
     /// How TLS is spoken now, and the number of the material.
     pub(crate) fn present(&self) -> Result<(Arc<ClientConfig>, u64), TlsError> {
-        let material = self.source.material().map_err(TlsError::Unreadable)?;
+        let material = self.source.material()?;
         let mut present = self.present.lock();
         if let Some(present) = &*present
             && Arc::ptr_eq(&present.material, &material)
@@ -112,9 +116,13 @@ impl Tls {
     }
 
     /// Whether a connection made with the material of this number may still be used. Material that
-    /// cannot be read says nothing of the connections there are.
+    /// cannot be read says nothing of the connections there are, for it may be half written; what
+    /// was taken away is not to be used any more.
     pub(crate) fn is_present(&self, number: u64) -> bool {
-        self.present().map_or(true, |(_, present)| present == number)
+        match self.present() {
+            Ok((_, present)) => present == number,
+            Err(error) => !matches!(error, TlsError::Gone(_)),
+        }
     }
 }
 

@@ -98,7 +98,7 @@ fn unfit_tls(connection: &Connection) -> Option<String> {
     let (secrets, clock) = (Arc::new(SystemSecrets), Arc::new(SystemClock::new()));
     match courier::unfit_tls(&connection.tls, secrets, clock)? {
         // Told before as what is missing, but for the file of authorities.
-        TlsError::Unreadable(reason) => {
+        TlsError::Gone(reason) | TlsError::Unreadable(reason) => {
             let authorities = connection.tls.authorities.clone().map(SecretSource::File)?;
             SystemSecrets.read(&authorities).is_err().then_some(reason)
         }

@@ -33,6 +33,8 @@ const STATUS_CLASSES: [&str; 4] = ["1xx", "3xx", "4xx", "5xx"];
 
 /// Headers that are made for each call: a signature says whom the call is from.
 const SIGNATURE_HEADERS: [&str; 3] = [signature::ID, signature::TIMESTAMP, signature::SIGNATURE];
+/// The headers that say what a call is, by which a receiver tells a repetition, a replay and a trace.
+const CALL_HEADERS: [&str; 3] = ["gatepost-replay", "idempotency-key", "traceparent"];
 /// Headers whose values are credentials.
 const SECRET_HEADERS: [&str; 3] = ["authorization", "cookie", "x-api-key"];
 /// Parameters of a query or a body whose values are credentials.
@@ -264,6 +266,12 @@ pub(crate) fn header(text: &str) -> Result<String, Wrong> {
             "the header `{text}` belongs to the signature of each call"
         ))
         .help("remove it; `signing` of the destination says what calls are signed with"));
+    }
+    if CALL_HEADERS.contains(&name.as_str()) {
+        return Err(Wrong::new(format!("the header `{text}` is made for each call")).help(
+            "remove it: it is the delivery's id, the replay's name or the event's trace, by which \
+             receivers tell calls apart",
+        ));
     }
     Ok(name)
 }

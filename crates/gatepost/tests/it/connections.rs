@@ -101,7 +101,7 @@ async fn parameters_are_merged_and_the_connections_win() {
     assert_eq!(signature::verify(&signed, got.body.as_bytes(), now_s, 0, &keys), Ok(()));
 
     let line = until("the attempt is in the log", async || program.lines("attempt").pop()).await;
-    let url = format!("{}/in?a=url&b=destination&c=destination", receiver.url());
+    let url = format!("{}/in?a=…&b=…&c=…", receiver.url());
     assert_eq!(
         (&line["url"], &line["peer"]),
         (&url.into(), &receiver.address().to_string().into())
@@ -114,6 +114,49 @@ async fn parameters_are_merged_and_the_connections_win() {
         let log = program.read(file);
         assert!(!log.contains("s3cr") && !log.contains("the-key"), "a secret is in {file}");
     }
+}
+
+#[tokio::test]
+async fn a_receiver_that_answers_with_what_it_was_sent_shows_no_secret() {
+    let receiver = Receiver::start(|_, got| {
+        let all = format!("{} {} {}", got.target, got.header("authorization"), got.header("x-key"));
+        Reply::status(400).body(&all)
+    })
+    .await;
+    let request = format!("POST {}/in", receiver.url());
+    let sections = "connections:
+  partner:
+    basic: { username: acme, password: { file: ./password } }
+    headers: { x-key: { file: ./key } }
+    query: { k: { file: ./key }, plain: shown }
+";
+    let file = definitions(&request, "    connection: partner", sections);
+    let program = Program::start(&file).await;
+    std::fs::write(program.path("password"), "hunter2").unwrap();
+    std::fs::write(program.path("key"), "s3cr&t").unwrap();
+    publish(&program, json!({})).await;
+    let expected = "/in?k=…&plain=shown Basic … …";
+    assert_eq!(arrived(&receiver, 1).await[0].header("authorization"), "Basic YWNtZTpodW50ZXIy");
+    let letter = dead_letter(&program).await;
+    assert_eq!(letter["error_code"], "HTTP_400");
+    let attempts = rows(&program, &["deliveries", "list", "--json"]);
+    assert_eq!(attempts[0]["response"], expected);
+}
+
+#[tokio::test]
+async fn a_name_that_leads_to_a_private_address_is_tried_again_and_not_called() {
+    let receiver = Receiver::start(|_, _| Reply::status(204)).await;
+    let request = format!("POST http://localhost:{}/in", receiver.address().port());
+    let file = definitions(&request, "", "");
+    let file = file.replace("    allow_private: [127.0.0.0/8]\n", "");
+    let program = Program::start(&file).await;
+    publish(&program, json!({})).await;
+    until("it is tried again", async || (program.lines("attempt").len() > 1).then_some(())).await;
+    let lines = program.lines("attempt");
+    let error = lines[0]["error"].as_str().unwrap();
+    assert!(error.contains("is not a public address"), "{error}");
+    assert_eq!((&lines[1]["attempt"], &lines[0]["outcome"]), (&2.into(), &"retry".into()));
+    assert!(receiver.got().is_empty());
 }
 
 #[tokio::test]

@@ -12,7 +12,9 @@ use outbound::{
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::server::{Answers, Server, Silent, TestPool, answering, pool, read_request, request};
+use crate::server::{
+    Answers, BlackHole, Server, Silent, TestPool, answering, pool, read_request, request,
+};
 
 const KIB_64: usize = 64 * 1024;
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -246,6 +248,29 @@ async fn a_connection_that_rests_too_long_ends_by_itself() {
     server.closed(1).await;
     call(&pool, bounds()).await.unwrap();
     assert_eq!(server.accepted(), 2);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_never_idle_is_replaced_in_time() {
+    let server = Server::start(answering(OK)).await;
+    let pool = server.pool().with_used_for(Duration::from_millis(200));
+    testkit::until("another connection is made", async || {
+        call(&pool, bounds()).await.unwrap();
+        (server.accepted() > 1).then_some(())
+    })
+    .await;
+    server.closed(1).await;
+}
+
+#[tokio::test]
+async fn an_address_that_swallows_everything_does_not_hide_the_others() {
+    let server = Server::start(answering(OK)).await;
+    let hole = BlackHole::at(server.address.port()).await;
+    let answers = Answers::new(vec![vec![hole.address, hole.address, server.address]]);
+    let url = format!("http://receiver.test:{}", server.address.port());
+    let pool = pool(&url, &["127.0.0.0/8"]).with_resolver(answers);
+    let answer = call(&pool, bounds()).await.unwrap();
+    assert_eq!((answer.peer, hole.accepts_nobody().await), (server.address, true));
 }
 
 #[tokio::test]

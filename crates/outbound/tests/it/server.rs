@@ -13,7 +13,7 @@ use http::Request;
 use http_body_util::Full;
 use outbound::{Guard, Origin, Pool, Resolver};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::task::TaskTracker;
 
 pub(crate) type TestPool = Pool<Full<Bytes>>;
@@ -138,6 +138,40 @@ pub(crate) fn answering(
         }
         .boxed()
     }
+}
+
+/// An address that swallows every packet: a listener that takes nobody in, and whose queue is full.
+pub(crate) struct BlackHole {
+    pub(crate) address: SocketAddr,
+    _listener: TcpListener,
+    _queued: Vec<TcpStream>,
+}
+
+impl BlackHole {
+    /// At an address of its own, at this port.
+    pub(crate) async fn at(port: u16) -> Self {
+        let address = SocketAddr::from(([127, 0, 0, 4], port));
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(address).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let mut queued = Vec::new();
+        while let Some(stream) = connected(address).await {
+            queued.push(stream);
+            assert!(queued.len() < 100, "the queue does not fill");
+        }
+        Self { address, _listener: listener, _queued: queued }
+    }
+
+    pub(crate) async fn accepts_nobody(&self) -> bool {
+        connected(self.address).await.is_none()
+    }
+}
+
+/// A connection, if there is one at once.
+async fn connected(address: SocketAddr) -> Option<TcpStream> {
+    let connecting = TcpStream::connect(address);
+    let connected = tokio::time::timeout(Duration::from_millis(200), connecting).await;
+    connected.ok().map(|stream| stream.unwrap())
 }
 
 /// A name service that gives one answer after the other, the last one for ever.

@@ -18,7 +18,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use crate::server::{TestPool, pool, request};
+use crate::server::{Server, TestPool, answering, pool, request};
 
 /// An authority of our own.
 struct Authority {
@@ -50,20 +50,20 @@ impl Authority {
 }
 
 /// What a test's connection has; `change` puts another in its place.
-struct Source(Mutex<Result<Arc<Material>, String>>);
+struct Source(Mutex<Result<Arc<Material>, TlsError>>);
 
 impl Source {
     fn new(ca: Option<&str>, leaf: Option<&Leaf>) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Ok(material(ca, leaf)))))
     }
 
-    fn change(&self, to: Result<Arc<Material>, String>) {
+    fn change(&self, to: Result<Arc<Material>, TlsError>) {
         *self.0.lock() = to;
     }
 }
 
 impl TlsSource for Source {
-    fn material(&self) -> Result<Arc<Material>, String> {
+    fn material(&self) -> Result<Arc<Material>, TlsError> {
         self.0.lock().clone()
     }
 }
@@ -214,11 +214,28 @@ async fn a_changed_certificate_is_shown_from_the_next_call_on() {
     let shown = |leaf: &Leaf| Some(der(&leaf.certificate).to_vec());
     assert_eq!(server.callers(), [shown(&first)], "the connection is used again");
     // What cannot be read for a moment ends no connection there is, and begins none.
-    source.change(Err("the file is being written".to_owned()));
+    source.change(Err(TlsError::Unreadable("the file is being written".to_owned())));
     passes(&pool).await;
     source.change(Ok(material(Some(&ours.pem), Some(&second))));
     passes(&pool).await;
     assert_eq!(server.callers(), [shown(&first), shown(&second)]);
+    // What was taken away is shown to nobody any more, not even where it was shown before.
+    source.change(Err(TlsError::Gone("the file is not there".to_owned())));
+    let error = call(&pool).await.unwrap_err();
+    assert!(in_words(&error).contains("is not there"), "{}", in_words(&error));
+    assert_eq!(server.callers().len(), 2);
+}
+
+#[tokio::test]
+async fn a_plain_connection_is_used_again_whatever_tls_there_would_be() {
+    let answer = "HTTP/1.1 204 No Content\r\n\r\n";
+    let server = Server::start(answering(answer)).await;
+    let source = Source::new(Some(&Authority::new().pem), None);
+    let pool = server.pool().with_tls(Some(Arc::new(Tls::new(source))));
+    for _ in 0..3 {
+        passes(&pool).await;
+    }
+    assert_eq!(server.accepted(), 1);
 }
 
 #[tokio::test]
@@ -244,7 +261,8 @@ async fn what_tls_cannot_be_spoken_with_is_said_and_nobody_is_called() {
         assert!(words.contains(&expected.to_string()) && !words.contains("hunter2"), "{words}");
     }
     let unreadable = Source::new(None, None);
-    unreadable.change(Err("the secret in file a.pem cannot be read".to_owned()));
+    unreadable
+        .change(Err(TlsError::Unreadable("the secret in file a.pem cannot be read".to_owned())));
     let error = call(&server.pool("127.0.0.1", &unreadable)).await.unwrap_err();
     assert!(in_words(&error).contains("file a.pem"), "{}", in_words(&error));
     assert_eq!(server.callers(), []);

@@ -8,6 +8,7 @@ use model::{
 };
 
 use super::Reader;
+use super::destination::in_clear;
 use crate::config::fields::Fields;
 use crate::config::forms;
 use crate::config::node::{Entry, Node, Value};
@@ -85,8 +86,14 @@ impl Reader<'_> {
         self.few_parameters(oauth);
         self.unique_headers(oauth);
         self.token_request_is_ours(oauth);
+        let token_url = oauth.text("token_url")?;
+        if in_clear(&token_url) {
+            let message = "the client's secret and its tokens can be read on the way";
+            let problem = oauth.problem("token_url", message);
+            self.problems.warn(problem.help("write an `https` URL"));
+        }
         Some(OAuthClient {
-            token_url: oauth.text("token_url")?,
+            token_url,
             client_id: oauth.text("client_id")?,
             proof: self.proof(oauth)?,
             scope: oauth.text("scope"),

@@ -1,10 +1,12 @@
 //! Destinations, and schedules, which may make one of their own.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use limit::{Limit, Rate};
-use model::{Destination, Method, Name, Order, Schedule, Signing, SigningSecret};
+use model::{
+    Auth, Connection, Destination, Method, Name, Order, Parameter, Schedule, Signing, SigningSecret,
+};
 use outbound::Guard;
 use retry::{StatusTable, Statuses, Treatment};
 use transform::UrlTemplate;
@@ -65,6 +67,7 @@ impl Reader<'_> {
             };
             self.private_address(&fields, &destination);
             self.useless_certificate(&fields, &destination);
+            self.secret_in_clear(&fields, &destination);
             self.definitions.destinations.insert(name, destination);
         }
     }
@@ -90,6 +93,19 @@ impl Reader<'_> {
         let plain = destination.url.as_str().starts_with("http://");
         if plain && connection.is_some_and(|connection| !connection.tls.is_plain()) {
             let message = "the connection's `tls` is of no use: the request is not `https`";
+            let problem = fields.problem("request", message);
+            self.problems.warn(problem.help("write an `https` URL"));
+        }
+    }
+
+    /// Warns of secrets that everybody on the way can read.
+    fn secret_in_clear(&mut self, fields: &Fields<'_>, destination: &Destination) {
+        let connection = destination.connection.as_ref();
+        let connection = connection.and_then(|name| self.definitions.connections.get(name));
+        // Whoever allows a private range says that the name leads there.
+        let far = destination.allow_private.is_empty() && in_clear(destination.url.as_str());
+        if far && connection.is_some_and(has_secrets) {
+            let message = "the connection's secrets can be read on the way: it is not `https`";
             let problem = fields.problem("request", message);
             self.problems.warn(problem.help("write an `https` URL"));
         }
@@ -125,12 +141,7 @@ impl Reader<'_> {
 
     /// Warns of an address in the file that the outbound guard will refuse.
     fn private_address(&mut self, fields: &Fields<'_>, destination: &Destination) {
-        let url = destination.url.as_str();
-        let authority = url.split("://").nth(1).unwrap_or_default();
-        let authority = authority.split(['/', '?']).next().unwrap_or_default();
-        let address = authority.parse::<SocketAddr>().map(|address| address.ip());
-        let bare = authority.trim_start_matches('[').trim_end_matches(']');
-        let Ok(address) = address.or_else(|_| bare.parse::<IpAddr>()) else { return };
+        let Ok(address) = host(destination.url.as_str()).parse::<IpAddr>() else { return };
         let guard = Guard::Public { allow: destination.allow_private.clone() };
         if let Err(refusal) = guard.judge(address, 443) {
             let at = fields.entry("request").map_or(fields.at, |entry| entry.value.span);
@@ -206,6 +217,36 @@ impl Reader<'_> {
             _ => {}
         }
     }
+}
+
+/// The host of a URL, without port and brackets.
+fn host(url: &str) -> &str {
+    let authority = url.split("://").nth(1).unwrap_or_default();
+    let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
+    if let Some(bracketed) = authority.strip_prefix('[') {
+        return bracketed.split(']').next().unwrap_or_default();
+    }
+    authority.split(':').next().unwrap_or_default()
+}
+
+/// Whether a call to this URL can be read on its way through the world: plain, and not to what is
+/// near by its address or its name (RFC 6761 §6.3, RFC 6762, and `internal`, which is reserved).
+pub(super) fn in_clear(url: &str) -> bool {
+    let host = host(url);
+    let far = match host.parse::<IpAddr>() {
+        Ok(address) => Guard::Public { allow: Vec::new() }.judge(address, 443).is_ok(),
+        Err(_) => host.rsplit_once('.').is_some_and(|(_, last)| {
+            !["localhost", "local", "internal"].iter().any(|near| last.eq_ignore_ascii_case(near))
+        }),
+    };
+    far && url.starts_with("http://")
+}
+
+fn has_secrets(connection: &Connection) -> bool {
+    let parts = [&connection.headers, &connection.query, &connection.body];
+    let mut parameters = parts.into_iter().flatten();
+    !matches!(connection.auth, Auth::None)
+        || parameters.any(|(_, value)| matches!(value, Parameter::Secret(_)))
 }
 
 fn status_table(fields: &Fields<'_>) -> StatusTable {

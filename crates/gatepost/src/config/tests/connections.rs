@@ -40,6 +40,58 @@ fn no_reserved_header_can_be_set_anywhere() {
 }
 
 #[test]
+fn what_says_which_call_it_is_can_be_set_by_nobody() {
+    for header in ["Idempotency-Key", "gatepost-replay", "TRACEPARENT", "traceparent"] {
+        let expected = format!("the header `{header}` is made for each call");
+        let key = format!("{{ api_key: {{ header: {header}, value: {{ env: X }} }} }}");
+        for keys in [format!("{{ headers: {{ {header}: x }} }}"), key] {
+            assert_eq!(refused(&keys), expected, "{keys}");
+        }
+        let destination = format!(
+            "destinations:\n  d: {{ request: GET http://x, headers: {{ {header}: x }} }}\n"
+        );
+        assert_eq!(only(read_with(&destination)).2, expected);
+    }
+}
+
+#[test]
+fn a_secret_that_can_be_read_on_the_way_is_warned_of() {
+    let warnings = |text: &str| {
+        let warnings = read_with(text).unwrap().warnings;
+        warnings.iter().filter(|warning| warning.message.contains("on the way")).count()
+    };
+    let sent = |connection: &str, url: &str, more: &str| {
+        warnings(&format!(
+            "connections: {{ c: {connection} }}
+destinations: {{ d: {{ request: \"POST {url}\", connection: c {more} }} }}
+"
+        ))
+    };
+    let key = "{ api_key: { header: x-key, value: { env: X } } }";
+    let far = "http://a.example/x";
+    for (connection, url, more, expected) in [
+        (key, far, "", 1),
+        ("{ query: { k: { env: X } } }", far, "", 1),
+        (key, "http://8.8.8.8:80/x", "", 1),
+        (key, "http://[2001:4860:4860::8888]/x", "", 1),
+        (key, far, ", allow_private: [10.0.0.0/8]", 0),
+        ("{ query: { k: x } }", far, "", 0),
+        (key, "https://a.example/x", "", 0),
+    ] {
+        assert_eq!(sent(connection, url, more), expected, "{connection} {url} {more}");
+    }
+    for near in ["10.0.0.1", "127.0.0.1:80", "[::1]", "tires", "localhost:80", "a.INTERNAL"] {
+        assert_eq!(sent(key, &format!("http://{near}/x"), ""), 0, "{near}");
+    }
+    let oauth = |url: &str| {
+        let client = "client_id: acme, client_secret: { env: X }";
+        warnings(&format!("connections: {{ c: {{ oauth: {{ token_url: {url}, {client} }} }} }}\n"))
+    };
+    assert_eq!((oauth("http://a.example/t"), oauth("https://a.example/t")), (1, 0));
+    assert_eq!(oauth("http://127.0.0.1:7400/t"), 0);
+}
+
+#[test]
 fn parameters_are_few_and_their_values_short() {
     let many = |count: usize| -> String {
         let all: Vec<_> = (0..count).map(|number| format!("p{number}: x")).collect();
