@@ -170,7 +170,7 @@ pub(crate) struct Remains {
 #[derive(Debug)]
 struct Settling {
     lane: usize,
-    event: u64,
+    standing: lane::Standing,
     position: Option<Position>,
     again: Option<(Timestamp, Delivery)>,
     key: Option<u64>,
@@ -332,8 +332,8 @@ impl Scheduler {
                 let key = |event: &Event| order::key(order, event);
                 let held = self.lanes[lane].read_due(lane, due, &key);
                 // What a paused lane has holds nobody up.
-                for (key, event) in held.into_iter().filter(|_| !self.lanes[lane].paused) {
-                    self.keys.hold(key, (lane, event));
+                for (key, standing) in held.into_iter().filter(|_| !self.lanes[lane].paused) {
+                    self.keys.hold(key, (lane, standing));
                 }
                 self.answered(lane, now, |_, _| {});
             }
@@ -673,7 +673,7 @@ impl Scheduler {
         if self.settlements.is_empty() {
             self.settling_since = now;
         }
-        let (lane, event) = (delivery.lane, delivery.event.id);
+        let (lane, event, standing) = (delivery.lane, delivery.event.id, delivery.standing());
         let (position, key) = (delivery.position, delivery.key);
         let again = match &settlement.then {
             Then::Done => None,
@@ -687,7 +687,7 @@ impl Scheduler {
                 None
             }
         };
-        self.settling.push(Settling { lane, event: event.seq, position, again, key });
+        self.settling.push(Settling { lane, standing, position, again, key });
         self.settlements.push(settlement);
     }
 
@@ -747,11 +747,11 @@ impl Scheduler {
             return;
         }
         let mut touched = BTreeSet::new();
-        for Settling { lane, event, again, key, .. } in batch.settling {
+        for Settling { lane, standing, again, key, .. } in batch.settling {
             let for_good = again.is_none();
-            self.lanes[lane].settled(event, again);
+            self.lanes[lane].settled(standing, again);
             if let Some(key) = key.filter(|_| for_good) {
-                self.ready.extend(self.keys.release(key, (lane, event)));
+                self.ready.extend(self.keys.release(key, (lane, standing)));
             }
             touched.insert(lane);
         }

@@ -4,6 +4,7 @@ use retry::Policy;
 
 use super::fake::{Disk, answer, at, lane, plan};
 use super::*;
+use store::DuePlace;
 
 /// A scheduler with a disk that answers at once.
 struct Bench {
@@ -297,8 +298,8 @@ fn in_order_nothing_new_begins_while_there_are_retries_nobody_knows() {
         let seq = bench.disk.append(&[1], format!(r#"{{"k":{number}}}"#), at(0));
         let due = at(1_000 + number);
         let state = fake::State::Retry { due, tries: 1, since: at(0), attempts: 1 };
-        bench.disk.states.insert((1, seq), state);
-        bench.disk.attempts.insert((1, seq), 1);
+        bench.disk.states.insert((1, seq, seq), state);
+        bench.disk.attempts.insert((1, seq, seq), 1);
     }
     let later = bench.append(&[1], r#"{"k":399}"#);
     assert!(bench.run(999).is_empty());
@@ -333,16 +334,16 @@ fn a_retry_that_the_stores_answer_still_shows_is_not_taken_for_a_new_one() {
         // Others come before it, more than are held: all after the second is left to the store.
         for (seq, due) in [(2, 12), (3, 15), (4, 16)] {
             let retry = Delivery { event: Arc::new(large(seq, due).event), ..under_way.clone() };
-            lane.settled(seq, Some((at(due), retry)));
+            lane.settled((seq, 1), Some((at(due), retry)));
         }
         assert_eq!(lane.held()[2], 2);
         lane.take_retry(at(15)).unwrap();
         lane.take_retry(at(15)).unwrap();
-        let after = Some((at(15), 3));
+        let after = Some(DuePlace { due: at(15), seq: 3, chunk: 1 });
         assert_eq!(ask(&mut lane), Ask::Retries { after, limit: 32 });
         // The store's answer is from before this outcome.
         if settled_meanwhile {
-            lane.settled(1, None);
+            lane.settled((1, 1), None);
         }
         lane.read_due(0, vec![large(4, 16), large(1, 20)], &|_| None);
         assert_eq!(lane.take_retry(at(20)).unwrap().event.id.seq, 4);
@@ -367,16 +368,19 @@ fn retries_given_up_while_more_were_read_leave_no_gap() {
         row
     };
     lane.read_due(0, (1..=32).map(small).collect(), &|_| None);
-    assert_eq!(ask(&mut lane), Ask::Retries { after: Some((at(132), 32)), limit: 32 });
+    assert_eq!(
+        ask(&mut lane),
+        Ask::Retries { after: Some(DuePlace { due: at(132), seq: 32, chunk: 1 }), limit: 32 }
+    );
     // Large ones come to be due before: the last of those that were held are given up.
     let first = lane.take_retry(at(101)).unwrap();
     for (seq, due) in [(50, 1), (51, 2), (52, 3)] {
         let retry = Delivery { event: Arc::new(large(seq, due).event), ..first.clone() };
-        lane.settled(seq, Some((at(due), retry)));
+        lane.settled((seq, 1), Some((at(due), retry)));
     }
     while lane.take_retry(at(100)).is_some() {}
     lane.read_due(0, vec![small(60)], &|_| None);
-    let after = Some((at(2), 51));
+    let after = Some(DuePlace { due: at(2), seq: 51, chunk: 1 });
     assert_eq!(ask(&mut lane), Ask::Retries { after, limit: 32 }, "the gap is read");
 }
 
@@ -397,4 +401,38 @@ fn what_is_appended_while_a_lane_is_read_is_read_next() {
         lane.read(0, page, (3, &|_| None));
         assert_eq!(lane.wants(at(0)).is_some(), again, "woken meanwhile: {woken}");
     }
+}
+
+#[test]
+fn two_standings_of_one_event_are_two_deliveries() {
+    let mut bench = Bench::new(1, 8, Order::None);
+    let seq = bench.append(&[1], "{}");
+    bench.disk.list(1, seq, (at(0), false));
+    let started = bench.run(0);
+    assert_eq!(started.len(), 2);
+    // Both are put off, to the same moment.
+    for start in started {
+        bench.end(start, 503, (0, None));
+    }
+    assert!(bench.run(10).is_empty());
+    let started = bench.run(1_000);
+    let chunks: BTreeSet<u64> = started.iter().map(|start| start.delivery.chunk).collect();
+    assert_eq!((started.len(), chunks.len()), (2, 2));
+    for start in started {
+        bench.end(start, 204, (1_000, None));
+    }
+    bench.run(1_010);
+    assert_eq!(bench.disk.waiting(), 0);
+}
+
+#[test]
+fn two_standings_of_one_event_with_one_key_come_one_after_the_other() {
+    let mut bench = Bench::new(1, 8, Order::Strict);
+    let seq = bench.append(&[1], "{}");
+    bench.disk.list(1, seq, (at(0), false));
+    let later = bench.append(&[1], "{}");
+    let start = bench.run(0).remove(0);
+    bench.end(start, 503, (0, None));
+    assert!(bench.run(500).is_empty());
+    assert_eq!(bench.deliver(1_000), [(0, seq), (0, seq), (0, later)]);
 }
