@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use limit::{Limit, Rate};
-use model::Signing;
+use model::{
+    Auth, ClientAuth, ClientProof, Connection, ConnectionTls, OAuthClient, SecretSource, Signing,
+};
 use model::{Destination, Event, EventFields, EventId, LaneKey, Method, Name, Order, Timestamp};
 use retry::Policy;
 use store::{
@@ -93,12 +95,35 @@ pub(super) fn plan(
     DestinationPlan { destination, connection: None, lanes, switch: None }
 }
 
+/// A connection with a token.
+pub(super) fn connection() -> Connection {
+    let secret = SecretSource::Env("SECRET".to_owned());
+    let client = OAuthClient {
+        token_url: "http://127.0.0.1:9/token".to_owned(),
+        client_id: "us".to_owned(),
+        proof: ClientProof::Secret { secret, by: ClientAuth::Basic },
+        scope: None,
+        method: Method::Post,
+        headers: Vec::new(),
+        query: Vec::new(),
+        body: Vec::new(),
+    };
+    Connection {
+        name: name("partner"),
+        auth: Auth::OAuth(Box::new(client)),
+        headers: Vec::new(),
+        query: Vec::new(),
+        body: Vec::new(),
+        tls: ConnectionTls::default(),
+    }
+}
+
 /// What an attempt gives that was answered so.
 pub(super) fn answer(status: u16, wish_ms: Option<i64>) -> attempt::Result {
     let what = match status {
         200..=299 => What::Delivered,
         410 => What::Gone,
-        429 | 500..=599 => What::Retry { wish_ms },
+        401 | 429 | 500..=599 => What::Retry { wish_ms },
         0 => What::Retry { wish_ms: None },
         _ => What::Refused { code: format!("HTTP_{status}") },
     };

@@ -29,6 +29,15 @@ impl Bench {
         Self { scheduler, disk, plan, refuses: false, writes: 0, told: Vec::new() }
     }
 
+    /// Gives the destination a connection with a token.
+    fn connect(&mut self) {
+        let mut plan = (*self.plan).clone();
+        plan.connection = Some(fake::connection());
+        self.plan = Arc::new(plan);
+        self.scheduler =
+            Scheduler::new(Arc::clone(&self.plan), None, Remains::default(), moment(0));
+    }
+
     fn append(&mut self, lanes: &[LaneId], detail: &str) -> u64 {
         let seq = self.disk.append(lanes, detail.to_owned(), at(0));
         for lane in lanes {
@@ -435,4 +444,91 @@ fn two_standings_of_one_event_with_one_key_come_one_after_the_other() {
     bench.end(start, 503, (0, None));
     assert!(bench.run(500).is_empty());
     assert_eq!(bench.deliver(1_000), [(0, seq), (0, seq), (0, later)]);
+}
+
+/// Statuses that say "later".
+#[test]
+fn whoever_says_later_is_left_alone_whatever_the_status() {
+    for (status, wish_ms) in [(503, None), (0, None), (429, None), (429, Some(0)), (401, None)] {
+        let mut bench = Bench::new(1, 4, Order::None);
+        for _ in 0..100 {
+            bench.append(&[1], "{}");
+        }
+        let mut made = 0;
+        loop {
+            let started = bench.run(10);
+            if started.is_empty() {
+                break;
+            }
+            for start in started {
+                made += 1;
+                bench.end(start, status, (10, wish_ms));
+            }
+        }
+        assert!(made < 14, "{status} {wish_ms:?}: {made}");
+        let breaker = |tell: &Tell| matches!(tell, Tell::Breaker(true));
+        assert_eq!(bench.told.iter().filter(|tell| breaker(tell)).count(), 1, "{status}");
+        // What waits has cost nothing.
+        assert!(bench.run(20).is_empty());
+        let untouched = |state: &&fake::State| **state == fake::State::Waiting;
+        assert_eq!(bench.disk.states.values().filter(untouched).count(), 100 - made);
+    }
+}
+
+#[test]
+fn refused_credentials_are_told_at_once_and_a_token_is_fetched_anew_before() {
+    let told = |bench: &Bench| {
+        let told = |tell: &&Tell| matches!(tell, Tell::Condition(News::Credentials(401)));
+        bench.told.iter().filter(told).count()
+    };
+    for (token, first) in [(false, 1), (true, 0)] {
+        let mut bench = Bench::new(1, 2, Order::None);
+        if token {
+            bench.connect();
+        }
+        for _ in 0..10 {
+            bench.append(&[1], "{}");
+        }
+        // The second one was sent before the first answer came.
+        for start in bench.run(0) {
+            bench.end(start, 401, (10, None));
+        }
+        let more = bench.run(11);
+        assert_eq!((told(&bench), more.len()), (first, 2 * (1 - first)), "{token}");
+        let more = if more.is_empty() { bench.run(1_100) } else { more };
+        let count = more.len();
+        for start in more {
+            bench.end(start, 401, (1_100, None));
+        }
+        bench.run(1_200);
+        assert_eq!((told(&bench), count), (1, if token { 2 } else { 1 }), "{token}");
+        let probe = bench.run(5_000).remove(0);
+        bench.end(probe, 204, (5_000, None));
+        bench.deliver(5_000);
+        bench.deliver(20_000);
+        assert_eq!((told(&bench), bench.disk.waiting()), (1, 0));
+    }
+}
+
+#[test]
+fn what_cannot_be_sent_is_no_probe() {
+    let mut bench = Bench::new(1, 16, Order::None);
+    for _ in 0..40 {
+        bench.append(&[1], "{}");
+    }
+    for start in bench.run(0) {
+        bench.end(start, 503, (0, None));
+    }
+    for ms in [1_000, 1_001] {
+        let mut probe = bench.run(ms);
+        assert_eq!(probe.len(), 1, "one by one at {ms}");
+        let mut result = answer(404, None);
+        result.status = None;
+        let start = probe.remove(0);
+        let ended = Box::new(Ended { start, result, spread: 0.5 });
+        bench.scheduler.take(Input::Ended(ended), moment(ms));
+    }
+    let probe = bench.run(1_002);
+    assert_eq!(probe.len(), 1, "nobody knows yet");
+    assert!(bench.scheduler.standing(at(1_002)).breaker_open);
 }

@@ -130,7 +130,8 @@ impl Metrics {
         let registry = &mut self.registry;
         let help = "Whether a destination's breaker holds attempts back";
         registry.register("breaker_open", help, self.breakers.clone());
-        let help = "Notices of destinations that take nothing: trouble, half-way, disabled";
+        let help =
+            "Notices of destinations that take nothing: trouble, half-way, disabled, credentials";
         registry.register("destination_notices", help, self.notices.clone());
         let help = "Deliveries that wait for a destination";
         registry.register("destination_waiting", help, self.waiting.clone());
