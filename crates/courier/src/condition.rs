@@ -30,6 +30,8 @@ pub(crate) enum News {
     Off(String),
     /// It takes deliveries again.
     Recovered,
+    /// It refuses our credentials, also those that are new, with this status.
+    Credentials(u16),
 }
 
 /// One destination's condition.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Courier::run      a worker per destination; begun anew when its definition changes
+//!   turns.rs        who begins after whom when plans change
 //!   plan.rs         which lanes lead to which destination
 //!   worker.rs       one destination: reads, sends, writes and waits as its scheduler says
 //!   scheduler.rs    pure: what to read, try and keep next; rate, places in flight, breaker, pauses
@@ -32,6 +33,7 @@ mod scheduler;
 mod settle;
 mod signing;
 mod token_request;
+mod turns;
 mod webhook_keys;
 mod worker;
 
@@ -58,6 +60,7 @@ pub use worker::{AttemptRecord, Observer};
 
 use credentials::{Credentials, Means};
 use scheduler::Remains;
+use turns::{Stop, Turns};
 use worker::Worker;
 
 /// What the courier needs of its surroundings.
@@ -79,17 +82,13 @@ pub struct World {
     pub board: Arc<Board>,
 }
 
-struct Running {
-    plan: Arc<DestinationPlan>,
-    stop: CancellationToken,
-    done: tokio::task::JoinHandle<Remains>,
-}
-
 /// Delivers until stopped.
 pub struct Courier {
     world: World,
     bell: Arc<Bell>,
-    running: BTreeMap<Name, Running>,
+    /// The plans that are followed.
+    plans: BTreeMap<Name, Arc<DestinationPlan>>,
+    turns: Turns<Remains>,
     /// Connections in use: destinations that share one, and its permitted ranges, share its token.
     credentials: Vec<(Vec<IpNet>, Arc<Credentials>)>,
     tracker: TaskTracker,
@@ -100,8 +99,9 @@ impl Courier {
     pub fn new(world: World) -> Self {
         let bell = Arc::new(Bell::default());
         world.store.wake_with(Arc::clone(&bell) as Arc<dyn LaneWaker>);
-        let (running, credentials) = (BTreeMap::new(), Vec::new());
-        Self { world, bell, running, credentials, tracker: TaskTracker::new() }
+        let tracker = TaskTracker::new();
+        let turns = Turns::new(tracker.clone());
+        Self { world, bell, plans: BTreeMap::new(), turns, credentials: Vec::new(), tracker }
     }
 
     /// Runs a worker for every destination of the plan, until stopped; then lets attempts under
@@ -109,72 +109,62 @@ impl Courier {
     pub async fn run(mut self, mut plans: watch::Receiver<Arc<Plan>>, stop: CancellationToken) {
         loop {
             let plan = Arc::clone(&plans.borrow_and_update());
-            self.follow(&plan).await;
+            self.follow(&plan);
             tokio::select! {
                 changed = plans.changed() => if changed.is_err() { break },
                 () = stop.cancelled() => break,
             }
         }
-        self.follow(&Plan::default()).await;
+        self.follow(&Plan::default());
         self.credentials.clear();
         self.tracker.close();
         self.tracker.wait().await;
     }
 
-    /// Ends the workers whose destination changed or went, then begins those that are new. A lane
-    /// is never read by two workers at once.
-    async fn follow(&mut self, plan: &Plan) {
-        let stays = |name: &Name, running: &Running| {
-            plan.destinations.get(name).is_some_and(|plan| **plan == *running.plan)
+    /// Asks the workers to end whose destination changed or went, and lets those that are new begin
+    /// as soon as these have. A lane is never read by two workers at once.
+    fn follow(&mut self, plan: &Plan) {
+        let stays = |name: &Name, before: &Arc<DestinationPlan>| {
+            plan.destinations.get(name).is_some_and(|plan| **plan == **before)
         };
-        let ending: Vec<Name> = self
-            .running
-            .iter()
-            .filter(|(name, running)| !stays(name, running))
-            .map(|(name, _)| name.clone())
-            .collect();
-        let ended: Vec<_> = ending.iter().filter_map(|name| self.running.remove(name)).collect();
-        for running in &ended {
-            running.stop.cancel();
-        }
-        // The receiver is the same under another plan: its pause, breaker and bucket go on.
-        let mut remains = BTreeMap::new();
-        for Running { plan, done, .. } in ended {
-            self.bell.untie(plan.lanes.iter().map(|lane| lane.id));
-            let name = &plan.destination.name;
-            if let Ok(left) = done.await {
-                remains.insert(name.clone(), left);
-            } else {
-                tracing::error!(destination = %name, "its worker ended in a panic");
-            }
-        }
-        for name in ending.iter().filter(|name| !plan.destinations.contains_key(*name)) {
-            self.world.board.forget(name);
+        let ending: Vec<_> =
+            self.plans.extract_if(.., |name, before| !stays(name, before)).collect();
+        for (name, before) in ending {
+            self.bell.untie(before.lanes.iter().map(|lane| lane.id));
+            self.turns.end(&name, !plan.destinations.contains_key(&name));
         }
         for (name, plan) in &plan.destinations {
-            if !self.running.contains_key(name) {
-                let running = self.begin(plan, remains.remove(name).unwrap_or_default());
-                self.running.insert(name.clone(), running);
+            if !self.plans.contains_key(name) {
+                self.begin(plan);
+                self.plans.insert(name.clone(), Arc::clone(plan));
             }
         }
+        // Nobody but this list holds those whose last worker has ended.
+        self.credentials.retain(|(_, held)| Arc::strong_count(held) > 1);
     }
 
-    fn begin(&mut self, plan: &Arc<DestinationPlan>, remains: Remains) -> Running {
+    fn begin(&mut self, plan: &Arc<DestinationPlan>) {
         let credentials = self.credentials(plan);
         let rope = self.bell.tie(plan.lanes.iter().map(|lane| lane.id));
-        let stop = CancellationToken::new();
-        let (plan, world) = (Arc::clone(plan), self.world.clone());
         let given = (rope, self.tracker.clone());
-        let worker = Worker::new(Arc::clone(&plan), credentials, world, given);
-        let done = self.tracker.spawn(worker.run(stop.clone(), remains));
-        Running { plan, stop, done }
+        let worker = Worker::new(Arc::clone(plan), credentials, self.world.clone(), given);
+        let (name, board) = (plan.destination.name.clone(), Arc::clone(&self.world.board));
+        let lanes = plan.lanes.iter().map(|lane| lane.id).collect();
+        // The receiver is the same under another plan: its pause, breaker and bucket go on.
+        let work = move |Stop { stop, gone }: Stop, remains| async move {
+            let asked_before = stop.is_cancelled();
+            let left = if asked_before { remains } else { worker.run(stop, remains).await };
+            if gone.is_cancelled() {
+                board.forget(&name);
+            }
+            left
+        };
+        self.turns.begin(plan.destination.name.clone(), lanes, work);
     }
 
     /// The credentials of a plan's connection: those in use, or new ones.
     fn credentials(&mut self, plan: &DestinationPlan) -> Option<Arc<Credentials>> {
         let connection = plan.connection.as_ref()?;
-        // Nobody but this list holds those whose last worker has ended.
-        self.credentials.retain(|(_, held)| Arc::strong_count(held) > 1);
         let allow = &plan.destination.allow_private;
         let same = |(ranges, held): &&(Vec<IpNet>, Arc<Credentials>)| {
             ranges == allow && held.connection() == connection

@@ -29,8 +29,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use limit::{Bucket, Limit, Rate};
-use model::{Event, EventId, LaneKey, Name, Order, Outcome, Timestamp};
-use retry::{Breaker, Gate, Passage, pause_ms};
+use model::{Auth, Event, EventId, LaneKey, Name, Order, Outcome, Timestamp};
+use retry::{Breaker, Gate, Passage, Reception, pause_ms};
 use store::{DestinationState, DueDelivery, LaneId, LanePage, LaneState, Position};
 use store::{Settlement, Then};
 
@@ -170,7 +170,7 @@ pub(crate) struct Remains {
 #[derive(Debug)]
 struct Settling {
     lane: usize,
-    event: u64,
+    standing: lane::Standing,
     position: Option<Position>,
     again: Option<(Timestamp, Delivery)>,
     key: Option<u64>,
@@ -213,6 +213,9 @@ pub(crate) struct Scheduler {
     breaker: Breaker,
     paused_until: Timestamp,
     condition: Condition,
+    /// The first answer of those since which the credentials are refused.
+    refused_at: Option<Timestamp>,
+    refusal_told: bool,
     under_way: usize,
     settling: Vec<Settling>,
     settlements: Vec<Settlement>,
@@ -262,6 +265,8 @@ impl Scheduler {
             breaker,
             paused_until,
             condition,
+            refused_at: None,
+            refusal_told: false,
             under_way: 0,
             settling: Vec::new(),
             settlements: Vec::new(),
@@ -332,8 +337,8 @@ impl Scheduler {
                 let key = |event: &Event| order::key(order, event);
                 let held = self.lanes[lane].read_due(lane, due, &key);
                 // What a paused lane has holds nobody up.
-                for (key, event) in held.into_iter().filter(|_| !self.lanes[lane].paused) {
-                    self.keys.hold(key, (lane, event));
+                for (key, standing) in held.into_iter().filter(|_| !self.lanes[lane].paused) {
+                    self.keys.hold(key, (lane, standing));
                 }
                 self.answered(lane, now, |_, _| {});
             }
@@ -581,16 +586,16 @@ impl Scheduler {
     fn ended(&mut self, ended: Ended, now: Timestamp) {
         let Ended { start: Start { delivery, passage, began }, result, spread } = ended;
         self.under_way -= 1;
-        let answered = result.status.is_some_and(|status| status < 500);
-        // What could not be sent says nothing of the receiver.
-        let unsendable = matches!(result.what, What::Refused { .. }) && result.status.is_none();
-        if self.breaker.record(passage, answered || unsendable, now.ms()) {
+        let reception = reception(&result);
+        let mut turned = self.breaker.record(passage, reception, now.ms());
+        turned |= self.look_for_refusal(&result, began, now);
+        if turned {
             self.tell(Tell::Breaker(self.breaker.is_open()));
         }
         let news = match result.what {
             What::Delivered => self.condition.succeeded(now),
             What::Gone => self.condition.gone(now),
-            _ if unsendable => None,
+            _ if reception == Reception::Unknown => None,
             What::Refused { .. } | What::Retry { .. } => self.condition.failed(now),
         };
         if let Some(news) = news {
@@ -626,6 +631,37 @@ impl Scheduler {
             due,
         })));
         self.keep(delivery, settlement, now);
+    }
+
+    /// A receiver that refuses the credentials refuses all: nothing but a probe is sent there. A
+    /// token may have ended before its time, so that only a refusal counts of what was sent after the
+    /// first one. Returns true when the breaker opened.
+    fn look_for_refusal(
+        &mut self,
+        result: &attempt::Result,
+        began: Timestamp,
+        now: Timestamp,
+    ) -> bool {
+        let Some(status) = result.status.filter(|status| *status < 500) else { return false };
+        if !matches!(status, 401 | 407) || !matches!(result.what, What::Retry { .. }) {
+            self.refused_at = None;
+            self.refusal_told = false;
+            return false;
+        }
+        let first = *self.refused_at.get_or_insert(now);
+        if self.has_token() && began <= first {
+            return false;
+        }
+        if !std::mem::replace(&mut self.refusal_told, true) {
+            self.tell(Tell::Condition(News::Credentials(status)));
+        }
+        self.breaker.trip(now.ms())
+    }
+
+    /// Whether its credentials are a token, which is fetched anew when it is refused.
+    fn has_token(&self) -> bool {
+        let connection = self.plan.connection.as_ref();
+        connection.is_some_and(|connection| matches!(connection.auth, Auth::OAuth(_)))
     }
 
     fn tell(&mut self, tell: Tell) {
@@ -673,7 +709,7 @@ impl Scheduler {
         if self.settlements.is_empty() {
             self.settling_since = now;
         }
-        let (lane, event) = (delivery.lane, delivery.event.id);
+        let (lane, event, standing) = (delivery.lane, delivery.event.id, delivery.standing());
         let (position, key) = (delivery.position, delivery.key);
         let again = match &settlement.then {
             Then::Done => None,
@@ -687,7 +723,7 @@ impl Scheduler {
                 None
             }
         };
-        self.settling.push(Settling { lane, event: event.seq, position, again, key });
+        self.settling.push(Settling { lane, standing, position, again, key });
         self.settlements.push(settlement);
     }
 
@@ -747,11 +783,11 @@ impl Scheduler {
             return;
         }
         let mut touched = BTreeSet::new();
-        for Settling { lane, event, again, key, .. } in batch.settling {
+        for Settling { lane, standing, again, key, .. } in batch.settling {
             let for_good = again.is_none();
-            self.lanes[lane].settled(event, again);
+            self.lanes[lane].settled(standing, again);
             if let Some(key) = key.filter(|_| for_good) {
-                self.ready.extend(self.keys.release(key, (lane, event)));
+                self.ready.extend(self.keys.release(key, (lane, standing)));
             }
             touched.insert(lane);
         }
@@ -784,6 +820,17 @@ impl Scheduler {
     fn gives_up(&mut self) -> bool {
         self.failures += u32::from(self.stopping);
         self.stopping && self.failures >= LAST_TRIES
+    }
+}
+
+/// What an attempt says of the receiver: what could not be sent says nothing, and whoever answers
+/// "later" fails for now, whatever the status.
+fn reception(result: &attempt::Result) -> Reception {
+    match (&result.what, result.status) {
+        (What::Refused { .. }, None) => Reception::Unknown,
+        (What::Retry { .. }, _) => Reception::Failing,
+        (_, Some(500..)) => Reception::Failing,
+        _ => Reception::Healthy,
     }
 }
 

@@ -320,6 +320,7 @@ impl Run {
                 match news {
                     News::Notice(notice, _) => observer.noticed(name, notice),
                     News::Off(_) => observer.noticed(name, Notice::Disabled),
+                    News::Credentials(_) => observer.noticed(name, Notice::Credentials),
                     News::Recovered => {}
                 }
             }
@@ -416,6 +417,12 @@ fn tell_news(destination: &Name, news: &News) {
             "disabled: deliveries wait in the log; `gatepost destinations enable` lets them go on"
         ),
         News::Recovered => tracing::info!(%destination, "it takes deliveries again"),
+        News::Credentials(status) => tracing::warn!(
+            %destination,
+            status,
+            "it refuses the credentials of its connection: deliveries wait, and one at a time asks \
+             whether that has ended; check the connection, and the secrets it names"
+        ),
     }
 }
 

@@ -10,8 +10,9 @@ const ROW: u32 = 10;
 const RATIO_PERCENT: u32 = 70;
 /// Attempts the window needs before its ratio means something.
 const ATTEMPTS_MIN: u32 = 10;
-/// The window: five minutes.
-const WINDOW_MS: i64 = 300_000;
+/// Half of the window of five minutes. It slides by halves: what is counted is of the last two and a
+/// half to five minutes.
+const HALF_MS: i64 = 150_000;
 /// The first cool-down.
 const COOL_MIN_MS: i64 = 1_000;
 /// The longest cool-down.
@@ -37,6 +38,17 @@ pub enum Passage {
     Probe,
 }
 
+/// What an attempt says of the receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reception {
+    /// It answers for good: it took what was sent, or will never take it.
+    Healthy,
+    /// It takes nothing for now, or did not answer.
+    Failing,
+    /// Nothing: it was never asked.
+    Unknown,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Closed,
@@ -49,14 +61,22 @@ enum State {
 pub struct Breaker {
     state: State,
     row: u32,
-    window_start_ms: i64,
+    half_start_ms: i64,
+    counted: Counts,
+    /// What was counted in the half before.
+    before: Counts,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
     succeeded: u32,
     failed: u32,
 }
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self { state: State::Closed, row: 0, window_start_ms: 0, succeeded: 0, failed: 0 }
+        let (counted, before) = (Counts::default(), Counts::default());
+        Self { state: State::Closed, row: 0, half_start_ms: 0, counted, before }
     }
 }
 
@@ -85,21 +105,37 @@ impl Breaker {
     }
 
     /// Notes an attempt's outcome. Returns true when this outcome opened or closed the breaker.
-    pub fn record(&mut self, passage: Passage, healthy: bool, now_ms: i64) -> bool {
-        match (self.state, passage) {
-            (State::Probing { cool_ms }, Passage::Probe) => {
-                if healthy {
-                    *self = Self { window_start_ms: now_ms, ..Self::default() };
-                    return true;
-                }
+    pub fn record(&mut self, passage: Passage, reception: Reception, now_ms: i64) -> bool {
+        match (self.state, passage, reception) {
+            (State::Probing { .. }, Passage::Probe, Reception::Healthy) => {
+                *self = Self { half_start_ms: now_ms, ..Self::default() };
+                true
+            }
+            (State::Probing { cool_ms }, Passage::Probe, Reception::Failing) => {
                 let cool_ms = (cool_ms * 2).min(COOL_MAX_MS);
                 self.state = State::Open { until_ms: now_ms + cool_ms, cool_ms };
                 false
             }
-            (State::Closed, _) => self.count(healthy, now_ms),
+            // Another probe has to find out.
+            (State::Probing { cool_ms }, Passage::Probe, Reception::Unknown) => {
+                self.state = State::Open { until_ms: now_ms, cool_ms };
+                false
+            }
+            (State::Closed, _, Reception::Healthy) => self.count(true, now_ms),
+            (State::Closed, _, Reception::Failing) => self.count(false, now_ms),
             // Attempts that were under way when the breaker opened say nothing new.
             _ => false,
         }
+    }
+
+    /// Opens it at once: one answer said that no other attempt will do better. Returns true when it
+    /// was closed.
+    pub fn trip(&mut self, now_ms: i64) -> bool {
+        let was_closed = self.state == State::Closed;
+        if was_closed {
+            self.state = State::Open { until_ms: now_ms + COOL_MIN_MS, cool_ms: COOL_MIN_MS };
+        }
+        was_closed
     }
 
     /// Whether attempts are being held back.
@@ -108,37 +144,39 @@ impl Breaker {
     }
 
     fn count(&mut self, healthy: bool, now_ms: i64) -> bool {
-        if now_ms.saturating_sub(self.window_start_ms) > WINDOW_MS {
-            (self.window_start_ms, self.succeeded, self.failed) = (now_ms, 0, 0);
+        let passed_ms = now_ms.saturating_sub(self.half_start_ms);
+        if passed_ms >= 2 * HALF_MS {
+            (self.half_start_ms, self.before, self.counted) =
+                (now_ms, Counts::default(), Counts::default());
+        } else if passed_ms >= HALF_MS {
+            self.half_start_ms += HALF_MS;
+            self.before = std::mem::take(&mut self.counted);
         }
         if healthy {
-            self.succeeded += 1;
+            self.counted.succeeded += 1;
             self.row = 0;
             return false;
         }
-        self.failed += 1;
+        self.counted.failed += 1;
         self.row += 1;
-        let attempts = self.succeeded + self.failed;
-        let mostly_failing =
-            attempts >= ATTEMPTS_MIN && self.failed * 100 >= attempts * RATIO_PERCENT;
-        if self.row >= ROW || mostly_failing {
-            self.state = State::Open { until_ms: now_ms + COOL_MIN_MS, cool_ms: COOL_MIN_MS };
-            return true;
-        }
-        false
+        let failed = self.before.failed + self.counted.failed;
+        let attempts = failed + self.before.succeeded + self.counted.succeeded;
+        let mostly_failing = attempts >= ATTEMPTS_MIN && failed * 100 >= attempts * RATIO_PERCENT;
+        (self.row >= ROW || mostly_failing) && self.trip(now_ms)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::Reception::{Failing, Healthy, Unknown};
     use super::*;
 
     fn opened() -> Breaker {
         let mut breaker = Breaker::default();
         for _ in 0..9 {
-            assert!(!breaker.record(Passage::Normal, false, 0));
+            assert!(!breaker.record(Passage::Normal, Failing, 0));
         }
-        assert!(breaker.record(Passage::Normal, false, 0));
+        assert!(breaker.record(Passage::Normal, Failing, 0));
         breaker
     }
 
@@ -148,7 +186,7 @@ mod tests {
         assert_eq!(breaker.gate(500), Gate::Until(1_000));
         assert_eq!(breaker.gate(1_000), Gate::Pass(Passage::Probe));
         assert_eq!(breaker.gate(1_001), Gate::Probing);
-        assert!(breaker.record(Passage::Probe, true, 1_100));
+        assert!(breaker.record(Passage::Probe, Healthy, 1_100));
         assert_eq!(breaker.gate(1_101), Gate::Pass(Passage::Normal));
     }
 
@@ -170,7 +208,7 @@ mod tests {
         let mut now = 1_000;
         for cool in [2_000, 4_000, 8_000, 16_000, 30_000, 30_000] {
             assert_eq!(breaker.gate(now), Gate::Pass(Passage::Probe));
-            breaker.record(Passage::Probe, false, now);
+            breaker.record(Passage::Probe, Failing, now);
             assert_eq!(breaker.gate(now), Gate::Until(now + cool));
             now += cool;
         }
@@ -179,7 +217,7 @@ mod tests {
     #[test]
     fn late_answers_of_normal_attempts_do_not_touch_an_open_breaker() {
         let mut breaker = opened();
-        assert!(!breaker.record(Passage::Normal, true, 10));
+        assert!(!breaker.record(Passage::Normal, Healthy, 10));
         assert!(breaker.is_open());
     }
 
@@ -187,8 +225,51 @@ mod tests {
     fn some_failures_among_successes_leave_it_closed() {
         let mut breaker = Breaker::default();
         for turn in 0..1000 {
-            breaker.record(Passage::Normal, turn % 2 == 0, turn);
+            let reception = if turn % 2 == 0 { Healthy } else { Failing };
+            breaker.record(Passage::Normal, reception, turn);
         }
         assert!(!breaker.is_open());
+    }
+
+    #[test]
+    fn what_was_never_sent_opens_and_closes_nothing() {
+        let mut breaker = Breaker::default();
+        for _ in 0..9 {
+            breaker.record(Passage::Normal, Failing, 0);
+            breaker.record(Passage::Normal, Unknown, 0);
+        }
+        assert!(!breaker.is_open());
+        assert!(breaker.record(Passage::Normal, Failing, 0), "it does not end the row either");
+        assert_eq!(breaker.gate(1_000), Gate::Pass(Passage::Probe));
+        assert!(!breaker.record(Passage::Probe, Unknown, 1_001));
+        // Another probe passes at once, and its failure doubles what the first one had.
+        assert_eq!(breaker.gate(1_001), Gate::Pass(Passage::Probe));
+        breaker.record(Passage::Probe, Failing, 1_001);
+        assert_eq!(breaker.gate(1_002), Gate::Until(3_001));
+    }
+
+    #[test]
+    fn one_answer_may_open_it_at_once() {
+        let mut breaker = Breaker::default();
+        assert!(breaker.trip(0));
+        assert_eq!(breaker.gate(999), Gate::Until(1_000));
+        assert!(!breaker.trip(999), "it is open");
+        assert_eq!(breaker.gate(1_000), Gate::Pass(Passage::Probe));
+        assert!(!breaker.trip(1_000), "its probe decides");
+    }
+
+    #[test]
+    fn the_window_slides() {
+        let mut breaker = Breaker::default();
+        for turn in 0..6 {
+            breaker.record(Passage::Normal, Failing, 140_000 + turn);
+        }
+        for _ in 0..3 {
+            breaker.record(Passage::Normal, Healthy, 290_000);
+        }
+        // Seven of ten, on both sides of the end of five minutes since it began to count.
+        let mut late = Breaker { ..breaker };
+        assert!(breaker.record(Passage::Normal, Failing, 290_000));
+        assert!(!late.record(Passage::Normal, Failing, 300_000), "the first ones are forgotten");
     }
 }

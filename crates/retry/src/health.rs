@@ -19,6 +19,8 @@ pub enum Notice {
     HalfWay,
     /// It is to be disabled: nothing is sent there until somebody says so.
     Disabled,
+    /// It refuses our credentials, also those that are new. Not told by [`Health`], and at once.
+    Credentials,
 }
 
 impl Notice {
@@ -28,6 +30,7 @@ impl Notice {
             Self::Trouble => "trouble",
             Self::HalfWay => "half-way",
             Self::Disabled => "disabled",
+            Self::Credentials => "credentials",
         }
     }
 }

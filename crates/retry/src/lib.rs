@@ -9,7 +9,7 @@ mod rate_limit;
 mod retry_after;
 mod verdict;
 
-pub use breaker::{Breaker, Gate, Passage};
+pub use breaker::{Breaker, Gate, Passage, Reception};
 pub use health::{Health, Notice};
 pub use rate_limit::{Advertised, advertised};
 pub use retry_after::{Wish, pause_ms, retry_after};

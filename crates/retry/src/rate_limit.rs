@@ -28,7 +28,7 @@ pub fn advertised(policy: &str) -> Option<Advertised> {
 fn item(text: &str) -> Option<Advertised> {
     let (mut count, mut window_seconds) = (None, None);
     for parameter in text.split(';').skip(1) {
-        let (name, value) = parameter.split_once('=')?;
+        let Some((name, value)) = parameter.split_once('=') else { continue };
         match name.trim() {
             "q" => count = value.trim().parse::<u32>().ok().filter(|n| *n > 0),
             "w" => window_seconds = value.trim().parse::<u32>().ok().filter(|n| *n > 0),
@@ -53,6 +53,8 @@ mod tests {
             (r#""month";q=10000;w=2592000"#, None),
             (r#""a";q=0;w=1"#, None),
             (r#""a";q=10"#, None),
+            (r#""a";q=10;w=1;"#, ten),
+            (r#""a";partition;q=10;w=1"#, ten),
             ("", None),
             ("nonsense", None),
         ] {

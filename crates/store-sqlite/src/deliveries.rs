@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use model::{DeadLetter, Name, Timestamp};
 use store::{
-    Answer, AttemptFilter, AttemptPage, DeadFilter, Deliveries, DueDelivery, LaneId, LaneState,
-    Position, Settlement, StoreError,
+    Answer, AttemptFilter, AttemptPage, DeadFilter, Deliveries, DueDelivery, DuePlace, LaneId,
+    LaneState, Position, Settlement, StoreError,
 };
 
 use crate::files;
@@ -44,7 +44,7 @@ impl Deliveries for SqliteStore {
     fn due(
         &self,
         lane: LaneId,
-        after: Option<(Timestamp, u64)>,
+        after: Option<DuePlace>,
         limit: usize,
     ) -> Answer<'_, Vec<DueDelivery>> {
         self.log.read(move |segments| standing::due(segments, lane, after, limit))

@@ -77,6 +77,24 @@ pub struct DueDelivery {
     pub attempts: u32,
 }
 
+/// Where a retry stands among those of its lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DuePlace {
+    /// When it is due.
+    pub due: Timestamp,
+    /// Its event.
+    pub seq: u64,
+    /// The chunk of the lane in which it stands: an event may stand in several.
+    pub chunk: u64,
+}
+
+impl DueDelivery {
+    /// Where it stands.
+    pub fn place(&self) -> DuePlace {
+        DuePlace { due: self.due, seq: self.event.id.seq, chunk: self.chunk }
+    }
+}
+
 /// Which dead letters.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DeadFilter {
@@ -164,11 +182,11 @@ pub trait Deliveries: Send + Sync {
     ) -> Answer<'_, ()>;
 
     /// Up to `limit` deliveries of a lane that wait for another attempt, the earliest due first,
-    /// with due times after `after`.
+    /// behind `after`; fewer than `limit` only where there are no more.
     fn due(
         &self,
         lane: LaneId,
-        after: Option<(Timestamp, u64)>,
+        after: Option<DuePlace>,
         limit: usize,
     ) -> Answer<'_, Vec<DueDelivery>>;
 

@@ -23,7 +23,7 @@ use std::pin::Pin;
 pub use definitions::{AuditEntry, Catalog, Change, Document};
 pub use deliveries::{
     AttemptFilter, AttemptPage, AttemptPlace, AttemptRow, DeadFilter, Deliveries, DueDelivery,
-    LaneState, Settlement, Then,
+    DuePlace, LaneState, Settlement, Then,
 };
 pub use keys::Keys;
 pub use log::{

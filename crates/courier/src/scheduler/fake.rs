@@ -4,10 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use limit::{Limit, Rate};
-use model::Signing;
+use model::{
+    Auth, ClientAuth, ClientProof, Connection, ConnectionTls, OAuthClient, SecretSource, Signing,
+};
 use model::{Destination, Event, EventFields, EventId, LaneKey, Method, Name, Order, Timestamp};
 use retry::Policy;
-use store::{DestinationState, DueDelivery, LaneEntry, LaneId, LanePage, LaneState, Position};
+use store::{
+    DestinationState, DueDelivery, DuePlace, LaneEntry, LaneId, LanePage, LaneState, Position,
+};
 use store::{Settlement, Switch, SwitchState, Then};
 use transform::{Input, UrlTemplate};
 
@@ -91,12 +95,35 @@ pub(super) fn plan(
     DestinationPlan { destination, connection: None, lanes, switch: None }
 }
 
+/// A connection with a token.
+pub(super) fn connection() -> Connection {
+    let secret = SecretSource::Env("SECRET".to_owned());
+    let client = OAuthClient {
+        token_url: "http://127.0.0.1:9/token".to_owned(),
+        client_id: "us".to_owned(),
+        proof: ClientProof::Secret { secret, by: ClientAuth::Basic },
+        scope: None,
+        method: Method::Post,
+        headers: Vec::new(),
+        query: Vec::new(),
+        body: Vec::new(),
+    };
+    Connection {
+        name: name("partner"),
+        auth: Auth::OAuth(Box::new(client)),
+        headers: Vec::new(),
+        query: Vec::new(),
+        body: Vec::new(),
+        tls: ConnectionTls::default(),
+    }
+}
+
 /// What an attempt gives that was answered so.
 pub(super) fn answer(status: u16, wish_ms: Option<i64>) -> attempt::Result {
     let what = match status {
         200..=299 => What::Delivered,
         410 => What::Gone,
-        429 | 500..=599 => What::Retry { wish_ms },
+        401 | 429 | 500..=599 => What::Retry { wish_ms },
         0 => What::Retry { wish_ms: None },
         _ => What::Refused { code: format!("HTTP_{status}") },
     };
@@ -122,19 +149,25 @@ struct Listed {
     redriven: bool,
 }
 
+/// A standing: its lane, its event and its chunk.
+pub(super) type Id = (LaneId, u64, u64);
+
 /// The store.
 #[derive(Debug, Default)]
 pub(super) struct Disk {
     pub(super) events: BTreeMap<u64, Event>,
     lanes: BTreeMap<LaneId, BTreeMap<Position, Listed>>,
-    pub(super) states: BTreeMap<(LaneId, u64), State>,
-    pub(super) attempts: BTreeMap<(LaneId, u64), u32>,
-    redriven: BTreeSet<(LaneId, u64)>,
+    pub(super) states: BTreeMap<Id, State>,
+    pub(super) attempts: BTreeMap<Id, u32>,
+    /// Dead letters that stand on their lanes again.
+    redriven: BTreeSet<Id>,
+    /// What stands on a lane behind later events.
+    moved: BTreeSet<(LaneId, u64)>,
     cursors: BTreeMap<LaneId, Position>,
     next: u64,
     pub(super) switch: Option<Switch>,
     /// The code of the last letter of a delivery.
-    pub(super) codes: BTreeMap<(LaneId, u64), String>,
+    pub(super) codes: BTreeMap<Id, String>,
 }
 
 impl Disk {
@@ -152,23 +185,40 @@ impl Disk {
         seq
     }
 
-    /// Puts an event that is there on a lane.
-    pub(super) fn list(&mut self, lane: LaneId, seq: u64, (since, redriven): (Timestamp, bool)) {
-        self.next += u64::from(redriven);
+    /// Puts an event that is there on a lane, where it may stand already; gives the chunk.
+    pub(super) fn list(
+        &mut self,
+        lane: LaneId,
+        seq: u64,
+        (since, redriven): (Timestamp, bool),
+    ) -> u64 {
+        let again = self.last_state(lane, seq).is_some();
+        self.next += u64::from(redriven || again);
         let chunk = self.next;
         let places = self.lanes.entry(lane).or_default();
         let index = u32::try_from(places.keys().filter(|at| at.chunk == chunk).count()).unwrap();
         places.insert(Position { chunk, index }, Listed { since, seq, redriven });
-        self.states.insert((lane, seq), State::Waiting);
+        self.states.insert((lane, seq, chunk), State::Waiting);
+        self.moved.extend(again.then_some((lane, seq)));
+        chunk
+    }
+
+    /// How an event's last standing on a lane is.
+    pub(super) fn last_state(&self, lane: LaneId, seq: u64) -> Option<State> {
+        self.states.range((lane, seq, 0)..=(lane, seq, u64::MAX)).next_back().map(|(_, one)| *one)
     }
 
     /// Puts dead letters back.
     pub(super) fn redrive(&mut self, limit: usize, now: Timestamp) {
         let dead = self.states.iter().filter(|(_, state)| **state == State::Dead);
-        let letters: Vec<_> = dead.map(|(id, _)| *id).take(limit).collect();
-        for (lane, seq) in &letters {
-            self.list(*lane, *seq, (now, true));
-            self.redriven.insert((*lane, *seq));
+        let letters = dead.map(|(id, _)| *id).filter(|id| !self.redriven.contains(id));
+        let letters: Vec<_> = letters.take(limit).collect();
+        for id in letters {
+            let (lane, seq, _) = id;
+            let chunk = self.list(lane, seq, (now, true));
+            let made = self.attempts.get(&id).copied().unwrap_or(0);
+            self.attempts.insert((lane, seq, chunk), made);
+            self.redriven.insert(id);
         }
     }
 
@@ -194,11 +244,7 @@ impl Disk {
     }
 
     fn is_settled(&self, lane: LaneId, at: Position, listed: Listed) -> bool {
-        let later = |(place, other): (Position, Listed)| {
-            place > at && other.seq == listed.seq && other.redriven
-        };
-        let state = self.states[&(lane, listed.seq)];
-        state != State::Waiting || self.places(lane).any(later)
+        self.states[&(lane, listed.seq, at.chunk)] != State::Waiting
     }
 
     pub(super) fn read_lane(&self, lane: LaneId, from: Position, limit: usize) -> LanePage {
@@ -206,7 +252,8 @@ impl Disk {
         let Some(places) = self.lanes.get(&lane) else { return page };
         let places = places.range(from..).map(|(at, listed)| (*at, *listed));
         let entry = |(position, listed): (Position, Listed)| {
-            let before = self.attempts.get(&(lane, listed.seq)).copied().unwrap_or(0);
+            let before =
+                self.attempts.get(&(lane, listed.seq, position.chunk)).copied().unwrap_or(0);
             let attempts_before = if listed.redriven { before } else { 0 };
             let event = self.events[&listed.seq].clone();
             LaneEntry { position, event, since: listed.since, attempts_before }
@@ -222,18 +269,18 @@ impl Disk {
     pub(super) fn due(
         &self,
         lane: LaneId,
-        after: Option<(Timestamp, u64)>,
+        after: Option<DuePlace>,
         limit: usize,
     ) -> Vec<DueDelivery> {
         let mut due: Vec<DueDelivery> = Vec::new();
-        for ((of, seq), state) in self.states.range((lane, 0)..=(lane, u64::MAX)) {
+        let of_lane = (lane, 0, 0)..=(lane, u64::MAX, u64::MAX);
+        for ((_, seq, chunk), state) in self.states.range(of_lane) {
             let State::Retry { due: at, tries, since, attempts } = *state else { continue };
-            if *of == lane && after.is_none_or(|after| (at, *seq) > after) {
-                let event = self.events[seq].clone();
-                due.push(DueDelivery { chunk: 1, event, due: at, tries, since, attempts });
-            }
+            let (event, chunk) = (self.events[seq].clone(), *chunk);
+            due.push(DueDelivery { chunk, event, due: at, tries, since, attempts });
         }
-        due.sort_by_key(|due| (due.due, due.event.id.seq));
+        due.retain(|one| after.is_none_or(|after| one.place() > after));
+        due.sort_by_key(DueDelivery::place);
         due.truncate(limit);
         due
     }
@@ -242,7 +289,7 @@ impl Disk {
     pub(super) fn settle(&mut self, settled: &[Settlement], cursors: &[(LaneId, Position)]) {
         let mut written = BTreeSet::new();
         for one in settled {
-            let id = (one.lane, one.event.seq);
+            let id = (one.lane, one.event.seq, one.chunk);
             assert!(written.insert(id), "two outcomes of {id:?} in one write");
             let before = self.states[&id];
             assert!(!matches!(before, State::Done | State::Dead), "{id:?} was settled: {before:?}");
@@ -288,16 +335,19 @@ impl Disk {
         seq: u64,
     ) -> impl Iterator<Item = (LaneId, &'a Event)> {
         let of = move |lane: &'a LaneId| {
-            self.states.range((*lane, 0)..(*lane, seq)).filter_map(|((lane, seq), state)| {
-                let open = !matches!(state, State::Done | State::Dead);
-                open.then(|| (*lane, &self.events[seq]))
-            })
+            self.states.range((*lane, 0, 0)..(*lane, seq, 0)).filter_map(
+                |((lane, seq, _), state)| {
+                    let open = !matches!(state, State::Done | State::Dead);
+                    open.then(|| (*lane, &self.events[seq]))
+                },
+            )
         };
-        let moved = |(lane, event): &(LaneId, &Event)| self.is_redriven(*lane, event.id.seq);
+        let moved = |(lane, event): &(LaneId, &Event)| self.is_moved(*lane, event.id.seq);
         lanes.iter().flat_map(of).filter(move |one| !moved(one))
     }
 
-    pub(super) fn is_redriven(&self, lane: LaneId, seq: u64) -> bool {
-        self.redriven.contains(&(lane, seq))
+    /// Whether an event stands on a lane behind later ones.
+    pub(super) fn is_moved(&self, lane: LaneId, seq: u64) -> bool {
+        self.moved.contains(&(lane, seq))
     }
 }

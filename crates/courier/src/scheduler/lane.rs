@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use model::{Event, Timestamp};
 use retry::Policy;
-use store::{DueDelivery, LaneEntry, LanePage, LaneState, Position};
+use store::{DueDelivery, DuePlace, LaneEntry, LanePage, LaneState, Position};
 
 use super::{STORE_PAUSE_MS, is_due};
 
@@ -29,6 +29,10 @@ const RETRIES_LOW: usize = 128;
 const RETRIES_READ: usize = 32;
 /// Bytes of retries held, one of any size aside.
 const RETRIES_BYTES: usize = 1024 * 1024;
+
+/// A delivery among those of its lane: its event, and the chunk in which it stands. An event may stand
+/// in several.
+pub(super) type Standing = (u64, u64);
 
 /// One delivery: an event on its way along one lane.
 #[derive(Debug, Clone)]
@@ -54,6 +58,14 @@ impl Delivery {
     /// What it takes of memory, to within its fixed part.
     pub(super) fn bytes(&self) -> usize {
         bytes(&self.event)
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        (self.event.id.seq, self.chunk)
+    }
+
+    fn due_at(&self, due: Timestamp) -> DuePlace {
+        DuePlace { due, seq: self.event.id.seq, chunk: self.chunk }
     }
 
     fn too_old(&self, policy: &Policy, now: Timestamp) -> bool {
@@ -84,7 +96,7 @@ struct Ahead {
 /// Which retries of the store are held: all that are due up to here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Held {
-    UpTo(Option<(Timestamp, u64)>),
+    UpTo(Option<DuePlace>),
     All,
 }
 
@@ -96,7 +108,7 @@ pub(crate) enum Ask {
     /// Entries from here.
     Entries { from: Position, limit: usize },
     /// Retries due after this one.
-    Retries { after: Option<(Timestamp, u64)>, limit: usize },
+    Retries { after: Option<DuePlace>, limit: usize },
 }
 
 /// What the store is being asked, and what happened since that its answer may not show.
@@ -106,7 +118,7 @@ struct Asked {
     began: u64,
     woken: bool,
     /// Deliveries settled meanwhile: with their due time, or for good.
-    settled: BTreeMap<u64, Option<(Timestamp, Delivery)>>,
+    settled: BTreeMap<Standing, Option<(Timestamp, Delivery)>>,
 }
 
 /// A lane in use.
@@ -135,11 +147,11 @@ pub(super) struct Lane {
     /// Settled beyond the cursor before the last start.
     skip: BTreeSet<Position>,
     saved: Position,
-    retries: BTreeMap<(Timestamp, u64), Delivery>,
+    retries: BTreeMap<DuePlace, Delivery>,
     retries_bytes: usize,
     held: Held,
     /// Retries under way or not yet settled on disk.
-    busy: HashSet<u64>,
+    busy: HashSet<Standing>,
     // What the scheduler notes of it.
     pub(super) active: bool,
     pub(super) expiring: bool,
@@ -266,7 +278,7 @@ impl Lane {
         lane: usize,
         due: Vec<DueDelivery>,
         key: KeyOf<'_>,
-    ) -> Vec<(u64, u64)> {
+    ) -> Vec<(u64, Standing)> {
         let Some(Asked { ask: Ask::Retries { after, limit }, settled, .. }) = self.asked.take()
         else {
             return Vec::new();
@@ -275,24 +287,24 @@ impl Lane {
         if self.held != Held::UpTo(after) {
             return Vec::new();
         }
-        let last = due.last().map(|last| (last.due, last.event.id.seq));
+        let last = due.last().map(DueDelivery::place);
         self.held = if due.len() < limit { Held::All } else { Held::UpTo(last.or(after)) };
         let mut keys = Vec::new();
         for row in due {
             let DueDelivery { chunk, event, due, tries, since, attempts } = row;
-            let seq = event.id.seq;
-            if self.busy.contains(&seq) || settled.contains_key(&seq) {
+            let standing = (event.id.seq, chunk);
+            if self.busy.contains(&standing) || settled.contains_key(&standing) {
                 continue;
             }
             let key = key(&event);
-            keys.extend(key.map(|key| (key, seq)));
+            keys.extend(key.map(|key| (key, standing)));
             let event = Arc::new(event);
             let delivery =
                 Delivery { lane, event, chunk, position: None, since, tries, attempts, key };
             self.hold(due, delivery);
         }
         for (due, delivery) in settled.into_values().flatten() {
-            if !self.busy.contains(&delivery.event.id.seq) {
+            if !self.busy.contains(&delivery.standing()) {
                 self.hold(due, delivery);
             }
         }
@@ -301,7 +313,7 @@ impl Lane {
 
     /// Holds a retry if all before it are held too; gives up the latest ones above the bounds.
     fn hold(&mut self, due: Timestamp, delivery: Delivery) {
-        let place = (due, delivery.event.id.seq);
+        let place = delivery.due_at(due);
         let behind = matches!(self.held, Held::UpTo(last) if last.is_none_or(|last| place > last));
         if behind || self.retries.contains_key(&place) {
             return;
@@ -319,10 +331,10 @@ impl Lane {
 
     /// The next retry that is due.
     pub(super) fn take_retry(&mut self, now: Timestamp) -> Option<Delivery> {
-        let entry = self.retries.first_entry().filter(|entry| entry.key().0 <= now)?;
+        let entry = self.retries.first_entry().filter(|entry| entry.key().due <= now)?;
         let delivery = entry.remove();
         self.retries_bytes -= delivery.bytes();
-        self.busy.insert(delivery.event.id.seq);
+        self.busy.insert(delivery.standing());
         Some(delivery)
     }
 
@@ -337,7 +349,8 @@ impl Lane {
     /// and no pause keeps it young.
     pub(super) fn take_expired(&mut self, now: Timestamp) -> Option<Delivery> {
         let retry = self.retries.first_key_value();
-        if retry.is_some_and(|((due, _), retry)| *due <= now && retry.too_old(&self.policy, now)) {
+        if retry.is_some_and(|(place, retry)| place.due <= now && retry.too_old(&self.policy, now))
+        {
             return self.take_retry(now);
         }
         let new = self.ahead.front()?;
@@ -347,7 +360,7 @@ impl Lane {
     /// When [`Self::take_expired`] may find something.
     pub(super) fn expires_at(&self) -> Option<Timestamp> {
         let end = |delivery: &Delivery| delivery.since.plus_ms(self.policy.age_ms).plus_ms(1);
-        let retry = self.retries.first_key_value().map(|((due, _), retry)| end(retry).max(*due));
+        let retry = self.retries.first_key_value().map(|(place, retry)| end(retry).max(place.due));
         let new = self.ahead.front().map(|ahead| end(&ahead.delivery));
         retry.into_iter().chain(new).min()
     }
@@ -359,7 +372,7 @@ impl Lane {
 
     /// When the earliest retry held is due.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.retries.first_key_value().map(|((due, _), _)| *due)
+        self.retries.first_key_value().map(|(place, _)| place.due)
     }
 
     /// When a store that refused is asked again.
@@ -397,10 +410,10 @@ impl Lane {
 
     /// An outcome is on disk: the delivery is done for good, or waits until it is due. Held or not,
     /// it is known when it was read before.
-    pub(super) fn settled(&mut self, seq: u64, again: Option<(Timestamp, Delivery)>) {
-        self.busy.remove(&seq);
+    pub(super) fn settled(&mut self, of: Standing, again: Option<(Timestamp, Delivery)>) {
+        self.busy.remove(&of);
         if let Some(Asked { ask: Ask::Retries { .. }, settled, .. }) = &mut self.asked {
-            settled.insert(seq, again.clone());
+            settled.insert(of, again.clone());
         }
         if let Some((due, delivery)) = again {
             self.hold(due, delivery);

@@ -9,7 +9,6 @@ use super::*;
 
 const AGE_MS: i64 = 60_000;
 const DELAYS_MS: [i64; 3] = [1_000, 20_000, 30_000];
-const ID: (LaneId, u64) = (1, 1);
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -186,7 +185,7 @@ impl Life {
 
     fn check(&mut self) {
         self.run();
-        let on_disk = self.disk.states[&ID];
+        let on_disk = self.disk.last_state(1, 1).unwrap();
         assert_eq!(on_disk, self.kept.state);
         if self.coming.is_none() && !self.off && self.under_way.is_none() {
             assert!(!self.kept.is_due(self.now), "due, and not begun: {:?}", self.kept);

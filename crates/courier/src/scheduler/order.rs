@@ -9,15 +9,15 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use model::{Event, Order};
 
-use super::lane::Delivery;
+use super::lane::{Delivery, Standing};
 
 /// Deliveries parked behind others; above it no lane is read on.
 pub(super) const PARKED_MAX: usize = 256;
 /// Bytes of them above which no more are parked.
 const PARKED_BYTES: usize = 1024 * 1024;
 
-/// A delivery among all of its destination: its lane and its event's place.
-type Id = (usize, u64);
+/// A delivery among all of its destination: its lane and its standing there.
+type Id = (usize, Standing);
 
 /// The keys in use.
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ pub(super) fn key(order: &Order, event: &Event) -> Option<u64> {
 }
 
 fn id(delivery: &Delivery) -> Id {
-    (delivery.lane, delivery.event.id.seq)
+    (delivery.lane, delivery.standing())
 }
 
 impl Keys {

@@ -75,7 +75,7 @@ struct Simulation {
     changing: bool,
     weather: Weather,
     disk_refuses: bool,
-    under_way: BTreeSet<(usize, u64)>,
+    under_way: BTreeSet<(usize, u64, u64)>,
     /// When attempts began since the bucket was new, in microseconds.
     begun_us: Vec<i64>,
     quiet_until: Timestamp,
@@ -241,8 +241,11 @@ impl Simulation {
             }
             Happening::Publish => self.publish(),
             Happening::Replay => {
-                let free = |seq: &&u64| !self.disk.states.contains_key(&(REPLAY, **seq));
-                let events: Vec<u64> = self.disk.events.keys().filter(free).copied().collect();
+                // A replay may send once more what another one has sent, or sends at present.
+                let mut events: Vec<u64> = self.disk.events.keys().copied().collect();
+                events.retain(|seq| {
+                    self.disk.last_state(REPLAY, *seq).is_none() || self.dice.percent(20)
+                });
                 for seq in events.into_iter().take(100) {
                     self.disk.list(REPLAY, seq, (at(self.now_us / 1000), false));
                 }
@@ -441,11 +444,11 @@ impl Simulation {
         assert!(!plan.paused, "seed {seed}: a paused lane sends");
         assert!(!self.off, "seed {seed}: a disabled destination is sent to");
         assert!(now.at >= self.quiet_until, "seed {seed}: sent within the receiver's pause");
-        let one = self.under_way.insert((*lane, seq));
+        let one = self.under_way.insert((*lane, seq, start.delivery.chunk));
         assert!(one, "seed {seed}: {lane} {seq} is under way twice");
         let at_once = self.under_way.len();
         assert!(at_once <= destination.in_flight_max as usize, "seed {seed}: {at_once} in flight");
-        let state = self.disk.states[&(plan.id, seq)];
+        let state = self.disk.states[&(plan.id, seq, start.delivery.chunk)];
         let settled = matches!(state, fake::State::Done | fake::State::Dead);
         assert!(!settled, "seed {seed}: {lane} {seq} was settled");
         let age = now.at.since_ms(start.delivery.since);
@@ -482,7 +485,7 @@ impl Simulation {
         let now = self.now();
         if let Input::Ended(ended) = &input {
             let delivery = &ended.start.delivery;
-            self.under_way.remove(&(delivery.lane, delivery.event.id.seq));
+            self.under_way.remove(&(delivery.lane, delivery.event.id.seq, delivery.chunk));
             self.off |= ended.result.status == Some(410);
             if let What::Retry { wish_ms: Some(wish) } = ended.result.what {
                 self.quiet_until = self.quiet_until.max(now.at.plus_ms(pause_ms(wish)));
@@ -513,7 +516,7 @@ impl Simulation {
         let Delivery { lane, event, key, .. } = &start.delivery;
         let order = &self.plan.destination.order;
         let id = self.plan.lanes[*lane].id;
-        if key.is_none() || self.disk.is_redriven(id, event.id.seq) {
+        if key.is_none() || self.disk.is_moved(id, event.id.seq) {
             return;
         }
         let replayed = |plan: &LanePlan| plan.replay.is_some();
@@ -533,7 +536,7 @@ impl Simulation {
                 event.id.seq,
                 start.delivery.position,
                 earlier.id.seq,
-                self.disk.states[&(other, earlier.id.seq)]
+                self.disk.last_state(other, earlier.id.seq)
             );
         }
     }

@@ -4,6 +4,7 @@ use retry::Policy;
 
 use super::fake::{Disk, answer, at, lane, plan};
 use super::*;
+use store::DuePlace;
 
 /// A scheduler with a disk that answers at once.
 struct Bench {
@@ -26,6 +27,15 @@ impl Bench {
         let scheduler = Scheduler::new(Arc::clone(&plan), None, Remains::default(), moment(0));
         let disk = Disk::default();
         Self { scheduler, disk, plan, refuses: false, writes: 0, told: Vec::new() }
+    }
+
+    /// Gives the destination a connection with a token.
+    fn connect(&mut self) {
+        let mut plan = (*self.plan).clone();
+        plan.connection = Some(fake::connection());
+        self.plan = Arc::new(plan);
+        self.scheduler =
+            Scheduler::new(Arc::clone(&self.plan), None, Remains::default(), moment(0));
     }
 
     fn append(&mut self, lanes: &[LaneId], detail: &str) -> u64 {
@@ -298,8 +308,8 @@ fn in_order_nothing_new_begins_while_there_are_retries_nobody_knows() {
         let seq = bench.disk.append(&[1], format!(r#"{{"k":{number}}}"#), at(0));
         let due = at(1_000 + number);
         let state = fake::State::Retry { due, tries: 1, since: at(0), attempts: 1 };
-        bench.disk.states.insert((1, seq), state);
-        bench.disk.attempts.insert((1, seq), 1);
+        bench.disk.states.insert((1, seq, seq), state);
+        bench.disk.attempts.insert((1, seq, seq), 1);
     }
     let later = bench.append(&[1], r#"{"k":399}"#);
     assert!(bench.run(999).is_empty());
@@ -334,16 +344,16 @@ fn a_retry_that_the_stores_answer_still_shows_is_not_taken_for_a_new_one() {
         // Others come before it, more than are held: all after the second is left to the store.
         for (seq, due) in [(2, 12), (3, 15), (4, 16)] {
             let retry = Delivery { event: Arc::new(large(seq, due).event), ..under_way.clone() };
-            lane.settled(seq, Some((at(due), retry)));
+            lane.settled((seq, 1), Some((at(due), retry)));
         }
         assert_eq!(lane.held()[2], 2);
         lane.take_retry(at(15)).unwrap();
         lane.take_retry(at(15)).unwrap();
-        let after = Some((at(15), 3));
+        let after = Some(DuePlace { due: at(15), seq: 3, chunk: 1 });
         assert_eq!(ask(&mut lane), Ask::Retries { after, limit: 32 });
         // The store's answer is from before this outcome.
         if settled_meanwhile {
-            lane.settled(1, None);
+            lane.settled((1, 1), None);
         }
         lane.read_due(0, vec![large(4, 16), large(1, 20)], &|_| None);
         assert_eq!(lane.take_retry(at(20)).unwrap().event.id.seq, 4);
@@ -368,16 +378,19 @@ fn retries_given_up_while_more_were_read_leave_no_gap() {
         row
     };
     lane.read_due(0, (1..=32).map(small).collect(), &|_| None);
-    assert_eq!(ask(&mut lane), Ask::Retries { after: Some((at(132), 32)), limit: 32 });
+    assert_eq!(
+        ask(&mut lane),
+        Ask::Retries { after: Some(DuePlace { due: at(132), seq: 32, chunk: 1 }), limit: 32 }
+    );
     // Large ones come to be due before: the last of those that were held are given up.
     let first = lane.take_retry(at(101)).unwrap();
     for (seq, due) in [(50, 1), (51, 2), (52, 3)] {
         let retry = Delivery { event: Arc::new(large(seq, due).event), ..first.clone() };
-        lane.settled(seq, Some((at(due), retry)));
+        lane.settled((seq, 1), Some((at(due), retry)));
     }
     while lane.take_retry(at(100)).is_some() {}
     lane.read_due(0, vec![small(60)], &|_| None);
-    let after = Some((at(2), 51));
+    let after = Some(DuePlace { due: at(2), seq: 51, chunk: 1 });
     assert_eq!(ask(&mut lane), Ask::Retries { after, limit: 32 }, "the gap is read");
 }
 
@@ -398,4 +411,125 @@ fn what_is_appended_while_a_lane_is_read_is_read_next() {
         lane.read(0, page, (3, &|_| None));
         assert_eq!(lane.wants(at(0)).is_some(), again, "woken meanwhile: {woken}");
     }
+}
+
+#[test]
+fn two_standings_of_one_event_are_two_deliveries() {
+    let mut bench = Bench::new(1, 8, Order::None);
+    let seq = bench.append(&[1], "{}");
+    bench.disk.list(1, seq, (at(0), false));
+    let started = bench.run(0);
+    assert_eq!(started.len(), 2);
+    // Both are put off, to the same moment.
+    for start in started {
+        bench.end(start, 503, (0, None));
+    }
+    assert!(bench.run(10).is_empty());
+    let started = bench.run(1_000);
+    let chunks: BTreeSet<u64> = started.iter().map(|start| start.delivery.chunk).collect();
+    assert_eq!((started.len(), chunks.len()), (2, 2));
+    for start in started {
+        bench.end(start, 204, (1_000, None));
+    }
+    bench.run(1_010);
+    assert_eq!(bench.disk.waiting(), 0);
+}
+
+#[test]
+fn two_standings_of_one_event_with_one_key_come_one_after_the_other() {
+    let mut bench = Bench::new(1, 8, Order::Strict);
+    let seq = bench.append(&[1], "{}");
+    bench.disk.list(1, seq, (at(0), false));
+    let later = bench.append(&[1], "{}");
+    let start = bench.run(0).remove(0);
+    bench.end(start, 503, (0, None));
+    assert!(bench.run(500).is_empty());
+    assert_eq!(bench.deliver(1_000), [(0, seq), (0, seq), (0, later)]);
+}
+
+/// Statuses that say "later".
+#[test]
+fn whoever_says_later_is_left_alone_whatever_the_status() {
+    for (status, wish_ms) in [(503, None), (0, None), (429, None), (429, Some(0)), (401, None)] {
+        let mut bench = Bench::new(1, 4, Order::None);
+        for _ in 0..100 {
+            bench.append(&[1], "{}");
+        }
+        let mut made = 0;
+        loop {
+            let started = bench.run(10);
+            if started.is_empty() {
+                break;
+            }
+            for start in started {
+                made += 1;
+                bench.end(start, status, (10, wish_ms));
+            }
+        }
+        assert!(made < 14, "{status} {wish_ms:?}: {made}");
+        let breaker = |tell: &Tell| matches!(tell, Tell::Breaker(true));
+        assert_eq!(bench.told.iter().filter(|tell| breaker(tell)).count(), 1, "{status}");
+        // What waits has cost nothing.
+        assert!(bench.run(20).is_empty());
+        let untouched = |state: &&fake::State| **state == fake::State::Waiting;
+        assert_eq!(bench.disk.states.values().filter(untouched).count(), 100 - made);
+    }
+}
+
+#[test]
+fn refused_credentials_are_told_at_once_and_a_token_is_fetched_anew_before() {
+    let told = |bench: &Bench| {
+        let told = |tell: &&Tell| matches!(tell, Tell::Condition(News::Credentials(401)));
+        bench.told.iter().filter(told).count()
+    };
+    for (token, first) in [(false, 1), (true, 0)] {
+        let mut bench = Bench::new(1, 2, Order::None);
+        if token {
+            bench.connect();
+        }
+        for _ in 0..10 {
+            bench.append(&[1], "{}");
+        }
+        // The second one was sent before the first answer came.
+        for start in bench.run(0) {
+            bench.end(start, 401, (10, None));
+        }
+        let more = bench.run(11);
+        assert_eq!((told(&bench), more.len()), (first, 2 * (1 - first)), "{token}");
+        let more = if more.is_empty() { bench.run(1_100) } else { more };
+        let count = more.len();
+        for start in more {
+            bench.end(start, 401, (1_100, None));
+        }
+        bench.run(1_200);
+        assert_eq!((told(&bench), count), (1, if token { 2 } else { 1 }), "{token}");
+        let probe = bench.run(5_000).remove(0);
+        bench.end(probe, 204, (5_000, None));
+        bench.deliver(5_000);
+        bench.deliver(20_000);
+        assert_eq!((told(&bench), bench.disk.waiting()), (1, 0));
+    }
+}
+
+#[test]
+fn what_cannot_be_sent_is_no_probe() {
+    let mut bench = Bench::new(1, 16, Order::None);
+    for _ in 0..40 {
+        bench.append(&[1], "{}");
+    }
+    for start in bench.run(0) {
+        bench.end(start, 503, (0, None));
+    }
+    for ms in [1_000, 1_001] {
+        let mut probe = bench.run(ms);
+        assert_eq!(probe.len(), 1, "one by one at {ms}");
+        let mut result = answer(404, None);
+        result.status = None;
+        let start = probe.remove(0);
+        let ended = Box::new(Ended { start, result, spread: 0.5 });
+        bench.scheduler.take(Input::Ended(ended), moment(ms));
+    }
+    let probe = bench.run(1_002);
+    assert_eq!(probe.len(), 1, "nobody knows yet");
+    assert!(bench.scheduler.standing(at(1_002)).breaker_open);
 }

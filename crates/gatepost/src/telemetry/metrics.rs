@@ -132,7 +132,8 @@ impl Metrics {
         let registry = &mut self.registry;
         let help = "Whether a destination's breaker holds attempts back";
         registry.register("breaker_open", help, self.breakers.clone());
-        let help = "Notices of destinations that take nothing: trouble, half-way, disabled";
+        let help =
+            "Notices of destinations that take nothing: trouble, half-way, disabled, credentials";
         registry.register("destination_notices", help, self.notices.clone());
         let help = "Dead letters that nobody has redriven or purged, by queue";
         registry.register("dead_letters_kept", help, self.letters.clone());

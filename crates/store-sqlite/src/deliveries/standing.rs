@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use model::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
-use store::{DueDelivery, LaneId, LaneState, Position};
+use store::{DueDelivery, DuePlace, LaneId, LaneState, Position};
 
 use crate::files;
 use crate::log::{carried, each_chunk, read_event};
@@ -107,35 +107,65 @@ fn is_settled(
 
 /// A retry as it lies in its segment.
 struct Waiting {
-    due: Timestamp,
-    seq: u64,
-    chunk: u64,
+    place: DuePlace,
     tries: u32,
     since: Timestamp,
     attempts: u32,
 }
 
-/// The retries of a lane, the earliest due first.
+/// The retries of a lane, the earliest due first. Reads on behind those whose events are gone, so
+/// that fewer than `limit` are the last ones.
 pub(super) fn due(
     segments: &[Arc<Segment>],
     lane: LaneId,
-    after: Option<(Timestamp, u64)>,
+    after: Option<DuePlace>,
     limit: usize,
 ) -> rusqlite::Result<Vec<DueDelivery>> {
-    let (due, seq) = after.map_or((i64::MIN, -1), |(due, seq)| (due.ms(), signed(seq)));
+    let (mut deliveries, mut after) = (Vec::new(), after);
+    loop {
+        let page = waiting(segments, lane, after, limit)?;
+        let is_last = page.len() < limit;
+        for Waiting { place, tries, since, attempts } in page {
+            after = Some(place);
+            let DuePlace { due, seq, chunk } = place;
+            let home = files::of(segments, seq);
+            let Some(event) = home.with(|connection| read_event(connection, seq))? else {
+                continue;
+            };
+            deliveries.push(DueDelivery { chunk, event, due, tries, since, attempts });
+            if deliveries.len() == limit {
+                return Ok(deliveries);
+            }
+        }
+        if is_last {
+            return Ok(deliveries);
+        }
+    }
+}
+
+fn waiting(
+    segments: &[Arc<Segment>],
+    lane: LaneId,
+    after: Option<DuePlace>,
+    limit: usize,
+) -> rusqlite::Result<Vec<Waiting>> {
+    let (due, seq, chunk) = after.map_or((i64::MIN, -1, -1), |after| {
+        (after.due.ms(), signed(after.seq), signed(after.chunk))
+    });
     let mut all = Vec::new();
     for segment in segments {
         segment.with(|connection| {
             let mut rows = connection.prepare_cached(
                 "SELECT due, seq, chunk, tries, since, attempts FROM retry
-                 WHERE lane = ? AND (due, seq) > (?, ?) ORDER BY due, seq LIMIT ?",
+                 WHERE lane = ? AND (due, seq, chunk) > (?, ?, ?)
+                 ORDER BY due, seq, chunk LIMIT ?",
             )?;
-            let mut rows = rows.query(params![lane, due, seq, limit])?;
+            let mut rows = rows.query(params![lane, due, seq, chunk, limit])?;
             while let Some(row) = rows.next()? {
+                let due = Timestamp::from_ms(row.get(0)?);
+                let (seq, chunk) = (unsigned(row.get(1)?), unsigned(row.get(2)?));
                 all.push(Waiting {
-                    due: Timestamp::from_ms(row.get(0)?),
-                    seq: unsigned(row.get(1)?),
-                    chunk: unsigned(row.get(2)?),
+                    place: DuePlace { due, seq, chunk },
                     tries: row.get(3)?,
                     since: Timestamp::from_ms(row.get(4)?),
                     attempts: row.get(5)?,
@@ -144,15 +174,9 @@ pub(super) fn due(
             Ok(())
         })?;
     }
-    all.sort_by_key(|waiting| (waiting.due, waiting.seq, waiting.chunk));
+    all.sort_by_key(|waiting| waiting.place);
     all.truncate(limit);
-    let mut deliveries = Vec::with_capacity(all.len());
-    for Waiting { due, seq, chunk, tries, since, attempts } in all {
-        let home = files::of(segments, seq);
-        let Some(event) = home.with(|connection| read_event(connection, seq))? else { continue };
-        deliveries.push(DueDelivery { chunk, event, due, tries, since, attempts });
-    }
-    Ok(deliveries)
+    Ok(all)
 }
 
 /// How many entries stand at the cursor or behind it, and wait in the retries. Counts no entries: a

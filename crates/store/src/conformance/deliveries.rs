@@ -6,7 +6,7 @@ use super::{
     Bench, again, append, at, attempt, behind, dead, done, entry, ids, lane_of, one_lane, places,
     settle, tried, waiting,
 };
-use crate::{AttemptFilter, Position, Settlement, Then};
+use crate::{AttemptFilter, DueDelivery, Position, Settlement, Then};
 
 /// After a restart a lane knows what was settled beyond its cursor, and nothing else.
 pub async fn after_a_restart_a_lane_knows_what_is_settled<B: Bench>(bench: &B) {
@@ -33,7 +33,7 @@ pub async fn after_a_restart_a_lane_knows_what_is_settled<B: Bench>(bench: &B) {
     let retry = places[3].1;
     assert_eq!((due.len(), due[0].event.id, due[0].tries, due[0].attempts), (1, retry, 1, 1));
     assert_eq!((due[0].due, due[0].since), (at(5000), at(0)));
-    let beyond = Some((at(5000), retry.seq));
+    let beyond = Some(due[0].place());
     assert!(store.due(lane, beyond, 10).await.expect("due").is_empty());
     let second = attempt(2, Outcome::Delivered);
     settle(&*store, vec![tried(lane, places[3], second, Then::Done)]).await;
@@ -101,6 +101,12 @@ pub async fn a_retry_stays_in_its_chunk<B: Bench>(bench: &B) {
         due.iter().map(|one| (one.chunk, one.due, one.tries, one.attempts)).collect();
     let expected = [(all[1].0.chunk, at(300), 1, 1), (all[0].0.chunk, at(900), 2, 2)];
     assert_eq!(seen, expected);
+    // Both may be due at the same time, and a page may end between them.
+    settle(&*store, vec![later(all[1], 2, 900)]).await;
+    let first = store.due(lane, None, 1).await.expect("due");
+    let second = store.due(lane, first.last().map(DueDelivery::place), 1).await.expect("due");
+    let chunks = [&first, &second].map(|page| page.iter().map(|one| one.chunk).collect::<Vec<_>>());
+    assert_eq!(chunks, [vec![all[0].0.chunk], vec![all[1].0.chunk]]);
     assert_eq!(store.backlog(lane).await, Ok(2));
     settle(&*store, vec![Settlement { then: Then::Done, ..later(all[0], 3, 0) }]).await;
     let due = store.due(lane, None, 10).await.expect("due");
@@ -123,7 +129,7 @@ pub async fn retries_are_read_in_the_order_they_are_due<B: Bench>(bench: &B) {
             let page = store.due(lane, after, limit).await.expect("due");
             let Some(last) = page.last() else { break };
             assert!(page.len() <= limit);
-            after = Some((last.due, last.event.id.seq));
+            after = Some(last.place());
             found.extend(page.iter().map(|one| one.event.id));
         }
         assert_eq!(found, order, "by {limit}");

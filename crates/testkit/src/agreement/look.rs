@@ -184,7 +184,7 @@ impl<B: Bench> Pair<'_, B> {
             let id = self.lane_id(side, lane);
             let page = side.store.due(id, after, self.page()).await.expect("due");
             let Some(last) = page.last() else { return found };
-            after = Some((last.due, last.event.id.seq));
+            after = Some(last.place());
             for one in page {
                 let event = self.event_number(side, one.event.id.seq);
                 let place = self.stands.iter().position(|stand| {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::{Attempt, DeadLetter, DeadReason, DeliveryId, EventId, Name, Outcome, Timestamp};
 use store::{
     Answer, AttemptFilter, AttemptPage, AttemptPlace, AttemptRow, DeadFilter, Deliveries,
-    DueDelivery, LaneId, LaneState, Position, Settlement, Then,
+    DueDelivery, DuePlace, LaneId, LaneState, Position, Settlement, Then,
 };
 
 use super::{MemStore, Tables};
@@ -237,7 +237,7 @@ impl Deliveries for MemStore {
     fn due(
         &self,
         lane: LaneId,
-        after: Option<(Timestamp, u64)>,
+        after: Option<DuePlace>,
         limit: usize,
     ) -> Answer<'_, Vec<DueDelivery>> {
         self.call(move |tables| {
@@ -246,10 +246,9 @@ impl Deliveries for MemStore {
                 let Retry { due, tries, since, attempts } = retry;
                 Some(DueDelivery { chunk: standing.chunk, event, due, tries, since, attempts })
             });
-            let place = |one: &DueDelivery| (one.due, one.event.id.seq);
             let mut due: Vec<_> =
-                retries.filter(|one| after.is_none_or(|after| place(one) > after)).collect();
-            due.sort_by_key(|one| (place(one), one.chunk));
+                retries.filter(|one| after.is_none_or(|after| one.place() > after)).collect();
+            due.sort_by_key(DueDelivery::place);
             due.truncate(limit);
             Ok(due)
         })
