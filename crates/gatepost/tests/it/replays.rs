@@ -388,3 +388,52 @@ async fn a_developer_hears_a_bus_and_has_it_posted() {
     let output = program.run(&["listen", "nobus"]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("There is no bus `nobus`"));
 }
+
+#[tokio::test]
+async fn files_whose_time_is_over_go_and_what_is_still_needed_stays() {
+    let receiver =
+        Receiver::start(|_, got| Reply::status(if got.target == "/hook/2" { 404 } else { 204 }))
+            .await;
+    let more =
+        definitions(&receiver).replace("  orders:\n", "  orders:\n    archive: { keep: 0s }\n");
+    let definitions = format!("segment: 64KiB\nhistory: {{ keep: 0s }}\n{more}");
+    let mut program = Program::start(&definitions).await;
+    let files = |program: &Program| {
+        let files = std::fs::read_dir(program.path("data/log")).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.filter(|name| name.ends_with(".db")).collect();
+        names.sort();
+        names
+    };
+    publish(&program, 0..4).await;
+    arrived(&receiver, "/audit", 4).await;
+    until("one is a dead letter", async || {
+        let letters = rows(&program, &["dead-letters", "list", "--json"]);
+        (letters.len() == 1).then_some(())
+    })
+    .await;
+    // Sealed at a start, and swept of all but the letter.
+    program.kill_and_restart().await;
+    publish(&program, 4..6).await;
+    arrived(&receiver, "/audit", 6).await;
+    until("it is sealed", async || (files(&program).len() >= 2).then_some(())).await;
+    let left = async |program: &Program| {
+        program.admin_get("events/orders?from=2020-01-01T00:00:00Z&limit=1000").await["items"]
+            .as_array()
+            .map(Vec::len)
+    };
+    until("what is delivered is gone", async || {
+        left(&program).await.filter(|left| *left <= 3).map(drop)
+    })
+    .await;
+    // Without the letter, the file is of no use.
+    assert_eq!(program.done(&["dead-letters", "purge", "--all", "--yes"]), "1 purged");
+    let first = files(&program)[0].clone();
+    program.kill_and_restart().await;
+    until("its file is gone", async || (!files(&program).contains(&first)).then_some(())).await;
+    publish(&program, 6..8).await;
+    arrived(&receiver, "/audit", 8).await;
+    let metrics = format!("{}/metrics", program.admin);
+    let metrics = crate::program::http().get(metrics).send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("gatepost_retention_dropped_total{what=\"events\"}"), "{metrics}");
+}
