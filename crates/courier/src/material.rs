@@ -58,9 +58,9 @@ impl TlsSource for Files {
             return seen.found.clone();
         }
         let former = seen.take().and_then(|seen| seen.found.ok());
-        let found = self.read().map_err(|error| match error.missing {
-            true => TlsError::Gone(error.to_string()),
-            false => TlsError::Unreadable(error.to_string()),
+        let found = self.read().map_err(|error| {
+            let kind = if error.missing { TlsError::Gone } else { TlsError::Unreadable };
+            kind(error.to_string())
         });
         let found = found.map(|material| match former {
             Some(former) if same(&former, &material) => former,

@@ -67,7 +67,7 @@ impl Facts {
     async fn grow_old(&self, used_for: Duration) {
         tokio::time::sleep(used_for).await;
         self.old.store(true, Ordering::Relaxed);
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Waits until the connection has rested for half of `idle_for`, and at most all of it.

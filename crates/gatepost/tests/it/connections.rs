@@ -364,6 +364,47 @@ async fn the_error_says_which_bound_was_reached() {
     }
 }
 
+#[tokio::test]
+async fn the_wait_for_a_token_is_a_part_of_the_attempts_time() {
+    // Answers with a token after a while, or never.
+    let slow = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = slow.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = slow.accept().await.unwrap();
+        let mut read = Vec::new();
+        while !read.ends_with(b"client_credentials") {
+            stream.read_buf(&mut read).await.unwrap();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 22\r\n\r\n{\"access_token\":\"t1\"} ";
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        std::future::pending::<()>().await;
+    });
+    let request = format!("POST http://{}/in", silent().await);
+    for (endpoint, timeout, expected) in
+        [(silent().await, "1s", ": no answer within 1000 ms"), (address, "2s", "no whole answer")]
+    {
+        let sections = format!(
+            "connections:
+  partner:
+    oauth:
+      token_url: http://{endpoint}/token
+      client_id: acme
+      client_secret: {{ file: ./secret }}
+"
+        );
+        let more = format!("    connection: partner\n    timeout: {timeout}");
+        let program = Program::start(&definitions(&request, &more, &sections)).await;
+        std::fs::write(program.path("secret"), "hunter2").unwrap();
+        publish(&program, json!({})).await;
+        let error = first_error(&program).await;
+        assert!(error.contains(expected), "{error}");
+        // With what is left to the call, the whole is what the destination has.
+        let took_ms = program.lines("attempt")[0]["duration_ms"].as_i64().unwrap();
+        assert!(took_ms < 2_400, "{took_ms}");
+    }
+}
+
 async fn dead_letter(program: &Program) -> Value {
     until("it is a dead letter", async || {
         rows(program, &["dead-letters", "list", "--json"]).into_iter().next()

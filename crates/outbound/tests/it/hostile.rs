@@ -1,6 +1,7 @@
 //! Receivers that answer too much, too slowly, or somewhere else: bounded in memory and time, and
 //! the connection is closed.
 
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -248,6 +249,33 @@ async fn a_connection_that_rests_too_long_ends_by_itself() {
     server.closed(1).await;
     call(&pool, bounds()).await.unwrap();
     assert_eq!(server.accepted(), 2);
+}
+
+#[tokio::test]
+async fn who_closed_an_idle_connection_is_not_who_the_next_call_reached() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (go, gone) = std::sync::mpsc::channel::<()>();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let (mut read, mut part) = (Vec::new(), [0; 1024]);
+        while !read.ends_with(b"{}") {
+            let length = stream.read(&mut part).unwrap();
+            read.extend_from_slice(&part[..length]);
+        }
+        stream.write_all(OK.as_bytes()).unwrap();
+        gone.recv().unwrap();
+    });
+    let pool = pool(&format!("http://{address}"), &["127.0.0.1/32"]);
+    assert_eq!(call(&pool, bounds()).await.unwrap().peer, address);
+    go.send(()).unwrap();
+    server.join().unwrap();
+    // The end is noticed, and the connection's task has not run yet: the call is sent on it, comes
+    // back, and finds nobody.
+    tokio::task::yield_now().await;
+    let error = call(&pool, bounds()).await.unwrap_err();
+    assert!(matches!(error.error, SendError::Dial(DialError::Connect { .. })), "{error:?}");
+    assert_eq!(error.peer, None);
 }
 
 #[tokio::test]
