@@ -283,7 +283,9 @@ impl Scheduler {
             failures: 0,
             plan,
         };
+        let in_order = scheduler.keeps_order();
         for lane in 0..scheduler.lanes.len() {
+            scheduler.lanes[lane].needs_keys = in_order && !scheduler.lanes[lane].paused;
             scheduler.touch(lane, now.at);
         }
         scheduler
@@ -602,8 +604,12 @@ impl Scheduler {
             self.tell(Tell::Condition(news));
         }
         if let What::Retry { wish_ms: Some(wish_ms) } = result.what {
-            // The wish is the receiver's, not the event's: everybody waits.
-            self.paused_until = self.paused_until.max(now.plus_ms(pause_ms(wish_ms)));
+            // The wish is the receiver's, not the event's: everybody waits, but not beyond the last
+            // attempt of this event.
+            let policy = &self.plan.lanes[delivery.lane].retry;
+            let last = Timestamp::from_ms(retry::last_ms(policy, delivery.since.ms()));
+            let until = now.plus_ms(pause_ms(wish_ms)).min(last);
+            self.paused_until = self.paused_until.max(until);
         }
         if let Some(rate) = result.advertised {
             self.slow_down(Rate::per_seconds(rate.count, rate.window_seconds));

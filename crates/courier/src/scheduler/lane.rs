@@ -94,7 +94,7 @@ struct Ahead {
 }
 
 /// Which retries of the store are held: all that are due up to here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Held {
     UpTo(Option<DuePlace>),
     All,
@@ -150,6 +150,11 @@ pub(super) struct Lane {
     retries: BTreeMap<DuePlace, Delivery>,
     retries_bytes: usize,
     held: Held,
+    /// Whether the keys of all retries must be known before anything new begins.
+    pub(super) needs_keys: bool,
+    /// Up to which retry all keys were read. What was read once stays known, held or not: whoever has
+    /// a key has it until it is done for good.
+    known: Held,
     /// Retries under way or not yet settled on disk.
     busy: HashSet<Standing>,
     // What the scheduler notes of it.
@@ -180,6 +185,8 @@ impl Lane {
             retries: BTreeMap::new(),
             retries_bytes: 0,
             held: Held::UpTo(None),
+            needs_keys: false,
+            known: Held::UpTo(None),
             busy: HashSet::new(),
             active: false,
             expiring: false,
@@ -199,6 +206,11 @@ impl Lane {
         let room = self.retries.len() < RETRIES_LOW && self.retries_bytes < RETRIES_BYTES / 2;
         if let Held::UpTo(after) = self.held
             && (room || self.retries.is_empty())
+        {
+            return Some(Ask::Retries { after, limit: RETRIES_READ });
+        }
+        if let Held::UpTo(after) = self.known
+            && self.needs_keys
         {
             return Some(Ask::Retries { after, limit: RETRIES_READ });
         }
@@ -272,7 +284,7 @@ impl Lane {
         self.at_end = !woken && at_end;
     }
 
-    /// Retries that were read; gives those that are new here.
+    /// Retries that were read; gives the keys of those that wait.
     pub(super) fn read_due(
         &mut self,
         lane: usize,
@@ -283,12 +295,17 @@ impl Lane {
         else {
             return Vec::new();
         };
-        // Some were given up meanwhile, so that there is a gap before these.
-        if self.held != Held::UpTo(after) {
-            return Vec::new();
-        }
         let last = due.last().map(DueDelivery::place);
-        self.held = if due.len() < limit { Held::All } else { Held::UpTo(last.or(after)) };
+        let reached = if due.len() < limit { Held::All } else { Held::UpTo(last.or(after)) };
+        if self.known >= Held::UpTo(after) {
+            self.known = self.known.max(reached);
+        }
+        // Not where only the keys were asked for, nor where some were given up meanwhile, so that
+        // there is a gap before these.
+        let follows = self.held == Held::UpTo(after);
+        if follows {
+            self.held = reached;
+        }
         let mut keys = Vec::new();
         for row in due {
             let DueDelivery { chunk, event, due, tries, since, attempts } = row;
@@ -301,7 +318,9 @@ impl Lane {
             let event = Arc::new(event);
             let delivery =
                 Delivery { lane, event, chunk, position: None, since, tries, attempts, key };
-            self.hold(due, delivery);
+            if follows {
+                self.hold(due, delivery);
+            }
         }
         for (due, delivery) in settled.into_values().flatten() {
             if !self.busy.contains(&delivery.standing()) {
@@ -385,9 +404,9 @@ impl Lane {
         !self.ahead.is_empty()
     }
 
-    /// Whether all retries are known.
+    /// Whether the keys of all retries are known.
     pub(super) fn knows_retries(&self) -> bool {
-        self.opened && self.held == Held::All
+        self.opened && self.known == Held::All
     }
 
     /// The rank of the next new delivery, and when it was read.

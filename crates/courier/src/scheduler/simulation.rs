@@ -488,7 +488,10 @@ impl Simulation {
             self.under_way.remove(&(delivery.lane, delivery.event.id.seq, delivery.chunk));
             self.off |= ended.result.status == Some(410);
             if let What::Retry { wish_ms: Some(wish) } = ended.result.what {
-                self.quiet_until = self.quiet_until.max(now.at.plus_ms(pause_ms(wish)));
+                let policy = &self.plan.lanes[delivery.lane].retry;
+                let last = at(retry::last_ms(policy, delivery.since.ms()));
+                let until = now.at.plus_ms(pause_ms(wish)).min(last);
+                self.quiet_until = self.quiet_until.max(until);
             }
         }
         if let Some(scheduler) = &mut self.scheduler {

@@ -29,10 +29,10 @@ impl Bench {
         Self { scheduler, disk, plan, refuses: false, writes: 0, told: Vec::new() }
     }
 
-    /// Gives the destination a connection with a token.
-    fn connect(&mut self) {
+    /// Begins anew with another plan.
+    fn begin_with(&mut self, change: impl FnOnce(&mut DestinationPlan)) {
         let mut plan = (*self.plan).clone();
-        plan.connection = Some(fake::connection());
+        change(&mut plan);
         self.plan = Arc::new(plan);
         self.scheduler =
             Scheduler::new(Arc::clone(&self.plan), None, Remains::default(), moment(0));
@@ -174,10 +174,7 @@ fn pause_and_breaker_outlive_a_plan_and_end_when_it_is_switched() {
 #[test]
 fn the_bucket_outlives_a_plan() {
     let mut bench = Bench::new(1, 32, Order::None);
-    let mut slow = (*bench.plan).clone();
-    slow.destination.rate = Limit::new(Rate::per_second(1), 4);
-    bench.plan = Arc::new(slow);
-    bench.scheduler = Scheduler::new(Arc::clone(&bench.plan), None, Remains::default(), moment(0));
+    bench.begin_with(|plan| plan.destination.rate = Limit::new(Rate::per_second(1), 4));
     for _ in 0..9 {
         bench.append(&[1], "{}");
     }
@@ -299,7 +296,7 @@ fn every_letter_is_told_of_with_its_code() {
 }
 
 #[test]
-fn in_order_nothing_new_begins_while_there_are_retries_nobody_knows() {
+fn in_order_what_is_new_waits_for_all_retries_with_its_key_and_for_no_others() {
     let by = transform::JsonPath::parse("$.detail.k").unwrap();
     let mut bench = Bench::new(1, 8, Order::By(by));
     // More of them wait than are read ahead, from a time without an order.
@@ -311,7 +308,9 @@ fn in_order_nothing_new_begins_while_there_are_retries_nobody_knows() {
         bench.disk.attempts.insert((1, seq, seq), 1);
     }
     let later = bench.append(&[1], r#"{"k":399}"#);
-    assert!(bench.run(999).is_empty());
+    let free = bench.append(&[1], r#"{"k":"free"}"#);
+    // What none of them has a key of does not wait for them.
+    assert_eq!(bench.deliver(999), [(0, free)]);
     let delivered = bench.deliver(5_000);
     let place = |of: u64| delivered.iter().position(|(_, seq)| *seq == of).unwrap();
     assert_eq!(delivered.len(), 401);
@@ -484,7 +483,7 @@ fn refused_credentials_are_told_at_once_and_a_token_is_fetched_anew_before() {
     for (token, first) in [(false, 1), (true, 0)] {
         let mut bench = Bench::new(1, 2, Order::None);
         if token {
-            bench.connect();
+            bench.begin_with(|plan| plan.connection = Some(fake::connection()));
         }
         for _ in 0..10 {
             bench.append(&[1], "{}");
@@ -531,4 +530,38 @@ fn what_cannot_be_sent_is_no_probe() {
     let probe = bench.run(1_002);
     assert_eq!(probe.len(), 1, "nobody knows yet");
     assert!(bench.scheduler.standing(at(1_002)).breaker_open);
+}
+
+#[test]
+fn a_wish_beyond_the_events_time_leaves_it_one_last_attempt() {
+    let mut bench = Bench::new(1, 1, Order::None);
+    bench.begin_with(|plan| plan.lanes[0].retry.age_ms = 60_000);
+    bench.append(&[1], "{}");
+    let start = bench.run(0).remove(0);
+    // As it is cut when the attempt begins.
+    bench.end(start, 429, (500, Some(60_000)));
+    for ms in [10_000, 58_999] {
+        assert!(bench.run(ms).is_empty(), "{ms}");
+    }
+    assert_eq!(bench.deliver(59_003).len(), 1);
+    bench.run(59_010);
+    assert_eq!(bench.disk.last_state(1, 1), Some(fake::State::Done));
+}
+
+#[test]
+fn large_events_that_wait_to_be_tried_again_stop_no_other_key() {
+    let by = transform::JsonPath::parse("$.detail.k").unwrap();
+    let mut bench = Bench::new(1, 8, Order::By(by));
+    let large = |key: &str| format!(r#"{{"k":"{key}","pad":"{}"}}"#, "x".repeat(700_000));
+    let first = [bench.append(&[1], &large("a")), bench.append(&[1], &large("b"))];
+    for start in bench.run(0) {
+        bench.end(start, 503, (0, None));
+    }
+    bench.run(10);
+    assert!(bench.scheduler.lanes[0].held()[2] < 2, "one of them is left to the store");
+    let behind = bench.append(&[1], r#"{"k":"b"}"#);
+    let free = bench.append(&[1], r#"{"k":"c"}"#);
+    assert_eq!(bench.deliver(20), [(0, free)]);
+    let delivered = [bench.deliver(1_000), bench.deliver(2_000)].concat();
+    assert_eq!(delivered, [(0, first[0]), (0, first[1]), (0, behind)]);
 }
