@@ -21,6 +21,9 @@ const AHEAD_LOW: usize = 128;
 const AHEAD_BYTES: usize = 1024 * 1024;
 /// Entries begun or ahead and not settled on disk.
 pub(super) const UNSETTLED_MAX: usize = 1024;
+/// Entries settled beyond one that is not, such as one that waits for another one's key: after a start
+/// all are looked at again.
+pub(super) const BEYOND_MAX: u64 = 100_000;
 /// Retries held; the others stay in the store until these are done.
 pub(super) const RETRIES_HELD: usize = 256;
 /// More are read below it.
@@ -142,8 +145,10 @@ pub(super) struct Lane {
     prove: bool,
     /// The highest event read.
     rank: u64,
-    /// Read, and not on its way to the disk.
-    unsettled: BTreeSet<Position>,
+    /// How many places were read.
+    read: u64,
+    /// Read, and not on its way to the disk; with how many were read before it.
+    unsettled: BTreeMap<Position, u64>,
     /// Settled beyond the cursor before the last start.
     skip: BTreeSet<Position>,
     saved: Position,
@@ -155,7 +160,7 @@ pub(super) struct Lane {
     /// Up to which retry all keys were read. What was read once stays known, held or not: whoever has
     /// a key has it until it is done for good.
     known: Held,
-    /// Retries under way or not yet settled on disk.
+    /// Retries under way, and what is not yet settled on disk and is to be one.
     busy: HashSet<Standing>,
     // What the scheduler notes of it.
     pub(super) active: bool,
@@ -179,7 +184,8 @@ impl Lane {
             empty_at: None,
             prove: false,
             rank: 0,
-            unsettled: BTreeSet::new(),
+            read: 0,
+            unsettled: BTreeMap::new(),
             skip: BTreeSet::new(),
             saved: Position::default(),
             retries: BTreeMap::new(),
@@ -215,7 +221,9 @@ impl Lane {
             return Some(Ask::Retries { after, limit: RETRIES_READ });
         }
         let bytes = self.ahead_bytes < AHEAD_BYTES / 2;
-        let room = self.ahead.len() < AHEAD_LOW && self.unsettled.len() < UNSETTLED_MAX;
+        let room = self.ahead.len() < AHEAD_LOW
+            && self.unsettled.len() < UNSETTLED_MAX
+            && self.settled_beyond() < BEYOND_MAX;
         if bytes && room && (!self.at_end || self.prove) {
             let limit = AHEAD_MAX - self.ahead.len();
             return Some(Ask::Entries { from: self.next, limit });
@@ -262,6 +270,8 @@ impl Lane {
         }
         for LaneEntry { position, event, since, attempts_before } in entries {
             self.rank = self.rank.max(event.id.seq);
+            let before = self.read;
+            self.read += 1;
             if self.skip.remove(&position) {
                 continue;
             }
@@ -276,7 +286,7 @@ impl Lane {
                 attempts: attempts_before,
             };
             self.ahead_bytes += delivery.bytes();
-            self.unsettled.insert(position);
+            self.unsettled.insert(position, before);
             self.ahead.push_back(Ahead { delivery, rank: self.rank, read: tick });
         }
         // Also behind what was passed over: its events are gone.
@@ -427,6 +437,12 @@ impl Lane {
         self.unsettled.remove(&place);
     }
 
+    /// An outcome is not yet on disk that leads to another attempt. A write that is refused may be
+    /// kept in part, so that the store may show the retry before it is known to be there.
+    pub(super) fn goes_again(&mut self, of: Standing) {
+        self.busy.insert(of);
+    }
+
     /// An outcome is on disk: the delivery is done for good, or waits until it is due. Held or not,
     /// it is known when it was read before.
     pub(super) fn settled(&mut self, of: Standing, again: Option<(Timestamp, Delivery)>) {
@@ -439,19 +455,28 @@ impl Lane {
         }
     }
 
+    /// How many places behind the cursor are settled all the same.
+    fn settled_beyond(&self) -> u64 {
+        let first = self.unsettled.first_key_value().map(|(_, before)| self.read - before);
+        first.map_or(0, |from_first| from_first - self.unsettled.len() as u64)
+    }
+
     /// Everything before is settled, once what goes to the disk at present is.
     pub(super) fn cursor(&self) -> Position {
-        self.unsettled.first().copied().unwrap_or(self.next)
+        self.unsettled.first_key_value().map_or(self.next, |(place, _)| *place)
+    }
+
+    /// Whether the cursor moved since it was handed over last.
+    pub(super) fn has_moved(&self) -> bool {
+        self.cursor() > self.saved
     }
 
     /// The cursor, if it moved since it was handed over last.
     pub(super) fn take_moved(&mut self) -> Option<Position> {
-        let cursor = self.cursor();
-        if cursor <= self.saved {
-            return None;
-        }
-        self.saved = cursor;
-        Some(cursor)
+        self.has_moved().then(|| {
+            self.saved = self.cursor();
+            self.saved
+        })
     }
 
     /// What is held, for tests: entries ahead with their bytes, retries with theirs, unsettled.
