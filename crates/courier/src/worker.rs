@@ -465,8 +465,8 @@ fn tell_news(destination: &Name, news: &News) {
 
 /// Writes what is to be kept of a destination.
 async fn write(keep: Keep, store: &dyn Store) -> Result<(), StoreError> {
-    let (name, off) = match keep {
-        Keep::Off(name, off) => (name, off),
+    let (name, before, off) = match keep {
+        Keep::Off(name, before, off) => (name, before, off),
         Keep::Note(note) => return store.note_destination(note).await,
     };
     let audit = AuditEntry {
@@ -476,7 +476,7 @@ async fn write(keep: Keep, store: &dyn Store) -> Result<(), StoreError> {
         subject: format!("destination/{name}"),
         detail: off.reason.clone(),
     };
-    store.switch_destination(name, off, audit).await
+    store.disable_destination(name, before, off, audit).await.map(drop)
 }
 
 #[cfg(test)]

@@ -154,6 +154,8 @@ pub(super) struct Lane {
     saved: Position,
     retries: BTreeMap<DuePlace, Delivery>,
     retries_bytes: usize,
+    /// When each of them becomes too old.
+    ends: BTreeSet<(Timestamp, DuePlace)>,
     held: Held,
     /// Whether the keys of all retries must be known before anything new begins.
     pub(super) needs_keys: bool,
@@ -190,6 +192,7 @@ impl Lane {
             saved: Position::default(),
             retries: BTreeMap::new(),
             retries_bytes: 0,
+            ends: BTreeSet::new(),
             held: Held::UpTo(None),
             needs_keys: false,
             known: Held::UpTo(None),
@@ -348,23 +351,39 @@ impl Lane {
             return;
         }
         self.retries_bytes += delivery.bytes();
+        self.ends.insert((self.end_of(&delivery), place));
         self.retries.insert(place, delivery);
         while self.retries.len() > RETRIES_HELD
             || (self.retries_bytes > RETRIES_BYTES && self.retries.len() > 1)
         {
-            let Some((_, latest)) = self.retries.pop_last() else { break };
-            self.retries_bytes -= latest.bytes();
+            let Some((latest, _)) = self.retries.last_key_value() else { break };
+            self.take(*latest);
             self.held = Held::UpTo(self.retries.last_key_value().map(|(place, _)| *place));
         }
     }
 
     /// The next retry that is due.
     pub(super) fn take_retry(&mut self, now: Timestamp) -> Option<Delivery> {
-        let entry = self.retries.first_entry().filter(|entry| entry.key().due <= now)?;
-        let delivery = entry.remove();
-        self.retries_bytes -= delivery.bytes();
+        let (place, _) = self.retries.first_key_value().filter(|(place, _)| place.due <= now)?;
+        self.take_busy(*place)
+    }
+
+    fn take_busy(&mut self, place: DuePlace) -> Option<Delivery> {
+        let delivery = self.take(place)?;
         self.busy.insert(delivery.standing());
         Some(delivery)
+    }
+
+    fn take(&mut self, place: DuePlace) -> Option<Delivery> {
+        let delivery = self.retries.remove(&place)?;
+        self.retries_bytes -= delivery.bytes();
+        self.ends.remove(&(self.end_of(&delivery), place));
+        Some(delivery)
+    }
+
+    /// When it becomes too old.
+    fn end_of(&self, delivery: &Delivery) -> Timestamp {
+        delivery.since.plus_ms(self.policy.age_ms).plus_ms(1)
     }
 
     /// The next new delivery.
@@ -377,10 +396,8 @@ impl Lane {
     /// A delivery that has become too old to be tried: it costs no permit and waits for no breaker,
     /// and no pause keeps it young.
     pub(super) fn take_expired(&mut self, now: Timestamp) -> Option<Delivery> {
-        let retry = self.retries.first_key_value();
-        if retry.is_some_and(|(place, retry)| place.due <= now && retry.too_old(&self.policy, now))
-        {
-            return self.take_retry(now);
+        if let Some((_, place)) = self.ends.first().filter(|(end, _)| *end <= now) {
+            return self.take_busy(*place);
         }
         let new = self.ahead.front()?;
         if new.delivery.too_old(&self.policy, now) { self.take_new() } else { None }
@@ -388,9 +405,8 @@ impl Lane {
 
     /// When [`Self::take_expired`] may find something.
     pub(super) fn expires_at(&self) -> Option<Timestamp> {
-        let end = |delivery: &Delivery| delivery.since.plus_ms(self.policy.age_ms).plus_ms(1);
-        let retry = self.retries.first_key_value().map(|(place, retry)| end(retry).max(place.due));
-        let new = self.ahead.front().map(|ahead| end(&ahead.delivery));
+        let retry = self.ends.first().map(|(end, _)| *end);
+        let new = self.ahead.front().map(|ahead| self.end_of(&ahead.delivery));
         retry.into_iter().chain(new).min()
     }
 
@@ -485,6 +501,7 @@ impl Lane {
         let ahead: usize = self.ahead.iter().map(|ahead| ahead.delivery.bytes()).sum();
         let retries: usize = self.retries.values().map(Delivery::bytes).sum();
         assert_eq!((self.ahead_bytes, self.retries_bytes), (ahead, retries));
+        assert_eq!(self.ends.len(), self.retries.len());
         [self.ahead.len(), ahead, self.retries.len(), retries, self.unsettled.len()]
     }
 }

@@ -414,8 +414,8 @@ impl Simulation {
                 self.later(soon, Happening::Write(life, settlements, cursors));
             }
             Command::Keep(keep) => {
-                if let Keep::Off(_, off) = keep {
-                    self.disk.switch = Some(off);
+                if let Keep::Off(_, before, off) = keep {
+                    self.disk.disable(before, off);
                 }
                 self.later(soon, Happening::Answer(life, Input::Kept(true)));
             }

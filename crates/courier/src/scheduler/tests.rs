@@ -1,10 +1,10 @@
 //! Single claims about the scheduler.
 
 use retry::Policy;
+use store::DuePlace;
 
 use super::fake::{Disk, answer, at, lane, plan};
 use super::*;
-use store::DuePlace;
 
 /// A scheduler with a disk that answers at once.
 struct Bench {
@@ -723,4 +723,25 @@ fn large_events_that_wait_to_be_tried_again_stop_no_other_key() {
     assert_eq!(bench.deliver(20), [(0, free)]);
     let delivered = [bench.deliver(1_000), bench.deliver(2_000)].concat();
     assert_eq!(delivered, [(0, first[0]), (0, first[1]), (0, behind)]);
+}
+
+#[test]
+fn what_is_too_old_is_buried_wherever_it_waits() {
+    let mut bench = Bench::new(1, 8, Order::None);
+    // The one that comes first is the younger one, and waits because nothing may be sent.
+    for (due, since) in [(10, 50_000_000), (20, 0)] {
+        let seq = bench.disk.append(&[1], "{}".to_owned(), at(0));
+        let state = fake::State::Retry { due: at(due), tries: 1, since: at(since), attempts: 1 };
+        bench.disk.states.insert((1, seq, seq), state);
+        bench.disk.attempts.insert((1, seq, seq), 1);
+    }
+    let state = store::SwitchState::Disabled;
+    bench.disk.disable(None, store::Switch { state, reason: String::new(), since: at(0) });
+    bench.change(0);
+    bench.run(86_400_000);
+    assert_eq!(bench.disk.waiting(), 2);
+    bench.run(86_400_001);
+    bench.run(86_400_010);
+    assert_eq!(bench.disk.last_state(1, 2), Some(fake::State::Dead));
+    assert_eq!(bench.disk.waiting(), 1);
 }
