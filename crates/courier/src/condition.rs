@@ -15,8 +15,8 @@ const SUCCESS_EVERY_MS: i64 = 60_000;
 /// Something to be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Keep {
-    /// That it was switched off.
-    Off(Name, Switch),
+    /// That it was switched off, unless somebody switched it since its last switching, then.
+    Off(Name, Option<Timestamp>, Switch),
     /// What was seen of it.
     Note(DestinationNote),
 }
@@ -45,7 +45,8 @@ pub(crate) struct Condition {
     news: bool,
     success_kept: Option<Timestamp>,
     kept_at: Timestamp,
-    off_unkept: Option<Switch>,
+    /// Its switching off, and the switching before it.
+    off_unkept: Option<(Option<Timestamp>, Switch)>,
 }
 
 impl Condition {
@@ -120,7 +121,7 @@ impl Condition {
     fn switch_off(&mut self, reason: String, now: Timestamp) -> News {
         let state = SwitchState::Disabled;
         let off = Switch { state, reason: reason.clone(), since: now };
-        self.off_unkept = Some(off.clone());
+        self.off_unkept = Some((self.switched_at(), off.clone()));
         self.switch = Some(off);
         self.health = Health::default();
         News::Off(reason)
@@ -128,10 +129,10 @@ impl Condition {
 
     /// What is to be kept now; nothing is taken twice.
     pub(crate) fn take_unkept(&mut self, now: Timestamp) -> Option<Keep> {
-        if let Some(off) = self.off_unkept.take() {
+        if let Some((before, off)) = self.off_unkept.take() {
             // The switching forgets the trouble; the last success goes with the next note.
             self.news = false;
-            return Some(Keep::Off(self.name.clone(), off));
+            return Some(Keep::Off(self.name.clone(), before, off));
         }
         let minute_is_over = now.since_ms(self.kept_at) >= SUCCESS_EVERY_MS;
         let success = self.last_success != self.success_kept && minute_is_over;
@@ -221,10 +222,23 @@ mod tests {
         assert_eq!(condition.gone(at(6)), None);
         assert!(condition.is_off());
         let keep = condition.take_unkept(at(6));
-        let Some(Keep::Off(name, off)) = keep else { panic!("{keep:?}") };
+        let Some(Keep::Off(name, None, off)) = keep else { panic!("{keep:?}") };
         assert_eq!((&*name, off.since, off.state), ("hook", at(5), SwitchState::Disabled));
         condition.failed(at(1_000_000));
         assert!(condition.take_unkept(at(1_000_000)).is_none());
+    }
+
+    #[test]
+    fn its_switching_off_names_the_switching_before_it() {
+        let (state, since) = (SwitchState::Enabled, at(3));
+        let switch = Some(Switch { state, reason: String::new(), since });
+        let mut condition = Condition { switch, ..fresh() };
+        condition.gone(at(5));
+        let keep = condition.take_unkept(at(6));
+        assert!(
+            matches!(&keep, Some(Keep::Off(_, Some(before), _)) if *before == since),
+            "{keep:?}"
+        );
     }
 
     #[test]

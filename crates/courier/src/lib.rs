@@ -14,6 +14,8 @@
 //!   board.rs        how each is at present, for whoever shows it
 //!   attempt.rs      one attempt, whole: body, address, credentials, signatures, request, outcome
 //!   credentials.rs  what a connection adds; tokens cached, renewed early, one request at a time
+//!     tokens.rs     one token, asked for by one request that all share
+//!     sent.rs       what was secret in a call, so that no answer that echoes it is kept as it came
 //!   token_request.rs  the request for a token, and its answer
 //!   material.rs     a connection's certificate, key and authorities, read again when they change
 //!   kept.rs         secrets that the program keeps itself, sealed
@@ -92,6 +94,8 @@ pub struct Courier {
     /// Connections in use: destinations that share one, and its permitted ranges, share its token.
     credentials: Vec<(Vec<IpNet>, Arc<Credentials>)>,
     tracker: TaskTracker,
+    /// Cancelled when the program ends: until then no worker gives up a store that refuses.
+    end: CancellationToken,
 }
 
 impl Courier {
@@ -101,7 +105,8 @@ impl Courier {
         world.store.wake_with(Arc::clone(&bell) as Arc<dyn LaneWaker>);
         let tracker = TaskTracker::new();
         let turns = Turns::new(tracker.clone());
-        Self { world, bell, plans: BTreeMap::new(), turns, credentials: Vec::new(), tracker }
+        let (plans, credentials, end) = (BTreeMap::new(), Vec::new(), CancellationToken::new());
+        Self { world, bell, plans, turns, credentials, tracker, end }
     }
 
     /// Runs a worker for every destination of the plan, until stopped; then lets attempts under
@@ -115,6 +120,7 @@ impl Courier {
                 () = stop.cancelled() => break,
             }
         }
+        self.end.cancel();
         self.follow(&Plan::default());
         self.credentials.clear();
         self.tracker.close();
@@ -146,7 +152,7 @@ impl Courier {
     fn begin(&mut self, plan: &Arc<DestinationPlan>) {
         let credentials = self.credentials(plan);
         let rope = self.bell.tie(plan.lanes.iter().map(|lane| lane.id));
-        let given = (rope, self.tracker.clone());
+        let given = (rope, self.tracker.clone(), self.end.clone());
         let worker = Worker::new(Arc::clone(plan), credentials, self.world.clone(), given);
         let (name, board) = (plan.destination.name.clone(), Arc::clone(&self.world.board));
         let lanes = plan.lanes.iter().map(|lane| lane.id).collect();

@@ -57,12 +57,16 @@ const GATHER_MS: i64 = 4;
 const GATHER_MAX: usize = 64;
 /// How long a store that refuses is left alone.
 pub(crate) const STORE_PAUSE_MS: i64 = 500;
-/// How often lanes are looked at that nobody was woken for, and so the longest wait.
-const POLL_MS: i64 = 1_000;
+/// How often lanes are looked at that nobody was woken for, and so the longest wait. Whoever appends
+/// rings after the append is on disk, so that this finds something only after a fault of ours.
+const POLL_MS: i64 = 30_000;
 /// Questions to the store under way: a destination of many lanes leaves room for others.
 const ASKS_MAX: usize = 4;
 /// How often the last write is tried.
 const LAST_TRIES: u32 = 3;
+/// What the store may refuse at the end, as it is counted.
+const OUTCOMES: usize = 0;
+const CONDITION: usize = 1;
 
 /// The moment, by the calendar and by a clock that never goes backwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +90,8 @@ pub(crate) enum Input {
     Woken(usize),
     /// An attempt has ended.
     Ended(Box<Ended>),
-    /// The last [`Command::Write`] is on disk, or was refused whole.
+    /// The last [`Command::Write`] is on disk; or it was refused, and what of it is there is not
+    /// known. It may be written again.
     Written(bool),
     /// The last [`Command::Keep`] is on disk, or was refused.
     Kept(bool),
@@ -161,6 +166,8 @@ pub(crate) struct Attempted {
 #[derive(Debug, Default)]
 pub(crate) struct Remains {
     bucket: Bucket,
+    /// The rate that the receiver publishes, and the plan's for which it was taken.
+    learned: Option<(Limit, Rate)>,
     breaker: Breaker,
     paused_until: Timestamp,
     switched_at: Option<Timestamp>,
@@ -210,6 +217,7 @@ pub(crate) struct Scheduler {
     ready: VecDeque<Delivery>,
     bucket: Bucket,
     limit: Limit,
+    learned: Option<(Limit, Rate)>,
     breaker: Breaker,
     paused_until: Timestamp,
     condition: Condition,
@@ -225,13 +233,19 @@ pub(crate) struct Scheduler {
     writing: Option<Batch>,
     keeping: Option<(Keep, Option<Timestamp>)>,
     cursors_saved_at: Timestamp,
+    /// Whether a cursor may have moved without an outcome that takes it to the disk.
+    moved_on: bool,
     polled_at: Timestamp,
     out: VecDeque<Command>,
     wait: Duration,
     stopping: bool,
     /// Whether everything that is left was handed over for the last time.
     last: bool,
-    failures: u32,
+    hurried: bool,
+    /// How often in a row the store refused outcomes at the end, and the condition.
+    failures: [u32; 2],
+    /// Whether outcomes were given up.
+    lost: bool,
 }
 
 impl Scheduler {
@@ -247,6 +261,8 @@ impl Scheduler {
         let same = remains.switched_at == condition.switched_at();
         let (breaker, paused_until) =
             if same { (remains.breaker, remains.paused_until) } else { Default::default() };
+        // Whoever sets another rate knows better.
+        let learned = remains.learned.filter(|(planned, _)| *planned == plan.destination.rate);
         let lane = |lane: &LanePlan| Lane::new(lane.retry.clone(), lane.paused);
         let mut scheduler = Self {
             lanes: plan.lanes.iter().map(lane).collect(),
@@ -261,7 +277,10 @@ impl Scheduler {
             keys: Keys::default(),
             ready: VecDeque::new(),
             bucket: remains.bucket,
-            limit: with_slack(plan.destination.rate),
+            limit: with_slack(
+                learned.map_or(plan.destination.rate, |(_, rate)| Limit::new(rate, 1)),
+            ),
+            learned,
             breaker,
             paused_until,
             condition,
@@ -275,24 +294,38 @@ impl Scheduler {
             writing: None,
             keeping: None,
             cursors_saved_at: now.at,
+            moved_on: false,
             polled_at: now.at,
             out: VecDeque::new(),
             wait: Duration::ZERO,
             stopping: false,
             last: false,
-            failures: 0,
+            hurried: false,
+            failures: [0; 2],
+            lost: false,
             plan,
         };
+        let in_order = scheduler.keeps_order();
         for lane in 0..scheduler.lanes.len() {
+            scheduler.lanes[lane].needs_keys = in_order && !scheduler.lanes[lane].paused;
             scheduler.touch(lane, now.at);
         }
         scheduler
     }
 
-    /// Begins and reads nothing more; what is under way ends and is kept.
+    /// Begins and reads nothing more; what is under way ends and is kept, however long the store
+    /// refuses.
     pub(crate) fn stop(&mut self) {
         self.stopping = true;
         self.wanting.clear();
+        // Nobody looks at lanes any more.
+        self.timers.clear();
+    }
+
+    /// After [`Self::stop`]: the program ends. Once nothing is under way, a store that goes on refusing
+    /// is given up.
+    pub(crate) fn hurry(&mut self) {
+        self.hurried = true;
     }
 
     /// Whether everything has ended, after [`Self::stop`]. Questions may be under way; nobody needs
@@ -304,8 +337,9 @@ impl Scheduler {
 
     /// What outlives it.
     pub(crate) fn remains(self) -> Remains {
-        let Self { bucket, breaker, paused_until, condition, .. } = self;
-        Remains { bucket, breaker, paused_until, switched_at: condition.switched_at() }
+        let Self { bucket, learned, breaker, paused_until, condition, .. } = self;
+        let switched_at = condition.switched_at();
+        Remains { bucket, learned, breaker, paused_until, switched_at }
     }
 
     /// How the destination is.
@@ -330,6 +364,7 @@ impl Scheduler {
                 let key = |event: &Event| order::key(order, event);
                 self.tick += 1;
                 self.lanes[lane].read(lane, page, (self.tick, &key));
+                self.moved_on |= self.lanes[lane].has_moved();
                 self.answered(lane, now, |_, _| {});
             }
             Input::Retries(lane, due) => {
@@ -396,7 +431,9 @@ impl Scheduler {
         let batch = self.writing.as_ref().and_then(|batch| batch.at);
         let keep = self.keeping.as_ref().and_then(|(_, at)| *at);
         let gathers = self.gathers_until().filter(|_| self.writing.is_none());
-        let times = timer.into_iter().chain(batch).chain(keep).chain(gathers);
+        let saves = self.moved_on && self.writing.is_none();
+        let saves = saves.then(|| self.cursors_saved_at.plus_ms(CURSOR_EVERY_MS));
+        let times = timer.into_iter().chain(batch).chain(keep).chain(gathers).chain(saves);
         times.map(|at| until(at, now.at)).fold(self.wait, Duration::min)
     }
 
@@ -602,8 +639,12 @@ impl Scheduler {
             self.tell(Tell::Condition(news));
         }
         if let What::Retry { wish_ms: Some(wish_ms) } = result.what {
-            // The wish is the receiver's, not the event's: everybody waits.
-            self.paused_until = self.paused_until.max(now.plus_ms(pause_ms(wish_ms)));
+            // The wish is the receiver's, not the event's: everybody waits, but not beyond the last
+            // attempt of this event.
+            let policy = &self.plan.lanes[delivery.lane].retry;
+            let last = Timestamp::from_ms(retry::last_ms(policy, delivery.since.ms()));
+            let until = now.plus_ms(pause_ms(wish_ms)).min(last);
+            self.paused_until = self.paused_until.max(until);
         }
         if let Some(rate) = result.advertised {
             self.slow_down(Rate::per_seconds(rate.count, rate.window_seconds));
@@ -673,6 +714,7 @@ impl Scheduler {
         if theirs.permits_per_hour() < self.limit.rate().permits_per_hour() {
             self.tell(Tell::Slower(theirs));
             self.limit = with_slack(Limit::new(theirs, 1));
+            self.learned = Some((self.plan.destination.rate, theirs));
         }
     }
 
@@ -715,6 +757,7 @@ impl Scheduler {
             Then::Done => None,
             Then::Retry { due, tries, .. } => {
                 self.settling_bytes += delivery.bytes();
+                self.lanes[lane].goes_again(standing);
                 let (tries, attempts) = (*tries, delivery.attempts + 1);
                 Some((*due, Delivery { position: None, tries, attempts, ..delivery }))
             }
@@ -751,10 +794,6 @@ impl Scheduler {
         let settling = std::mem::take(&mut self.settling);
         let settlements = std::mem::take(&mut self.settlements);
         self.settling_bytes = 0;
-        // Once outcomes are lost, no cursor may pass them: the disk stays as it is.
-        if self.failures >= LAST_TRIES {
-            return None;
-        }
         let mut moved = BTreeSet::new();
         for one in &settling {
             if let Some(place) = one.position {
@@ -762,25 +801,33 @@ impl Scheduler {
             }
             moved.insert(one.lane);
         }
-        if now.since_ms(self.cursors_saved_at) >= CURSOR_EVERY_MS {
+        if now.since_ms(self.cursors_saved_at).abs() >= CURSOR_EVERY_MS {
             self.cursors_saved_at = now;
+            self.moved_on = false;
             moved.extend(0..self.lanes.len());
         }
         let mut cursor = |at: usize| {
             let cursor = self.lanes[at].take_moved()?;
             Some((self.plan.lanes[at].id, cursor))
         };
-        let cursors: Vec<_> = moved.into_iter().filter_map(&mut cursor).collect();
+        // Once outcomes are lost, no cursor may pass them; other outcomes may be kept.
+        let moved = moved.into_iter().filter(|_| !self.lost);
+        let cursors: Vec<_> = moved.filter_map(&mut cursor).collect();
         let nothing = settlements.is_empty() && cursors.is_empty();
         (!nothing).then_some(Batch { settling, settlements, cursors, at: Some(now) })
     }
 
     fn written(&mut self, done: bool, now: Timestamp) {
         let Some(mut batch) = self.writing.take() else { return };
-        if !done && !self.gives_up() {
+        if !done && !self.gives_up(OUTCOMES) {
             batch.at = Some(now.plus_ms(STORE_PAUSE_MS));
             self.writing = Some(batch);
             return;
+        }
+        if done {
+            self.failures[OUTCOMES] = 0;
+        } else {
+            self.lost = true;
         }
         let mut touched = BTreeSet::new();
         for Settling { lane, standing, again, key, .. } in batch.settling {
@@ -809,17 +856,21 @@ impl Scheduler {
     }
 
     fn kept(&mut self, done: bool, now: Timestamp) {
-        let gives_up = !done && self.gives_up();
+        let gives_up = !done && self.gives_up(CONDITION);
         match &mut self.keeping {
             Some((_, at)) if !done && !gives_up => *at = Some(now.plus_ms(STORE_PAUSE_MS)),
             _ => self.keeping = None,
         }
     }
 
-    /// Whether a store that has refused is not to be asked again: at the end, after some tries.
-    fn gives_up(&mut self) -> bool {
-        self.failures += u32::from(self.stopping);
-        self.stopping && self.failures >= LAST_TRIES
+    /// Whether a store that has refused this is not to be asked again: at the program's end, after
+    /// some tries.
+    fn gives_up(&mut self, what: usize) -> bool {
+        if !self.stopping || !self.hurried || self.under_way > 0 {
+            return false;
+        }
+        self.failures[what] += 1;
+        self.failures[what] >= LAST_TRIES
     }
 }
 
@@ -828,8 +879,7 @@ impl Scheduler {
 fn reception(result: &attempt::Result) -> Reception {
     match (&result.what, result.status) {
         (What::Refused { .. }, None) => Reception::Unknown,
-        (What::Retry { .. }, _) => Reception::Failing,
-        (_, Some(500..)) => Reception::Failing,
+        (What::Retry { .. }, _) | (_, Some(500..)) => Reception::Failing,
         _ => Reception::Healthy,
     }
 }

@@ -76,9 +76,10 @@ impl<R: Default + Send + 'static> Turns<R> {
             let _ended = ended;
             let mut remains = R::default();
             if let Some(last) = last {
-                match last.await {
-                    Ok(left) => remains = left,
-                    Err(_) => tracing::error!(destination = %of, "its worker ended in a panic"),
+                if let Ok(left) = last.await {
+                    remains = left;
+                } else {
+                    tracing::error!(destination = %of, "its worker ended in a panic");
                 }
             }
             for one in before {
@@ -104,13 +105,13 @@ mod tests {
     /// Workers that end when they are told to and when their receivers let them.
     struct Bench {
         turns: Turns<Vec<&'static str>>,
-        told: mpsc::UnboundedSender<(&'static str, Vec<&'static str>)>,
-        begun: mpsc::UnboundedReceiver<(&'static str, Vec<&'static str>)>,
+        told: mpsc::Sender<(&'static str, Vec<&'static str>)>,
+        begun: mpsc::Receiver<(&'static str, Vec<&'static str>)>,
     }
 
     impl Bench {
         fn new() -> Self {
-            let (told, begun) = mpsc::unbounded_channel();
+            let (told, begun) = mpsc::channel(16);
             Self { turns: Turns::new(TaskTracker::new()), told, begun }
         }
 
@@ -122,7 +123,7 @@ mod tests {
                 name(of),
                 lanes.iter().copied().collect(),
                 move |stop, mut left| async move {
-                    told.send((own, left.clone())).unwrap();
+                    told.send((own, left.clone())).await.unwrap();
                     stop.stop.cancelled().await;
                     freed.await.unwrap_err();
                     left.push(own);

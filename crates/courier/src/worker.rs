@@ -37,6 +37,9 @@ use crate::signing::Signatures;
 /// How long a store that refuses is left alone, and a worker that panicked.
 const STORE_PAUSE: Duration = Duration::from_millis(STORE_PAUSE_MS.unsigned_abs());
 
+/// The code of a delivery that a fault of ours ended.
+const INTERNAL_ERROR: &str = "INTERNAL_ERROR";
+
 /// One attempt as the log and the metrics see it.
 #[derive(Debug, Clone)]
 pub struct AttemptRecord<'a> {
@@ -93,6 +96,8 @@ pub(crate) struct Worker {
     world: World,
     rope: Arc<Rope>,
     tracker: TaskTracker,
+    /// Cancelled when the program ends.
+    end: CancellationToken,
 }
 
 /// What attempts share.
@@ -122,9 +127,9 @@ impl Worker {
         plan: Arc<DestinationPlan>,
         credentials: Option<Arc<Credentials>>,
         world: World,
-        (rope, tracker): (Arc<Rope>, TaskTracker),
+        (rope, tracker, end): (Arc<Rope>, TaskTracker, CancellationToken),
     ) -> Self {
-        Self { plan, credentials, world, rope, tracker }
+        Self { plan, credentials, world, rope, tracker, end }
     }
 
     /// Delivers until stopped; gives what the next worker of this destination goes on with. A panic,
@@ -163,7 +168,7 @@ impl Worker {
             answers: FuturesUnordered::new(),
             posted: None,
         };
-        run.until(&self.rope, &stop).await
+        run.until(&self.rope, (&stop, &self.end)).await
     }
 
     fn sender(&self) -> Option<Sender> {
@@ -199,8 +204,12 @@ impl Worker {
 }
 
 impl Run {
-    async fn until(mut self, rope: &Rope, stop: &CancellationToken) -> Remains {
-        let mut stopping = false;
+    async fn until(
+        mut self,
+        rope: &Rope,
+        (stop, end): (&CancellationToken, &CancellationToken),
+    ) -> Remains {
+        let (mut stopping, mut ending) = (false, false);
         loop {
             let now = self.world.now();
             while let Some(command) = self.scheduler.next(now) {
@@ -219,6 +228,10 @@ impl Run {
                 () = stop.cancelled(), if !stopping => {
                     stopping = true;
                     self.scheduler.stop();
+                }
+                () = end.cancelled(), if !ending => {
+                    ending = true;
+                    self.scheduler.hurry();
                 }
             }
         }
@@ -367,8 +380,32 @@ async fn begin(sender: Arc<Sender>, start: Start) -> (Start, attempt::Result) {
         signatures: &sender.signatures,
     };
     let left_ms = lane.retry.age_ms - start.began.since_ms(start.delivery.since);
-    let result = attempt(&route, lane, &start.delivery.event, (start.began, left_ms)).await;
+    let event = &start.delivery.event;
+    let attempt = attempt(&route, lane, event, (start.began, left_ms));
+    let result = unless_it_panics(Box::pin(attempt)).await.unwrap_or_else(|| {
+        let destination = &sender.plan.destination.name;
+        tracing::error!(%destination, event.id = %event.id, "an attempt ended in a panic");
+        failed_by_us()
+    });
     (start, result)
+}
+
+/// A panic in an attempt is a fault of ours that trying again would repeat: it ends that delivery, and
+/// nothing beside it.
+async fn unless_it_panics<T>(attempt: impl Future<Output = T>) -> Option<T> {
+    AssertUnwindSafe(attempt).catch_unwind().await.ok()
+}
+
+fn failed_by_us() -> attempt::Result {
+    attempt::Result {
+        what: What::Refused { code: INTERNAL_ERROR.to_owned() },
+        status: None,
+        error: Some("an error inside of Gatepost, whose log has more".to_owned()),
+        response: None,
+        advertised: None,
+        url: String::new(),
+        peer: None,
+    }
 }
 
 fn record<'a>(plan: &'a DestinationPlan, attempted: &'a Attempted) -> AttemptRecord<'a> {
@@ -428,8 +465,8 @@ fn tell_news(destination: &Name, news: &News) {
 
 /// Writes what is to be kept of a destination.
 async fn write(keep: Keep, store: &dyn Store) -> Result<(), StoreError> {
-    let (name, off) = match keep {
-        Keep::Off(name, off) => (name, off),
+    let (name, before, off) = match keep {
+        Keep::Off(name, before, off) => (name, before, off),
         Keep::Note(note) => return store.note_destination(note).await,
     };
     let audit = AuditEntry {
@@ -439,5 +476,19 @@ async fn write(keep: Keep, store: &dyn Store) -> Result<(), StoreError> {
         subject: format!("destination/{name}"),
         detail: off.reason.clone(),
     };
-    store.switch_destination(name, off, audit).await
+    store.disable_destination(name, before, off, audit).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_attempt_that_panics_is_one_dead_letter_and_no_more() {
+        assert_eq!(unless_it_panics(async { 7 }).await, Some(7));
+        let panics = async { panic!("a fault") };
+        assert_eq!(unless_it_panics::<()>(panics).await, None);
+        let code = INTERNAL_ERROR.to_owned();
+        assert_eq!(failed_by_us().what, What::Refused { code });
+    }
 }

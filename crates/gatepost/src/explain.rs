@@ -180,6 +180,10 @@ const PROBLEMS: &[(&str, &str)] = &[
         "Dead letter: a `path` of the target finds no text or number in the event, or a header cannot carry its value. Mend the rule or the publisher, then redrive.",
     ),
     (
+        "INTERNAL_ERROR",
+        "Dead letter: a fault of Gatepost itself ended the attempt; the program's own log says which. Please report it; redrive when it is mended.",
+    ),
+    (
         "ADDRESS_REFUSED",
         "Dead letter: the outbound guard refuses the address in the destination's URL. List its range under `allow_private` if it is meant, then redrive.",
     ),

@@ -27,6 +27,10 @@ const BASE_MS: i64 = 1_000;
 /// The longest delay of the exponential schedule: ten minutes.
 const DELAY_MAX_MS: i64 = 600_000;
 
+/// How long before its event's end a last attempt is made: timers are late, and a destination has a
+/// rate.
+const LAST_BEFORE_MS: i64 = 1_000;
+
 /// How long and how often a delivery is tried again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -113,10 +117,16 @@ pub fn next(policy: &Policy, failure: &Failure) -> Next {
     if too_old(policy, failure.accepted_at_ms, by_policy) {
         return Next::GiveUp(Exhausted::MaximumEventAgeInSeconds);
     }
-    // A wish beyond the event's time is a last attempt at its end, not the end itself.
-    let end = failure.accepted_at_ms.saturating_add(policy.age_ms);
-    let wished = failure.now_ms.saturating_add(failure.wish_ms.unwrap_or(0)).min(end);
+    // A wish beyond the event's time is a last attempt just before its end, not the end itself.
+    let last = last_ms(policy, failure.accepted_at_ms);
+    let wished = failure.now_ms.saturating_add(failure.wish_ms.unwrap_or(0)).min(last);
     Next::At(by_policy.max(wished))
+}
+
+/// When the last attempt of an event accepted at `accepted_at_ms` is made, if its receiver wishes for
+/// a later one.
+pub fn last_ms(policy: &Policy, accepted_at_ms: i64) -> i64 {
+    accepted_at_ms.saturating_add(policy.age_ms).saturating_sub(LAST_BEFORE_MS)
 }
 
 /// Whether an event accepted at `accepted_at_ms` may no longer be tried at `at_ms`.
@@ -197,10 +207,10 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_beyond_the_events_time_is_one_last_attempt_at_its_end() {
+    fn a_wish_beyond_the_events_time_is_one_last_attempt_before_its_end() {
         let policy = Policy { age_ms: 60_000, ..Policy::default() };
         let failure = Failure { wish_ms: Some(3_600_000), ..failure(1, 5_000) };
-        assert_eq!(next(&policy, &failure), Next::At(60_000));
+        assert_eq!(next(&policy, &failure), Next::At(59_000));
     }
 
     #[test]

@@ -38,6 +38,24 @@ impl States for SqliteStore {
         })
     }
 
+    fn disable_destination(
+        &self,
+        name: Name,
+        known: Option<Timestamp>,
+        off: Switch,
+        audit: AuditEntry,
+    ) -> Answer<'_, bool> {
+        let revised = self.revise(move |connection| {
+            let switched = switched_at(connection, &name).map_err(error)?;
+            let stands = switched == known;
+            if stands {
+                set_switch(connection, &name, &off).map_err(error)?;
+            }
+            noted(connection, usize::from(stands), &audit).map_err(error)
+        });
+        Box::pin(async move { Ok(revised.await?.1) })
+    }
+
     fn note_destination(&self, note: DestinationNote) -> Answer<'_, ()> {
         self.core.write(move |connection| {
             // The condition holds for a row that is there; a destination never switched and never
@@ -106,6 +124,14 @@ fn noted(connection: &Connection, rows: usize, audit: &AuditEntry) -> rusqlite::
 
 fn name(row: &Row<'_>, column: usize) -> rusqlite::Result<Name> {
     Name::new(row.get_ref(column)?.as_str()?).map_err(|_| unreadable("a name"))
+}
+
+fn switched_at(connection: &Connection, name: &Name) -> rusqlite::Result<Option<Timestamp>> {
+    let since: Option<Option<i64>> = connection
+        .prepare_cached("SELECT since FROM destination_state WHERE name = ?")?
+        .query_row([name.as_str()], |row| row.get(0))
+        .optional()?;
+    Ok(since.flatten().map(Timestamp::from_ms))
 }
 
 fn set_switch(connection: &Connection, name: &Name, switch: &Switch) -> rusqlite::Result<()> {

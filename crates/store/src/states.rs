@@ -102,6 +102,16 @@ pub trait States: Send + Sync {
     /// if it is in any, is forgotten: what is switched on begins anew.
     fn switch_destination(&self, name: Name, switch: Switch, audit: AuditEntry) -> Answer<'_, ()>;
 
+    /// Switches a destination off as [`Self::switch_destination`] does, unless it was switched since
+    /// `known`: whoever did that knows better. False when nothing was done.
+    fn disable_destination(
+        &self,
+        name: Name,
+        known: Option<Timestamp>,
+        off: Switch,
+        audit: AuditEntry,
+    ) -> Answer<'_, bool>;
+
     /// Keeps what a worker has seen. No new revision, and nothing at all when the destination was
     /// switched since: then what was seen belongs to the time before.
     fn note_destination(&self, note: DestinationNote) -> Answer<'_, ()>;

@@ -165,7 +165,7 @@ pub(super) struct Disk {
     moved: BTreeSet<(LaneId, u64)>,
     cursors: BTreeMap<LaneId, Position>,
     next: u64,
-    pub(super) switch: Option<Switch>,
+    switch: Option<Switch>,
     /// The code of the last letter of a delivery.
     pub(super) codes: BTreeMap<Id, String>,
 }
@@ -225,6 +225,12 @@ impl Disk {
     pub(super) fn state(&self) -> Option<DestinationState> {
         let switch = Some(self.switch.clone()?);
         Some(DestinationState { name: name("hook"), switch, trouble: None, last_success: None })
+    }
+
+    pub(super) fn disable(&mut self, before: Option<Timestamp>, off: Switch) {
+        if self.switch.as_ref().map(|switch| switch.since) == before {
+            self.switch = Some(off);
+        }
     }
 
     pub(super) fn enable(&mut self, now: Timestamp) {

@@ -21,6 +21,9 @@ const AHEAD_LOW: usize = 128;
 const AHEAD_BYTES: usize = 1024 * 1024;
 /// Entries begun or ahead and not settled on disk.
 pub(super) const UNSETTLED_MAX: usize = 1024;
+/// Entries settled beyond one that is not, such as one that waits for another one's key: after a start
+/// all are looked at again.
+pub(super) const BEYOND_MAX: u64 = 100_000;
 /// Retries held; the others stay in the store until these are done.
 pub(super) const RETRIES_HELD: usize = 256;
 /// More are read below it.
@@ -94,7 +97,7 @@ struct Ahead {
 }
 
 /// Which retries of the store are held: all that are due up to here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Held {
     UpTo(Option<DuePlace>),
     All,
@@ -142,15 +145,24 @@ pub(super) struct Lane {
     prove: bool,
     /// The highest event read.
     rank: u64,
-    /// Read, and not on its way to the disk.
-    unsettled: BTreeSet<Position>,
+    /// How many places were read.
+    read: u64,
+    /// Read, and not on its way to the disk; with how many were read before it.
+    unsettled: BTreeMap<Position, u64>,
     /// Settled beyond the cursor before the last start.
     skip: BTreeSet<Position>,
     saved: Position,
     retries: BTreeMap<DuePlace, Delivery>,
     retries_bytes: usize,
+    /// When each of them becomes too old.
+    ends: BTreeSet<(Timestamp, DuePlace)>,
     held: Held,
-    /// Retries under way or not yet settled on disk.
+    /// Whether the keys of all retries must be known before anything new begins.
+    pub(super) needs_keys: bool,
+    /// Up to which retry all keys were read. What was read once stays known, held or not: whoever has
+    /// a key has it until it is done for good.
+    known: Held,
+    /// Retries under way, and what is not yet settled on disk and is to be one.
     busy: HashSet<Standing>,
     // What the scheduler notes of it.
     pub(super) active: bool,
@@ -174,12 +186,16 @@ impl Lane {
             empty_at: None,
             prove: false,
             rank: 0,
-            unsettled: BTreeSet::new(),
+            read: 0,
+            unsettled: BTreeMap::new(),
             skip: BTreeSet::new(),
             saved: Position::default(),
             retries: BTreeMap::new(),
             retries_bytes: 0,
+            ends: BTreeSet::new(),
             held: Held::UpTo(None),
+            needs_keys: false,
+            known: Held::UpTo(None),
             busy: HashSet::new(),
             active: false,
             expiring: false,
@@ -202,8 +218,15 @@ impl Lane {
         {
             return Some(Ask::Retries { after, limit: RETRIES_READ });
         }
+        if let Held::UpTo(after) = self.known
+            && self.needs_keys
+        {
+            return Some(Ask::Retries { after, limit: RETRIES_READ });
+        }
         let bytes = self.ahead_bytes < AHEAD_BYTES / 2;
-        let room = self.ahead.len() < AHEAD_LOW && self.unsettled.len() < UNSETTLED_MAX;
+        let room = self.ahead.len() < AHEAD_LOW
+            && self.unsettled.len() < UNSETTLED_MAX
+            && self.settled_beyond() < BEYOND_MAX;
         if bytes && room && (!self.at_end || self.prove) {
             let limit = AHEAD_MAX - self.ahead.len();
             return Some(Ask::Entries { from: self.next, limit });
@@ -250,6 +273,8 @@ impl Lane {
         }
         for LaneEntry { position, event, since, attempts_before } in entries {
             self.rank = self.rank.max(event.id.seq);
+            let before = self.read;
+            self.read += 1;
             if self.skip.remove(&position) {
                 continue;
             }
@@ -264,7 +289,7 @@ impl Lane {
                 attempts: attempts_before,
             };
             self.ahead_bytes += delivery.bytes();
-            self.unsettled.insert(position);
+            self.unsettled.insert(position, before);
             self.ahead.push_back(Ahead { delivery, rank: self.rank, read: tick });
         }
         // Also behind what was passed over: its events are gone.
@@ -272,7 +297,7 @@ impl Lane {
         self.at_end = !woken && at_end;
     }
 
-    /// Retries that were read; gives those that are new here.
+    /// Retries that were read; gives the keys of those that wait.
     pub(super) fn read_due(
         &mut self,
         lane: usize,
@@ -283,12 +308,17 @@ impl Lane {
         else {
             return Vec::new();
         };
-        // Some were given up meanwhile, so that there is a gap before these.
-        if self.held != Held::UpTo(after) {
-            return Vec::new();
-        }
         let last = due.last().map(DueDelivery::place);
-        self.held = if due.len() < limit { Held::All } else { Held::UpTo(last.or(after)) };
+        let reached = if due.len() < limit { Held::All } else { Held::UpTo(last.or(after)) };
+        if self.known >= Held::UpTo(after) {
+            self.known = self.known.max(reached);
+        }
+        // Not where only the keys were asked for, nor where some were given up meanwhile, so that
+        // there is a gap before these.
+        let follows = self.held == Held::UpTo(after);
+        if follows {
+            self.held = reached;
+        }
         let mut keys = Vec::new();
         for row in due {
             let DueDelivery { chunk, event, due, tries, since, attempts } = row;
@@ -301,7 +331,9 @@ impl Lane {
             let event = Arc::new(event);
             let delivery =
                 Delivery { lane, event, chunk, position: None, since, tries, attempts, key };
-            self.hold(due, delivery);
+            if follows {
+                self.hold(due, delivery);
+            }
         }
         for (due, delivery) in settled.into_values().flatten() {
             if !self.busy.contains(&delivery.standing()) {
@@ -319,23 +351,39 @@ impl Lane {
             return;
         }
         self.retries_bytes += delivery.bytes();
+        self.ends.insert((self.end_of(&delivery), place));
         self.retries.insert(place, delivery);
         while self.retries.len() > RETRIES_HELD
             || (self.retries_bytes > RETRIES_BYTES && self.retries.len() > 1)
         {
-            let Some((_, latest)) = self.retries.pop_last() else { break };
-            self.retries_bytes -= latest.bytes();
+            let Some((latest, _)) = self.retries.last_key_value() else { break };
+            self.take(*latest);
             self.held = Held::UpTo(self.retries.last_key_value().map(|(place, _)| *place));
         }
     }
 
     /// The next retry that is due.
     pub(super) fn take_retry(&mut self, now: Timestamp) -> Option<Delivery> {
-        let entry = self.retries.first_entry().filter(|entry| entry.key().due <= now)?;
-        let delivery = entry.remove();
-        self.retries_bytes -= delivery.bytes();
+        let (place, _) = self.retries.first_key_value().filter(|(place, _)| place.due <= now)?;
+        self.take_busy(*place)
+    }
+
+    fn take_busy(&mut self, place: DuePlace) -> Option<Delivery> {
+        let delivery = self.take(place)?;
         self.busy.insert(delivery.standing());
         Some(delivery)
+    }
+
+    fn take(&mut self, place: DuePlace) -> Option<Delivery> {
+        let delivery = self.retries.remove(&place)?;
+        self.retries_bytes -= delivery.bytes();
+        self.ends.remove(&(self.end_of(&delivery), place));
+        Some(delivery)
+    }
+
+    /// When it becomes too old.
+    fn end_of(&self, delivery: &Delivery) -> Timestamp {
+        delivery.since.plus_ms(self.policy.age_ms).plus_ms(1)
     }
 
     /// The next new delivery.
@@ -348,10 +396,8 @@ impl Lane {
     /// A delivery that has become too old to be tried: it costs no permit and waits for no breaker,
     /// and no pause keeps it young.
     pub(super) fn take_expired(&mut self, now: Timestamp) -> Option<Delivery> {
-        let retry = self.retries.first_key_value();
-        if retry.is_some_and(|(place, retry)| place.due <= now && retry.too_old(&self.policy, now))
-        {
-            return self.take_retry(now);
+        if let Some((_, place)) = self.ends.first().filter(|(end, _)| *end <= now) {
+            return self.take_busy(*place);
         }
         let new = self.ahead.front()?;
         if new.delivery.too_old(&self.policy, now) { self.take_new() } else { None }
@@ -359,9 +405,8 @@ impl Lane {
 
     /// When [`Self::take_expired`] may find something.
     pub(super) fn expires_at(&self) -> Option<Timestamp> {
-        let end = |delivery: &Delivery| delivery.since.plus_ms(self.policy.age_ms).plus_ms(1);
-        let retry = self.retries.first_key_value().map(|(place, retry)| end(retry).max(place.due));
-        let new = self.ahead.front().map(|ahead| end(&ahead.delivery));
+        let retry = self.ends.first().map(|(end, _)| *end);
+        let new = self.ahead.front().map(|ahead| self.end_of(&ahead.delivery));
         retry.into_iter().chain(new).min()
     }
 
@@ -385,9 +430,9 @@ impl Lane {
         !self.ahead.is_empty()
     }
 
-    /// Whether all retries are known.
+    /// Whether the keys of all retries are known.
     pub(super) fn knows_retries(&self) -> bool {
-        self.opened && self.held == Held::All
+        self.opened && self.known == Held::All
     }
 
     /// The rank of the next new delivery, and when it was read.
@@ -408,6 +453,12 @@ impl Lane {
         self.unsettled.remove(&place);
     }
 
+    /// An outcome is not yet on disk that leads to another attempt. A write that is refused may be
+    /// kept in part, so that the store may show the retry before it is known to be there.
+    pub(super) fn goes_again(&mut self, of: Standing) {
+        self.busy.insert(of);
+    }
+
     /// An outcome is on disk: the delivery is done for good, or waits until it is due. Held or not,
     /// it is known when it was read before.
     pub(super) fn settled(&mut self, of: Standing, again: Option<(Timestamp, Delivery)>) {
@@ -420,19 +471,28 @@ impl Lane {
         }
     }
 
+    /// How many places behind the cursor are settled all the same.
+    fn settled_beyond(&self) -> u64 {
+        let first = self.unsettled.first_key_value().map(|(_, before)| self.read - before);
+        first.map_or(0, |from_first| from_first - self.unsettled.len() as u64)
+    }
+
     /// Everything before is settled, once what goes to the disk at present is.
     pub(super) fn cursor(&self) -> Position {
-        self.unsettled.first().copied().unwrap_or(self.next)
+        self.unsettled.first_key_value().map_or(self.next, |(place, _)| *place)
+    }
+
+    /// Whether the cursor moved since it was handed over last.
+    pub(super) fn has_moved(&self) -> bool {
+        self.cursor() > self.saved
     }
 
     /// The cursor, if it moved since it was handed over last.
     pub(super) fn take_moved(&mut self) -> Option<Position> {
-        let cursor = self.cursor();
-        if cursor <= self.saved {
-            return None;
-        }
-        self.saved = cursor;
-        Some(cursor)
+        self.has_moved().then(|| {
+            self.saved = self.cursor();
+            self.saved
+        })
     }
 
     /// What is held, for tests: entries ahead with their bytes, retries with theirs, unsettled.
@@ -441,6 +501,7 @@ impl Lane {
         let ahead: usize = self.ahead.iter().map(|ahead| ahead.delivery.bytes()).sum();
         let retries: usize = self.retries.values().map(Delivery::bytes).sum();
         assert_eq!((self.ahead_bytes, self.retries_bytes), (ahead, retries));
+        assert_eq!(self.ends.len(), self.retries.len());
         [self.ahead.len(), ahead, self.retries.len(), retries, self.unsettled.len()]
     }
 }

@@ -124,8 +124,8 @@ impl Life {
                     Input::Written(!self.refuses)
                 }
                 Command::Keep(keep) => {
-                    if let Keep::Off(_, off) = keep {
-                        self.disk.switch = Some(off);
+                    if let Keep::Off(_, before, off) = keep {
+                        self.disk.disable(before, off);
                     }
                     Input::Kept(true)
                 }

@@ -414,8 +414,8 @@ impl Simulation {
                 self.later(soon, Happening::Write(life, settlements, cursors));
             }
             Command::Keep(keep) => {
-                if let Keep::Off(_, off) = keep {
-                    self.disk.switch = Some(off);
+                if let Keep::Off(_, before, off) = keep {
+                    self.disk.disable(before, off);
                 }
                 self.later(soon, Happening::Answer(life, Input::Kept(true)));
             }
@@ -488,7 +488,10 @@ impl Simulation {
             self.under_way.remove(&(delivery.lane, delivery.event.id.seq, delivery.chunk));
             self.off |= ended.result.status == Some(410);
             if let What::Retry { wish_ms: Some(wish) } = ended.result.what {
-                self.quiet_until = self.quiet_until.max(now.at.plus_ms(pause_ms(wish)));
+                let policy = &self.plan.lanes[delivery.lane].retry;
+                let last = at(retry::last_ms(policy, delivery.since.ms()));
+                let until = now.at.plus_ms(pause_ms(wish)).min(last);
+                self.quiet_until = self.quiet_until.max(until);
             }
         }
         if let Some(scheduler) = &mut self.scheduler {

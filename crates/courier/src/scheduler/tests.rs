@@ -1,10 +1,10 @@
 //! Single claims about the scheduler.
 
 use retry::Policy;
+use store::DuePlace;
 
 use super::fake::{Disk, answer, at, lane, plan};
 use super::*;
-use store::DuePlace;
 
 /// A scheduler with a disk that answers at once.
 struct Bench {
@@ -12,7 +12,10 @@ struct Bench {
     disk: Disk,
     plan: Arc<DestinationPlan>,
     refuses: bool,
+    /// How many writes more are refused.
+    refuses_more: usize,
     writes: usize,
+    asked: usize,
     told: Vec<Tell>,
 }
 
@@ -26,13 +29,22 @@ impl Bench {
         let plan = Arc::new(plan(lanes, (10_000, 10_000), in_flight_max, order));
         let scheduler = Scheduler::new(Arc::clone(&plan), None, Remains::default(), moment(0));
         let disk = Disk::default();
-        Self { scheduler, disk, plan, refuses: false, writes: 0, told: Vec::new() }
+        Self {
+            scheduler,
+            disk,
+            plan,
+            refuses: false,
+            refuses_more: 0,
+            writes: 0,
+            asked: 0,
+            told: Vec::new(),
+        }
     }
 
-    /// Gives the destination a connection with a token.
-    fn connect(&mut self) {
+    /// Begins anew with another plan.
+    fn begin_with(&mut self, change: impl FnOnce(&mut DestinationPlan)) {
         let mut plan = (*self.plan).clone();
-        plan.connection = Some(fake::connection());
+        change(&mut plan);
         self.plan = Arc::new(plan);
         self.scheduler =
             Scheduler::new(Arc::clone(&self.plan), None, Remains::default(), moment(0));
@@ -52,6 +64,7 @@ impl Bench {
         while let Some(command) = self.scheduler.next(now) {
             let input = match command {
                 Command::Ask(lane, ask) => {
+                    self.asked += 1;
                     let id = self.plan.lanes[lane].id;
                     match ask {
                         Ask::Open => Input::Opened(lane, self.disk.open_lane(id)),
@@ -65,10 +78,12 @@ impl Bench {
                 }
                 Command::Write(settlements, cursors) => {
                     self.writes += 1;
-                    if !self.refuses {
+                    let refused = self.refuses || self.refuses_more > 0;
+                    self.refuses_more = self.refuses_more.saturating_sub(1);
+                    if !refused {
                         self.disk.settle(&settlements, &cursors);
                     }
-                    Input::Written(!self.refuses)
+                    Input::Written(!refused)
                 }
                 Command::Keep(_) => Input::Kept(true),
                 Command::Start(start) => {
@@ -175,10 +190,7 @@ fn pause_and_breaker_outlive_a_plan_and_end_when_it_is_switched() {
 #[test]
 fn the_bucket_outlives_a_plan() {
     let mut bench = Bench::new(1, 32, Order::None);
-    let mut slow = (*bench.plan).clone();
-    slow.destination.rate = Limit::new(Rate::per_second(1), 4);
-    bench.plan = Arc::new(slow);
-    bench.scheduler = Scheduler::new(Arc::clone(&bench.plan), None, Remains::default(), moment(0));
+    bench.begin_with(|plan| plan.destination.rate = Limit::new(Rate::per_second(1), 4));
     for _ in 0..9 {
         bench.append(&[1], "{}");
     }
@@ -230,15 +242,159 @@ fn what_is_lost_at_the_end_is_passed_by_no_cursor() {
     bench.end(started.next().unwrap(), 204, (0, None));
     bench.refuses = true;
     bench.scheduler.stop();
-    for ms in [0, 500, 1_000, 1_500] {
+    bench.scheduler.hurry();
+    // While one is under way there is time; its outcome waits behind what is refused.
+    for ms in [0, 500, 1_000, 1_500, 2_000] {
         bench.run(ms);
     }
-    bench.refuses = false;
     bench.end(started.next().unwrap(), 204, (2_000, None));
-    bench.run(2_000);
+    (bench.refuses, bench.refuses_more) = (false, 3);
+    for ms in [2_500, 3_000] {
+        bench.run(ms);
+        assert!(!bench.scheduler.is_done());
+    }
+    bench.run(3_500);
     assert!(bench.scheduler.is_done());
-    // The disk would object to a cursor beyond the first one.
-    assert_eq!(bench.disk.waiting(), 4);
+    // The last one is kept, and the disk would object to a cursor beyond the first one.
+    assert_eq!(bench.disk.waiting(), 3);
+}
+
+#[test]
+fn another_plan_is_no_reason_to_give_up_outcomes() {
+    let mut bench = Bench::new(1, 2, Order::None);
+    bench.append(&[1], "{}");
+    let start = bench.run(0).remove(0);
+    bench.refuses = true;
+    bench.scheduler.stop();
+    bench.end(start, 204, (0, None));
+    for turn in 0..20 {
+        bench.run(turn * 500);
+        assert!(!bench.scheduler.is_done());
+    }
+    bench.refuses = false;
+    bench.run(10_000);
+    assert!(bench.scheduler.is_done());
+    assert_eq!(bench.disk.waiting(), 0);
+}
+
+#[test]
+fn at_the_end_nothing_is_waited_for_that_is_over() {
+    let mut bench = Bench::new(1, 2, Order::None);
+    bench.append(&[1], "{}");
+    bench.append(&[1], "{}");
+    let mut started = bench.run(0).into_iter();
+    bench.end(started.next().unwrap(), 503, (0, None));
+    bench.run(10);
+    bench.scheduler.stop();
+    assert!(bench.run(2_000).is_empty());
+    // The other one is under way; the retry that is due begins no more.
+    let wait = bench.scheduler.wait(moment(2_000));
+    assert!(wait > Duration::from_millis(500), "{wait:?}");
+}
+
+#[test]
+fn idle_lanes_are_left_alone() {
+    let mut bench = Bench::new(50, 2, Order::None);
+    bench.run(0);
+    let asked = bench.asked;
+    let mut ms = 0;
+    while ms < 20_000 {
+        bench.run(ms);
+        ms += i64::try_from(bench.scheduler.wait(moment(ms)).as_millis()).unwrap();
+    }
+    assert_eq!(bench.asked, asked);
+    bench.run(31_000);
+    assert!(bench.asked > asked, "now and then they are looked at");
+}
+
+#[test]
+fn a_published_rate_outlives_a_plan_with_the_same_rate() {
+    for (same, many) in [(true, 1), (false, 8)] {
+        let mut bench = Bench::new(1, 8, Order::None);
+        for _ in 0..40 {
+            bench.append(&[1], "{}");
+        }
+        let start = bench.run(0).remove(0);
+        let advertised = Some(retry::Advertised { count: 1, window_seconds: 10 });
+        let result = attempt::Result { advertised, ..answer(429, None) };
+        let ended = Box::new(Ended { start, result, spread: 0.5 });
+        bench.scheduler.take(Input::Ended(ended), moment(10));
+        bench.scheduler.under_way = 0;
+        if !same {
+            let mut plan = (*bench.plan).clone();
+            plan.destination.rate = Limit::new(Rate::per_second(10), 100);
+            bench.plan = Arc::new(plan);
+        }
+        bench.change(20);
+        assert!(bench.run(60_000).len() <= many, "{same}");
+        if !same {
+            assert_eq!(bench.scheduler.under_way, many);
+        }
+    }
+}
+
+#[test]
+fn one_that_waits_for_long_lets_only_so_many_be_settled_beyond_it() {
+    let mut lane = Lane::new(Policy::default(), false);
+    lane.asking(Ask::Open, 1);
+    lane.open(LaneState::default());
+    lane.asking(lane.wants(at(0)).unwrap(), 1);
+    lane.read_due(0, Vec::new(), &|_| None);
+    let event = large(1, 0).event;
+    let event = Event { fields: model::EventFields::default(), ..event };
+    let mut places = Vec::new();
+    while let Some(Ask::Entries { from, limit }) = lane.wants(at(0)) {
+        lane.asking(Ask::Entries { from, limit }, 2);
+        let entry = |index: usize| store::LaneEntry {
+            position: Position { index: from.index + u32::try_from(index).unwrap(), ..from },
+            event: event.clone(),
+            since: at(0),
+            attempts_before: 0,
+        };
+        let entries: Vec<_> = (0..limit).map(entry).collect();
+        let next = Position { index: from.index + u32::try_from(limit).unwrap(), ..from };
+        lane.read(0, LanePage { entries, next, at_end: false }, (3, &|_| None));
+        while let Some(delivery) = lane.take_new() {
+            places.extend(delivery.position);
+            if places.len() > 1 {
+                lane.settling(delivery.position.unwrap());
+            }
+        }
+        assert!(places.len() < 200_000);
+    }
+    assert!(places.len() >= 100_000, "{}", places.len());
+    lane.settling(places[0]);
+    assert!(lane.wants(at(0)).is_some());
+    assert_eq!(
+        lane.cursor(),
+        Position { index: u32::try_from(places.len()).unwrap(), ..places[0] }
+    );
+}
+
+#[test]
+fn a_retry_of_a_write_that_is_refused_in_part_is_under_way_once() {
+    let mut lane = Lane::new(Policy::default(), false);
+    lane.asking(Ask::Open, 1);
+    lane.open(LaneState::default());
+    lane.asking(lane.wants(at(0)).unwrap(), 1);
+    // The outcome of a first try: it is on disk, and the courier was told that it is not.
+    lane.goes_again((1, 1));
+    lane.read_due(0, vec![large(1, 20)], &|_| None);
+    assert!(lane.take_retry(at(20)).is_none());
+    let retry = large(1, 20);
+    let retry = Delivery {
+        lane: 0,
+        event: Arc::new(retry.event),
+        chunk: 1,
+        position: None,
+        since: at(0),
+        tries: 1,
+        attempts: 1,
+        key: None,
+    };
+    lane.settled((1, 1), Some((at(30), retry)));
+    assert!(lane.take_retry(at(29)).is_none());
+    assert!(lane.take_retry(at(30)).is_some());
 }
 
 #[test]
@@ -300,7 +456,7 @@ fn every_letter_is_told_of_with_its_code() {
 }
 
 #[test]
-fn in_order_nothing_new_begins_while_there_are_retries_nobody_knows() {
+fn in_order_what_is_new_waits_for_all_retries_with_its_key_and_for_no_others() {
     let by = transform::JsonPath::parse("$.detail.k").unwrap();
     let mut bench = Bench::new(1, 8, Order::By(by));
     // More of them wait than are read ahead, from a time without an order.
@@ -312,7 +468,9 @@ fn in_order_nothing_new_begins_while_there_are_retries_nobody_knows() {
         bench.disk.attempts.insert((1, seq, seq), 1);
     }
     let later = bench.append(&[1], r#"{"k":399}"#);
-    assert!(bench.run(999).is_empty());
+    let free = bench.append(&[1], r#"{"k":"free"}"#);
+    // What none of them has a key of does not wait for them.
+    assert_eq!(bench.deliver(999), [(0, free)]);
     let delivered = bench.deliver(5_000);
     let place = |of: u64| delivered.iter().position(|(_, seq)| *seq == of).unwrap();
     assert_eq!(delivered.len(), 401);
@@ -485,7 +643,7 @@ fn refused_credentials_are_told_at_once_and_a_token_is_fetched_anew_before() {
     for (token, first) in [(false, 1), (true, 0)] {
         let mut bench = Bench::new(1, 2, Order::None);
         if token {
-            bench.connect();
+            bench.begin_with(|plan| plan.connection = Some(fake::connection()));
         }
         for _ in 0..10 {
             bench.append(&[1], "{}");
@@ -532,4 +690,59 @@ fn what_cannot_be_sent_is_no_probe() {
     let probe = bench.run(1_002);
     assert_eq!(probe.len(), 1, "nobody knows yet");
     assert!(bench.scheduler.standing(at(1_002)).breaker_open);
+}
+
+#[test]
+fn a_wish_beyond_the_events_time_leaves_it_one_last_attempt() {
+    let mut bench = Bench::new(1, 1, Order::None);
+    bench.begin_with(|plan| plan.lanes[0].retry.age_ms = 60_000);
+    bench.append(&[1], "{}");
+    let start = bench.run(0).remove(0);
+    // As it is cut when the attempt begins.
+    bench.end(start, 429, (500, Some(60_000)));
+    for ms in [10_000, 58_999] {
+        assert!(bench.run(ms).is_empty(), "{ms}");
+    }
+    assert_eq!(bench.deliver(59_003).len(), 1);
+    bench.run(59_010);
+    assert_eq!(bench.disk.last_state(1, 1), Some(fake::State::Done));
+}
+
+#[test]
+fn large_events_that_wait_to_be_tried_again_stop_no_other_key() {
+    let by = transform::JsonPath::parse("$.detail.k").unwrap();
+    let mut bench = Bench::new(1, 8, Order::By(by));
+    let large = |key: &str| format!(r#"{{"k":"{key}","pad":"{}"}}"#, "x".repeat(700_000));
+    let first = [bench.append(&[1], &large("a")), bench.append(&[1], &large("b"))];
+    for start in bench.run(0) {
+        bench.end(start, 503, (0, None));
+    }
+    bench.run(10);
+    assert!(bench.scheduler.lanes[0].held()[2] < 2, "one of them is left to the store");
+    let behind = bench.append(&[1], r#"{"k":"b"}"#);
+    let free = bench.append(&[1], r#"{"k":"c"}"#);
+    assert_eq!(bench.deliver(20), [(0, free)]);
+    let delivered = [bench.deliver(1_000), bench.deliver(2_000)].concat();
+    assert_eq!(delivered, [(0, first[0]), (0, first[1]), (0, behind)]);
+}
+
+#[test]
+fn what_is_too_old_is_buried_wherever_it_waits() {
+    let mut bench = Bench::new(1, 8, Order::None);
+    // The one that comes first is the younger one, and waits because nothing may be sent.
+    for (due, since) in [(10, 50_000_000), (20, 0)] {
+        let seq = bench.disk.append(&[1], "{}".to_owned(), at(0));
+        let state = fake::State::Retry { due: at(due), tries: 1, since: at(since), attempts: 1 };
+        bench.disk.states.insert((1, seq, seq), state);
+        bench.disk.attempts.insert((1, seq, seq), 1);
+    }
+    let state = store::SwitchState::Disabled;
+    bench.disk.disable(None, store::Switch { state, reason: String::new(), since: at(0) });
+    bench.change(0);
+    bench.run(86_400_000);
+    assert_eq!(bench.disk.waiting(), 2);
+    bench.run(86_400_001);
+    bench.run(86_400_010);
+    assert_eq!(bench.disk.last_state(1, 2), Some(fake::State::Dead));
+    assert_eq!(bench.disk.waiting(), 1);
 }

@@ -35,8 +35,20 @@ pub async fn after_a_restart_a_destination_is_as_it_was_switched<B: Bench>(bench
     let on = Switch { state: SwitchState::Enabled, reason: String::new(), since: at(9) };
     store.switch_destination(hook(), on.clone(), audit("enable")).await.expect("switched");
     let state = store.destination_state(hook()).await.expect("a state").expect("it is there");
-    assert_eq!((state.switch, state.trouble, state.last_success), (Some(on), None, Some(at(7))));
+    assert_eq!(
+        (state.switch, state.trouble, state.last_success),
+        (Some(on.clone()), None, Some(at(7)))
+    );
     assert_eq!(store.audit(10).await.expect("audit").len(), 2);
+    // Whoever disables it by what was before comes too late.
+    for (known, stands) in [(None, true), (Some(at(5)), true), (Some(at(9)), false)] {
+        let late = Switch { state: SwitchState::Disabled, reason: "gone".to_owned(), since: at(8) };
+        let done = store.disable_destination(hook(), known, late.clone(), audit("disable")).await;
+        assert_eq!(done, Ok(!stands), "{known:?}");
+        let state = store.destination_state(hook()).await.expect("a state").expect("it is there");
+        assert_eq!(state.switch, Some(if stands { on.clone() } else { late }), "{known:?}");
+    }
+    assert_eq!(store.audit(10).await.expect("audit").len(), 3);
 }
 
 /// once.

@@ -43,6 +43,24 @@ impl States for MemStore {
         })
     }
 
+    fn disable_destination(
+        &self,
+        name: Name,
+        known: Option<Timestamp>,
+        off: Switch,
+        audit: AuditEntry,
+    ) -> Answer<'_, bool> {
+        self.call(move |tables| {
+            let state = tables.states.destination(&name);
+            let stands = state.switch.as_ref().map(|switch| switch.since) == known;
+            if stands {
+                (state.switch, state.trouble) = (Some(off), None);
+                tables.revise([audit]);
+            }
+            Ok(stands)
+        })
+    }
+
     fn note_destination(&self, note: DestinationNote) -> Answer<'_, ()> {
         self.call(move |tables| {
             let state = tables.states.destination(&note.name);
