@@ -85,9 +85,9 @@ impl SqliteStore {
         let core_path = directory.join("core.db");
         let core = schema::open_core(&core_path)?;
         let revision = definitions::revision(&core).map_err(error)?;
-        checkpoints.add(core_path.clone());
+        let begin_anew = checkpoints.add(&core_path);
         Ok(Self {
-            core: Writer::start("store-core", core, None)?,
+            core: Writer::start("store-core", core, None, begin_anew)?,
             core_readers: Readers::new(core_path),
             log,
             sealing,

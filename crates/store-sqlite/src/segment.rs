@@ -102,8 +102,8 @@ impl Segment {
         connection: Connection,
         appender: Appender,
     ) -> Result<(), StoreError> {
-        let writer = Writer::start("store-log", connection, Some(appender))?;
-        self.checkpoints.add(self.path.clone());
+        let begin_anew = self.checkpoints.add(&self.path);
+        let writer = Writer::start("store-log", connection, Some(appender), begin_anew)?;
         *self.writer.lock() = Some(Arc::new(writer));
         Ok(())
     }
@@ -126,8 +126,9 @@ impl Segment {
         if self.removed.load(Ordering::Acquire) {
             return Err(StoreError::Unavailable(format!("{} is gone", self.path.display())));
         }
-        let begun = Writer::start("store-sealed", schema::open_segment(&self.path)?, None)?;
-        self.checkpoints.add(self.path.clone());
+        let connection = schema::open_segment(&self.path)?;
+        let begin_anew = self.checkpoints.add(&self.path);
+        let begun = Writer::start("store-sealed", connection, None, begin_anew)?;
         Ok(Arc::clone(writer.insert(Arc::new(begun))))
     }
 

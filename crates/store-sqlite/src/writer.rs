@@ -2,10 +2,10 @@
 
 mod checkpoints;
 
-use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
-pub(crate) use checkpoints::Checkpoints;
+pub(crate) use checkpoints::{BeginAnew, Checkpoints};
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -19,9 +19,6 @@ use crate::log::{Append, Appender};
 const QUEUE_MAX: usize = 1024;
 /// How many requests share a commit at the most.
 const BATCH_MAX: usize = 1024;
-
-/// A write-ahead log that has become so large is begun anew, whoever waits for it.
-const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// What is called after the commit, with how it went.
 type AfterCommit = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
@@ -47,11 +44,12 @@ impl Writer {
         name: &str,
         connection: Connection,
         appender: Option<Appender>,
+        begin_anew: BeginAnew,
     ) -> Result<Self, StoreError> {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || run(&connection, waiting, appender.as_ref()))
+            .spawn(move || run(&connection, waiting, appender.as_ref(), &begin_anew))
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self { queue, thread: Mutex::new(Some(thread)) })
     }
@@ -128,9 +126,13 @@ fn in_savepoint<T>(
     outcome
 }
 
-fn run(connection: &Connection, mut waiting: mpsc::Receiver<Op>, appender: Option<&Appender>) {
-    let (mut closing, mut next_bound) = (false, WAL_BYTES_MAX);
-    let wal = connection.path().map(|path| crate::segment::beside(path.as_ref(), "-wal"));
+fn run(
+    connection: &Connection,
+    mut waiting: mpsc::Receiver<Op>,
+    appender: Option<&Appender>,
+    begin_anew: &BeginAnew,
+) {
+    let mut closing = false;
     while !closing {
         let Some(first) = waiting.blocking_recv() else { break };
         let mut works = Vec::new();
@@ -146,7 +148,9 @@ fn run(connection: &Connection, mut waiting: mpsc::Receiver<Op>, appender: Optio
             op = if full { None } else { waiting.try_recv().ok() };
         }
         commit(connection, works, appends, appender);
-        bound(connection, wal.as_ref(), &mut next_bound);
+        if begin_anew.swap(false, Ordering::Relaxed) {
+            begin_log_anew(connection);
+        }
     }
     // A last checkpoint leaves one tidy file behind; it is not needed for durability.
     if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
@@ -154,26 +158,17 @@ fn run(connection: &Connection, mut waiting: mpsc::Receiver<Op>, appender: Optio
     }
 }
 
-/// Begins a write-ahead log anew that the checkpointer could not keep short; most of it is in the file
-/// by then. A long read may stand in the way: it is waited for a moment only, and not at each commit.
-fn bound(connection: &Connection, wal: Option<&PathBuf>, next: &mut u64) {
-    let bytes = wal.and_then(|wal| std::fs::metadata(wal).ok()).map_or(0, |file| file.len());
-    if bytes < WAL_BYTES_MAX {
-        *next = WAL_BYTES_MAX;
-        return;
-    }
-    if bytes < *next {
-        return;
-    }
-    *next = bytes + WAL_BYTES_MAX / 4;
-    let truncate = || {
+/// Begins the write-ahead log anew. A long read may stand in the way: it is waited for a moment only,
+/// and the checkpointer asks again.
+fn begin_log_anew(connection: &Connection) {
+    let restart = || {
         connection.busy_timeout(std::time::Duration::from_millis(50))?;
-        let done = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+        let done = connection.execute_batch("PRAGMA wal_checkpoint(RESTART)");
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
         done
     };
-    if let Err(error) = truncate() {
-        tracing::warn!(%error, bytes, "the write-ahead log cannot be begun anew yet");
+    if let Err(error) = restart() {
+        tracing::warn!(%error, "the write-ahead log cannot be begun anew yet");
     }
 }
 

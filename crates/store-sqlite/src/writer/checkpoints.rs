@@ -1,9 +1,14 @@
 //! Moves what was committed from the write-ahead logs into their files, beside the writers, so that
 //! no caller's commit waits for it.
+//!
+//! A log that is written to all the time never is moved whole, and so would grow for ever. When it is
+//! large, its writer is asked to begin it anew at its next commit: what is left to move then is what
+//! was committed in the last moment.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -19,16 +24,27 @@ const EVERY: Duration = Duration::from_millis(200);
 /// A shorter log is left alone: moving it costs more than it gives.
 const WAL_BYTES_MIN: u64 = 4 * 1024 * 1024;
 
+/// A log that is so large is to be begun anew.
+const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// The size of a page, as `schema.rs` sets it.
+const PAGE_BYTES: u64 = 8192;
+
+/// Says to a writer that its log is to be begun anew.
+pub(crate) type BeginAnew = Arc<AtomicBool>;
+
+type Files = Arc<Mutex<BTreeMap<PathBuf, BeginAnew>>>;
+
 /// The checkpointer's thread and the files it looks after.
 pub(crate) struct Checkpoints {
-    files: Arc<Mutex<BTreeSet<PathBuf>>>,
+    files: Files,
     stop: SyncSender<()>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Checkpoints {
     pub(crate) fn start() -> Result<Arc<Self>, StoreError> {
-        let files: Arc<Mutex<BTreeSet<PathBuf>>> = Arc::default();
+        let files = Files::default();
         let (stop, stopped) = sync_channel(1);
         let looked_after = Arc::clone(&files);
         let thread = std::thread::Builder::new()
@@ -38,9 +54,9 @@ impl Checkpoints {
         Ok(Arc::new(Self { files, stop, thread: Mutex::new(Some(thread)) }))
     }
 
-    /// Looks after a file too.
-    pub(crate) fn add(&self, path: PathBuf) {
-        self.files.lock().insert(path);
+    /// Looks after a file too; gives what its writer is to look at after each commit.
+    pub(crate) fn add(&self, path: &Path) -> BeginAnew {
+        Arc::clone(self.files.lock().entry(path.to_owned()).or_default())
     }
 
     /// Leaves a file alone from now on.
@@ -66,15 +82,15 @@ impl Drop for Checkpoints {
     }
 }
 
-fn run(files: &Mutex<BTreeSet<PathBuf>>, stopped: &Receiver<()>) {
+fn run(files: &Files, stopped: &Receiver<()>) {
     let mut open: BTreeMap<PathBuf, Connection> = BTreeMap::new();
     while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
         let present = files.lock().clone();
-        open.retain(|path, _| present.contains(path));
-        for path in present {
+        open.retain(|path, _| present.contains_key(path));
+        for (path, begin_anew) in present {
             let bytes = std::fs::metadata(beside(&path, "-wal")).map_or(0, |file| file.len());
             if bytes >= WAL_BYTES_MIN
-                && let Err(error) = checkpoint(&mut open, &path)
+                && let Err(error) = checkpoint(&mut open, &path, &begin_anew)
             {
                 tracing::debug!(%error, file = %path.display(), "a checkpoint was put off");
             }
@@ -82,7 +98,11 @@ fn run(files: &Mutex<BTreeSet<PathBuf>>, stopped: &Receiver<()>) {
     }
 }
 
-fn checkpoint(open: &mut BTreeMap<PathBuf, Connection>, path: &Path) -> rusqlite::Result<()> {
+fn checkpoint(
+    open: &mut BTreeMap<PathBuf, Connection>,
+    path: &Path,
+    begin_anew: &BeginAnew,
+) -> rusqlite::Result<()> {
     let connection = match open.entry(path.to_owned()) {
         std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
         std::collections::btree_map::Entry::Vacant(entry) => {
@@ -94,5 +114,15 @@ fn checkpoint(open: &mut BTreeMap<PathBuf, Connection>, path: &Path) -> rusqlite
             entry.insert(connection)
         }
     };
-    connection.execute_batch("PRAGMA wal_checkpoint(PASSIVE)")
+    // How many pages the log has; it is as large as it ever was, however few are in use.
+    let pages =
+        || connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, i64>(1));
+    let used = pages()?;
+    let bytes = u64::try_from(used).unwrap_or(0) * PAGE_BYTES;
+    if bytes >= WAL_BYTES_MAX {
+        // Once more, so that little is left for the writer to do.
+        pages()?;
+        begin_anew.store(true, Ordering::Relaxed);
+    }
+    Ok(())
 }
