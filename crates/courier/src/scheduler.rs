@@ -309,6 +309,7 @@ impl Scheduler {
         };
         let in_order = scheduler.keeps_order();
         for lane in 0..scheduler.lanes.len() {
+            scheduler.lanes[lane].idle |= scheduler.condition.is_off();
             scheduler.lanes[lane].needs_keys = in_order && !scheduler.lanes[lane].paused;
             scheduler.touch(lane, now.at);
         }
