@@ -258,6 +258,8 @@ impl Simulation {
                 let pause = self.roll(60_000_000);
                 self.later(pause, Happening::Restart);
             }
+            // Another crash may have come before the restart after the first one.
+            Happening::Restart if self.scheduler.is_some() => {}
             Happening::Restart => self.begin(Remains::default()),
             Happening::Change => self.change(),
             Happening::Redrive => {
