@@ -40,7 +40,7 @@ use crate::condition::{Condition, Keep, News};
 use crate::plan::{DestinationPlan, LanePlan};
 use crate::settle::{Moment, settlement, too_old};
 use lane::Lane;
-use order::Keys;
+use order::{Keys, OrderKey};
 
 pub(crate) use lane::{Ask, Delivery};
 
@@ -212,6 +212,7 @@ pub(crate) struct Scheduler {
     /// Lanes that are kept in one order: those of the rules and schedules, and those of each replay.
     groups: Vec<Vec<usize>>,
     turn: usize,
+    order_key: OrderKey,
     keys: Keys,
     /// Deliveries that waited for another one and now come before all new ones.
     ready: VecDeque<Delivery>,
@@ -274,6 +275,7 @@ impl Scheduler {
             asks: 0,
             groups: groups(&plan.lanes),
             turn: 0,
+            order_key: OrderKey::new(&plan.destination.order),
             keys: Keys::default(),
             ready: VecDeque::new(),
             bucket: remains.bucket,
@@ -307,6 +309,7 @@ impl Scheduler {
         };
         let in_order = scheduler.keeps_order();
         for lane in 0..scheduler.lanes.len() {
+            scheduler.lanes[lane].idle |= scheduler.condition.is_off();
             scheduler.lanes[lane].needs_keys = in_order && !scheduler.lanes[lane].paused;
             scheduler.touch(lane, now.at);
         }
@@ -360,16 +363,14 @@ impl Scheduler {
                 self.answered(lane, now, |one, _| one.open(state));
             }
             Input::Entries(lane, page) => {
-                let order = &self.plan.destination.order;
-                let key = |event: &Event| order::key(order, event);
+                let key = |event: &Event| self.order_key.of(event);
                 self.tick += 1;
                 self.lanes[lane].read(lane, page, (self.tick, &key));
                 self.moved_on |= self.lanes[lane].has_moved();
                 self.answered(lane, now, |_, _| {});
             }
             Input::Retries(lane, due) => {
-                let order = &self.plan.destination.order;
-                let key = |event: &Event| order::key(order, event);
+                let key = |event: &Event| self.order_key.of(event);
                 let held = self.lanes[lane].read_due(lane, due, &key);
                 // What a paused lane has holds nobody up.
                 for (key, standing) in held.into_iter().filter(|_| !self.lanes[lane].paused) {

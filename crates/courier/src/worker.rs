@@ -98,6 +98,8 @@ pub(crate) struct Worker {
     tracker: TaskTracker,
     /// Cancelled when the program ends.
     end: CancellationToken,
+    /// Writes under way. They go on when the worker ends in a panic.
+    writes: TaskTracker,
 }
 
 /// What attempts share.
@@ -113,6 +115,7 @@ struct Run {
     plan: Arc<DestinationPlan>,
     world: World,
     tracker: TaskTracker,
+    writes: TaskTracker,
     sender: Arc<Sender>,
     scheduler: Scheduler,
     attempts: JoinSet<(Start, attempt::Result)>,
@@ -129,7 +132,7 @@ impl Worker {
         world: World,
         (rope, tracker, end): (Arc<Rope>, TaskTracker, CancellationToken),
     ) -> Self {
-        Self { plan, credentials, world, rope, tracker, end }
+        Self { plan, credentials, world, rope, tracker, end, writes: TaskTracker::new() }
     }
 
     /// Delivers until stopped; gives what the next worker of this destination goes on with. A panic,
@@ -145,6 +148,10 @@ impl Worker {
             }
             let name = &self.plan.destination.name;
             tracing::error!(destination = %name, "the worker ended in a panic and begins anew");
+            // What the old one wrote must be there before the new one reads where its lanes stand.
+            self.writes.close();
+            self.writes.wait().await;
+            self.writes.reopen();
             tokio::time::sleep(STORE_PAUSE).await;
         }
     }
@@ -163,6 +170,7 @@ impl Worker {
             plan,
             world: self.world,
             tracker: self.tracker,
+            writes: self.writes,
             sender: Arc::new(sender),
             attempts: JoinSet::new(),
             answers: FuturesUnordered::new(),
@@ -278,7 +286,9 @@ impl Run {
                     tell_refusal(&plan, "outcomes could not be kept; trying again", &written);
                     Input::Written(written.is_ok())
                 };
-                self.answers.push(write.boxed());
+                let write = self.writes.spawn(self.tracker.track_future(write));
+                let answer = async { write.await.unwrap_or(Input::Written(false)) };
+                self.answers.push(answer.boxed());
             }
             Command::Keep(keep) => {
                 let (store, plan) = (Arc::clone(&self.world.store), Arc::clone(&self.plan));

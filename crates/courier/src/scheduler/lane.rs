@@ -32,6 +32,9 @@ const RETRIES_LOW: usize = 128;
 const RETRIES_READ: usize = 32;
 /// Bytes of retries held, one of any size aside.
 const RETRIES_BYTES: usize = 1024 * 1024;
+/// How many entries are read, and retries, of a lane that nothing is sent of: their ages count all the
+/// same.
+const IDLE_READ: usize = 32;
 
 /// A delivery among those of its lane: its event, and the chunk in which it stands. An event may stand
 /// in several.
@@ -129,6 +132,8 @@ struct Asked {
 pub(super) struct Lane {
     policy: Policy,
     pub(super) paused: bool,
+    /// Whether nothing is sent of it for as long as this plan lasts.
+    pub(super) idle: bool,
     opened: bool,
     asked: Option<Asked>,
     /// A store that refused is left alone until then.
@@ -176,6 +181,7 @@ impl Lane {
         Self {
             policy,
             paused,
+            idle: paused,
             opened: false,
             asked: None,
             again_at: Timestamp::default(),
@@ -213,6 +219,7 @@ impl Lane {
             return Some(Ask::Open);
         }
         let room = self.retries.len() < RETRIES_LOW && self.retries_bytes < RETRIES_BYTES / 2;
+        let room = room && !self.idle;
         if let Held::UpTo(after) = self.held
             && (room || self.retries.is_empty())
         {
@@ -220,8 +227,14 @@ impl Lane {
         }
         if let Held::UpTo(after) = self.known
             && self.needs_keys
+            && !self.idle
         {
             return Some(Ask::Retries { after, limit: RETRIES_READ });
+        }
+        if self.idle {
+            let ask = Ask::Entries { from: self.next, limit: IDLE_READ };
+            let room = self.ahead.is_empty() && self.settled_beyond() < BEYOND_MAX;
+            return (room && !self.at_end).then_some(ask);
         }
         let bytes = self.ahead_bytes < AHEAD_BYTES / 2;
         let room = self.ahead.len() < AHEAD_LOW

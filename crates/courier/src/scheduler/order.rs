@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use model::{Event, Order};
+use transform::JsonPath;
 
 use super::lane::{Delivery, Standing};
 
@@ -34,18 +35,46 @@ struct Key {
     parked: VecDeque<Delivery>,
 }
 
-/// What an event is kept in order with. It is a digest: two keys that share one are kept in order
-/// with each other, which costs nothing but time.
-pub(super) fn key(order: &Order, event: &Event) -> Option<u64> {
-    match order {
-        Order::None => None,
-        Order::Strict => Some(0),
-        Order::By(path) => {
-            let envelope = event.envelope();
-            let value = path.find(&envelope)?.get();
+/// What events are kept in order with.
+#[derive(Debug)]
+pub(super) enum OrderKey {
+    /// Nothing.
+    None,
+    /// All with each other.
+    One,
+    /// What stands at this place of an event's detail, which is at hand as a text.
+    InDetail(JsonPath),
+    /// What stands at this place of its envelope.
+    InEnvelope(JsonPath),
+}
+
+impl OrderKey {
+    pub(super) fn new(order: &Order) -> Self {
+        match order {
+            Order::None => Self::None,
+            Order::Strict => Self::One,
+            Order::By(path) => {
+                let inside = path.as_str().strip_prefix("$.detail");
+                let inside = inside.filter(|rest| rest.starts_with(['.', '[']));
+                let inside = inside.and_then(|rest| JsonPath::parse(&format!("${rest}")).ok());
+                inside.map_or_else(|| Self::InEnvelope(path.clone()), Self::InDetail)
+            }
+        }
+    }
+
+    /// What an event is kept in order with. It is a digest: two keys that share one are kept in order
+    /// with each other, which costs nothing but time.
+    pub(super) fn of(&self, event: &Event) -> Option<u64> {
+        let digest = |value: &str| {
             let mut digest = DefaultHasher::new();
             value.hash(&mut digest);
             (value != "null").then(|| digest.finish())
+        };
+        match self {
+            Self::None => None,
+            Self::One => Some(0),
+            Self::InDetail(path) => digest(path.find(&event.fields.detail)?.get()),
+            Self::InEnvelope(path) => digest(path.find(&event.envelope())?.get()),
         }
     }
 }
@@ -102,5 +131,39 @@ impl Keys {
         assert_eq!(self.parked_bytes, parked.clone().map(Delivery::bytes).sum::<usize>());
         assert_eq!(self.parked, parked.count());
         self.parked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{EventFields, EventId, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn a_key_in_the_detail_is_that_of_the_envelope() {
+        let event = |detail: &str| {
+            let fields = EventFields { detail: detail.to_owned(), ..EventFields::default() };
+            let id = EventId { accepted_at: Timestamp::from_ms(0), seq: 1 };
+            Event { id, bus: "orders".to_owned(), fields }
+        };
+        let details = [r#"{"a":{"b":[1,"x"]}}"#, r#"{"a":null}"#, r#"{"a":1.50,"a":"z"}"#, "{}"];
+        let paths = ["$.detail.a", "$.detail.a.b[1]", "$.detail['a']", "$.detail", "$.id"];
+        let mut found = 0;
+        for path in paths.map(|path| JsonPath::parse(path).unwrap()) {
+            let in_envelope = OrderKey::InEnvelope(path.clone());
+            let key = OrderKey::new(&Order::By(path.clone()));
+            let in_detail = path.as_str().len() > "$.detail".len();
+            assert_eq!(matches!(key, OrderKey::InDetail(_)), in_detail, "{path}");
+            for detail in details {
+                assert_eq!(
+                    key.of(&event(detail)),
+                    in_envelope.of(&event(detail)),
+                    "{path} {detail}"
+                );
+                found += usize::from(key.of(&event(detail)).is_some());
+            }
+        }
+        assert_eq!(found, 2 + 1 + 2 + 4 + 4);
     }
 }

@@ -746,3 +746,25 @@ fn what_is_too_old_is_buried_wherever_it_waits() {
     assert_eq!(bench.disk.last_state(1, 2), Some(fake::State::Dead));
     assert_eq!(bench.disk.waiting(), 1);
 }
+
+#[test]
+fn of_a_lane_that_stands_still_only_what_its_ages_need_is_read() {
+    for paused in [true, false] {
+        let mut bench = Bench::new(1, 8, Order::None);
+        for _ in 0..1_000 {
+            bench.append(&[1], "{}");
+        }
+        bench.begin_with(|plan| plan.lanes[0].paused = paused);
+        if !paused {
+            let state = store::SwitchState::Disabled;
+            bench.disk.disable(None, store::Switch { state, reason: String::new(), since: at(0) });
+            bench.change(0);
+        }
+        bench.run(86_400_000);
+        assert!(bench.scheduler.lanes[0].held()[0] <= 32);
+        for ms in 86_400_001..86_400_100 {
+            assert!(bench.run(ms).is_empty());
+        }
+        assert_eq!(bench.disk.waiting(), 0, "{paused}");
+    }
+}
