@@ -27,6 +27,8 @@ pub(crate) async fn measure(scale: Scale) {
     let definitions = format!("buses:\n  all:\n    rules:\n{rules}destinations:\n{destinations}");
     let (mut program, _) = Program::start(&definitions).await;
 
+    // Connections are made and files grow in the first seconds of any program.
+    told("at first", &program, &receiver, scale).await;
     told("without a dead one", &program, &receiver, scale).await;
     row("memory before", format_args!("{:.1} MiB", program.memory_mib()));
 
