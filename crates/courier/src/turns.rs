@@ -134,7 +134,8 @@ mod tests {
         }
 
         async fn next(&mut self) -> (&'static str, Vec<&'static str>) {
-            self.begun.recv().await.unwrap()
+            let next = tokio::time::timeout(std::time::Duration::from_secs(10), self.begun.recv());
+            next.await.expect("one begins").unwrap()
         }
 
         async fn nothing_begins(&mut self) {
