@@ -66,7 +66,10 @@ impl Filter {
         let event = match &self.event {
             None => None,
             Some(text) => Some(EventId::parse(text).ok_or_else(|| {
-                Problem::Malformed(format!("`event` is `{text}`; an event's id begins with `evt_`"))
+                Problem::Malformed(format!(
+                    "`event` is `{text}`, which is no id of an event; copy one whole, as listings show it: \
+                     `evt_` and a UUID"
+                ))
             })?),
         };
         let which = Which {

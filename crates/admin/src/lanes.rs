@@ -101,7 +101,8 @@ impl Which<'_> {
         if let Some(rule) = self.rule
             && !definitions.rules.keys().any(|(bus, name)| format!("{bus}/{name}") == rule)
         {
-            return Err(Problem::Missing { kind: "rule", name: rule.to_owned() });
+            let named = if rule.contains('/') { "" } else { " (write BUS/RULE)" };
+            return Err(Problem::Missing { kind: "rule", name: format!("{rule}{named}") });
         }
         Ok(())
     }

@@ -96,7 +96,13 @@ fn of_moment(now: Timestamp) -> String {
 }
 
 fn named(member: &str, text: &str) -> Result<Name, Problem> {
-    Name::new(text).map_err(|error| Problem::Malformed(format!("`{member}` is `{text}`: {error}")))
+    let hint = if member == "rules" && text.contains('/') {
+        "; write the rule's own name, without its bus"
+    } else {
+        ""
+    };
+    Name::new(text)
+        .map_err(|error| Problem::Malformed(format!("`{member}` is `{text}`: {error}{hint}")))
 }
 
 fn optional(member: &str, text: Option<&str>) -> Result<Option<Name>, Problem> {
@@ -119,7 +125,11 @@ fn pattern(value: Value) -> Result<String, Problem> {
         other => other.to_string(),
     };
     let unfit = |error: pattern::PatternError| {
-        Problem::Malformed(format!("`pattern` is no event pattern: {}", error.message))
+        let example = r#"{"detail":{"orderId":["A-7"]}}"#;
+        Problem::Malformed(format!(
+            "`pattern` (`--where`) is no event pattern: {}; write one like {example}",
+            error.message
+        ))
     };
     Pattern::parse(&text).map_err(unfit)?;
     Ok(text)

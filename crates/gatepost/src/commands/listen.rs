@@ -67,6 +67,7 @@ impl Forward {
             .header(USER_AGENT, concat!("Gatepost/", env!("CARGO_PKG_VERSION")))
             .header(CONTENT_TYPE, "application/json; charset=utf-8")
             .header("gatepost-listen", "true")
+            .header("idempotency-key", event["id"].as_str().unwrap_or_default())
             .body(Full::from(event.to_string()))?;
         let answer = send_whole(&self.pool, request, Bounds::within(TIMEOUT)).await;
         Ok(match answer {
