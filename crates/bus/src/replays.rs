@@ -54,6 +54,8 @@ pub fn replay_parts(definitions: &Definitions, spec: &ReplaySpec) -> Vec<ReplayP
             id: to.clone(),
             destination: to.clone(),
             path: Vec::new(),
+            headers: Vec::new(),
+            query: Vec::new(),
             body: transform::Input::Whole,
             retry: retry::Policy::default(),
             dead_letters: spec.name.clone(),

@@ -1,5 +1,6 @@
 //! One attempt, whole: body, address, credentials, signatures, request, outcome.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use http_body_util::Full;
 use model::{DeliveryId, Destination, Event, Method, RESPONSE_BYTES_KEPT, Timestamp};
 use outbound::{Answer, Bounds, DialError, Pool, SendError, Unanswered, in_words, send_whole};
 use retry::{Advertised, Verdict, Wish, advertised, retry_after};
-use transform::{Context, merge_query, value_text};
+use transform::{Context, Filled, JsonPath, merge_query, value_text};
 
 use crate::credentials::{Credentials, CredentialsError, Sent};
 use crate::plan::LanePlan;
@@ -22,6 +23,10 @@ pub(crate) const USER_AGENT_VALUE: &str = concat!("Gatepost/", env!("CARGO_PKG_V
 /// The code of what cannot be sent because a part of the request cannot be made (EventBridge, dead
 /// letters).
 const INVALID_PARAMETER: &str = "INVALID_PARAMETER";
+
+/// The longest value of a header that is read from an event, in bytes (EventBridge API,
+/// `HttpParameters`).
+const HEADER_VALUE_BYTES_MAX: usize = 512;
 
 /// Where attempts are sent through.
 pub(crate) struct Route<'a> {
@@ -241,11 +246,14 @@ fn render(
     // The commonest input, and it is at hand as it is sent: without white space since acceptance.
     let detail = matches!(&lane.body, transform::Input::Path(path) if path.as_str() == "$.detail");
     let envelope = match &lane.replay {
-        _ if detail && lane.path.is_empty() => String::new(),
+        _ if detail && !lane.reads_event() => String::new(),
         Some(replay) => event.envelope_of_replay(replay),
         None => event.envelope(),
     };
     let target = target(destination, lane, &envelope)?;
+    let mut headers = HeaderMap::new();
+    set_headers(&mut headers, (route.destination, lane), &envelope)?;
+    set_own_headers(&mut headers, route, (lane, event), delivery).map_err(unsendable)?;
     let body = match destination.method {
         Method::Get | Method::Head => None,
         _ if lane.body == transform::Input::Whole => Some(envelope),
@@ -258,8 +266,6 @@ fn render(
     };
     let method = HttpMethod::from_bytes(destination.method.as_str().as_bytes());
     let method = method.map_err(|error| unsendable(error.to_string()))?;
-    let mut headers = HeaderMap::new();
-    set_headers(&mut headers, route, (lane, event), delivery).map_err(unsendable)?;
     Ok(Draft { method, target, headers, body })
 }
 
@@ -267,25 +273,40 @@ fn unsendable(message: String) -> Unsendable {
     Unsendable { code: INVALID_PARAMETER, message }
 }
 
-/// The path and query, every `*` filled from the original event, given as its envelope, and the
-/// destination's parameters in place of the URL's.
+fn absent(path: &JsonPath) -> Unsendable {
+    unsendable(format!("the event has no text or number at {}", path.as_str()))
+}
+
+fn filled<'v>(
+    (name, value): &'v (String, Filled),
+    event: &str,
+) -> std::result::Result<(&'v str, Cow<'v, str>), Unsendable> {
+    match (value.value(event), value) {
+        (Some(text), _) => Ok((name, text)),
+        (None, Filled::Path(path)) => Err(absent(path)),
+        (None, Filled::Text(text)) => Ok((name, Cow::Borrowed(text))),
+    }
+}
+
+/// The path and query, every `*` filled from the original event, given as its envelope, the
+/// destination's parameters in place of the URL's, and the lane's in place of both.
 fn target(
     destination: &Destination,
     lane: &LanePlan,
     event: &str,
 ) -> std::result::Result<Uri, Unsendable> {
-    let value = |path: &transform::JsonPath| {
-        path.find(event).and_then(value_text).ok_or_else(|| {
-            unsendable(format!("the event has no text or number at {}", path.as_str()))
-        })
-    };
+    let value = |path: &JsonPath| path.find(event).and_then(value_text).ok_or_else(|| absent(path));
     let values = lane.path.iter().map(value).collect::<std::result::Result<Vec<_>, _>>()?;
     let url = destination.url.fill(&values).map_err(|error| unsendable(error.to_string()))?;
     let parsed: Uri =
         url.parse().map_err(|error| unsendable(format!("{}: {error}", without_values(&url))))?;
-    if !destination.query.is_empty() {
-        let query: Vec<(&str, &str)> =
-            destination.query.iter().map(|(name, value)| (&**name, &**value)).collect();
+    if !(destination.query.is_empty() && lane.query.is_empty()) {
+        let filled = lane.query.iter().map(|entry| filled(entry, event));
+        let own = filled.collect::<std::result::Result<Vec<_>, _>>()?;
+        let own = own.iter().map(|(name, value)| (*name, &**value));
+        let others = destination.query.iter().map(|(name, value)| (&**name, &**value));
+        let others = others.filter(|(name, _)| own.clone().all(|(other, _)| other != *name));
+        let query: Vec<(&str, &str)> = others.chain(own.clone()).collect();
         let merged = merge_query(parsed.query(), &query);
         let target = format!("{}?{merged}", parsed.path());
         return target
@@ -296,18 +317,43 @@ fn target(
     Ok(target.map_or_else(|| Uri::from_static("/"), Uri::from))
 }
 
+/// The headers that the destination and the target ask for.
 fn set_headers(
+    headers: &mut HeaderMap,
+    (destination, lane): (&Destination, &LanePlan),
+    event: &str,
+) -> std::result::Result<(), Unsendable> {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    let mut set = |name: &str, value: &str| {
+        let bad = |reason: &str| unsendable(format!("the header `{name}` {reason}"));
+        let header =
+            HeaderName::try_from(name).map_err(|error| bad(&format!("is none: {error}")))?;
+        if value.len() > HEADER_VALUE_BYTES_MAX {
+            return Err(bad(&format!("would have {} bytes; 512 are the most", value.len())));
+        }
+        let value = HeaderValue::from_str(value)
+            .map_err(|_| bad("would have characters that no header can have"))?;
+        headers.insert(header, value);
+        Ok(())
+    };
+    for (name, value) in &destination.headers {
+        set(name, value)?;
+    }
+    for entry in &lane.headers {
+        let (name, value) = filled(entry, event)?;
+        set(name, &value)?;
+    }
+    Ok(())
+}
+
+/// The headers that nobody else may set.
+fn set_own_headers(
     headers: &mut HeaderMap,
     route: &Route<'_>,
     (lane, event): (&LanePlan, &Event),
     delivery: &str,
 ) -> std::result::Result<(), String> {
     let text = |value: &str| HeaderValue::from_str(value).map_err(|error| error.to_string());
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-    for (name, value) in &route.destination.headers {
-        let name = HeaderName::try_from(name.as_str()).map_err(|error| error.to_string())?;
-        headers.insert(name, text(value)?);
-    }
     headers.insert(HOST, text(&route.pool.origin().authority())?);
     headers.insert(USER_AGENT, HeaderValue::from_static(USER_AGENT_VALUE));
     // One key for all attempts of a delivery, so that a receiver can tell a repetition; not the

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::{Connection, Definitions, Destination, LaneKey, Name, Target};
 use retry::Policy;
 use store::{LaneId, Switch};
-use transform::{Input, JsonPath};
+use transform::{Filled, Input, JsonPath};
 
 /// The queue of schedules whose firing was given up.
 const SCHEDULE_QUEUE: &str = "schedules";
@@ -32,6 +32,13 @@ pub struct DestinationPlan {
     pub switch: Option<Switch>,
 }
 
+impl LanePlan {
+    /// Whether a part of the request other than its body is read from the event.
+    pub(crate) fn reads_event(&self) -> bool {
+        !(self.path.is_empty() && self.headers.is_empty() && self.query.is_empty())
+    }
+}
+
 /// What holds deliveries back although they are defined.
 #[derive(Debug, Clone, Default)]
 pub struct Holds {
@@ -52,6 +59,10 @@ pub struct LanePlan {
     pub rule: Name,
     /// What fills the URL.
     pub path: Vec<JsonPath>,
+    /// Headers in place of the destination's.
+    pub headers: Vec<(String, Filled)>,
+    /// Query parameters in place of the destination's.
+    pub query: Vec<(String, Filled)>,
     /// What is sent.
     pub body: Input,
     /// How long and how often it is tried.
@@ -130,6 +141,8 @@ fn of_target(id: LaneId, key: LaneKey, rule: &Name, target: &Target) -> LanePlan
         key,
         rule: rule.clone(),
         path: target.path.clone(),
+        headers: target.headers.clone(),
+        query: target.query.clone(),
         body: target.body.clone(),
         retry: target.retry.clone(),
         dead_letters: target.dead_letters.clone(),
@@ -154,6 +167,8 @@ fn of_schedule(id: LaneId, key: LaneKey, name: &Name) -> LanePlan {
         key,
         rule: name.clone(),
         path: Vec::new(),
+        headers: Vec::new(),
+        query: Vec::new(),
         body: Input::Whole,
         retry: Policy::default(),
         dead_letters: Name::new(SCHEDULE_QUEUE).expect("a plain word is a name"),

@@ -37,6 +37,10 @@ pub struct Target {
     pub destination: Name,
     /// What fills each `*` of the destination's URL, read from the original event.
     pub path: Vec<transform::JsonPath>,
+    /// Headers of its calls, in place of the destination's.
+    pub headers: Vec<(String, transform::Filled)>,
+    /// Query parameters of its calls, in place of the destination's.
+    pub query: Vec<(String, transform::Filled)>,
     /// What is sent.
     pub body: transform::Input,
     /// How long and how often it is tried.

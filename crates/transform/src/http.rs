@@ -7,6 +7,7 @@ use std::fmt;
 use serde_json::value::RawValue;
 
 use crate::json;
+use crate::{JsonPath, PathError};
 
 /// The longest endpoint, in characters (EventBridge API, `HttpsEndpoint`).
 const URL_CHARS_MAX: usize = 2_048;
@@ -146,6 +147,33 @@ pub fn value_text(value: &RawValue) -> Option<String> {
         b'{' | b'[' | b'n' => None,
         b'"' => json::text(value).map(Cow::into_owned),
         _ => Some(value.to_owned()),
+    }
+}
+
+/// The value of a header or of a query parameter: a text, or what the original event has at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Filled {
+    /// The same for every event.
+    Text(String),
+    /// What the event has there.
+    Path(JsonPath),
+}
+
+impl Filled {
+    /// Reads a value: one that begins with `$.` is a path, any other the text itself.
+    pub fn parse(source: &str) -> Result<Self, PathError> {
+        if source.starts_with("$.") {
+            return JsonPath::parse(source).map(Self::Path);
+        }
+        Ok(Self::Text(source.to_owned()))
+    }
+
+    /// The value for an event, given as its envelope; none if it has no [text](value_text) there.
+    pub fn value(&self, event: &str) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Text(text) => Some(Cow::Borrowed(text)),
+            Self::Path(path) => path.find(event).and_then(value_text).map(Cow::Owned),
+        }
     }
 }
 

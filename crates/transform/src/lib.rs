@@ -16,7 +16,7 @@ mod template;
 use serde_json::value::RawValue;
 
 pub use definition::{Definition, DefinitionError, Transformer};
-pub use http::{FillError, UrlError, UrlTemplate, forbidden_header, value_text};
+pub use http::{FillError, Filled, UrlError, UrlTemplate, forbidden_header, value_text};
 pub use merge::{merge_body, merge_query};
 pub use path::{JsonPath, PathError};
 pub use template::{Template, TemplateError};

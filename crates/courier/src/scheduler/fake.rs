@@ -55,6 +55,8 @@ pub(super) fn lane(id: LaneId, policy: Policy) -> LanePlan {
         key,
         rule: name(&format!("r{id}")),
         path: Vec::new(),
+        headers: Vec::new(),
+        query: Vec::new(),
         body: Input::Whole,
         retry: policy,
         dead_letters: name("dead"),

@@ -144,6 +144,53 @@ async fn a_receiver_that_answers_with_what_it_was_sent_shows_no_secret() {
 }
 
 #[tokio::test]
+async fn a_target_s_headers_and_parameters_are_read_from_the_event() {
+    let receiver = Receiver::start(|_, _| Reply::status(204)).await;
+    let request = format!("POST {}/in?a=url&b=url&c=url&d=url", receiver.url());
+    let more = "    connection: partner
+    headers: { x-one: destination, x-two: destination, x-three: destination }
+    query: { b: destination, c: destination, d: destination }";
+    let sections = "connections:
+  partner:
+    headers: { x-three: connection }
+    query: { d: connection }
+";
+    let own = "            body: $.detail
+            headers: { X-Two: $.detail.number, x-three: target, x-id: $.id }
+            query: { c: $.detail.text, d: target, e: $x }
+";
+    let file = definitions(&request, more, sections);
+    let program = Program::start(&file.replace("            body: $.detail\n", own)).await;
+    publish(&program, json!({ "number": 1.50, "text": "a b&c" })).await;
+    let got = &arrived(&receiver, 1).await[0];
+    assert_eq!(got.target, "/in?a=url&b=destination&c=a%20b%26c&e=%24x&d=connection");
+    assert_eq!(got.body, r#"{"number":1.5,"text":"a b&c"}"#);
+    let headers = ["x-one", "x-two", "x-three"].map(|name| got.header(name));
+    assert_eq!(headers, ["destination", "1.5", "connection"]);
+    assert_eq!(got.header("x-id").get(..4), Some("evt_"));
+    // What no header can have, what is too long, and what is not there.
+    for (number, text, reason) in [
+        (json!("a\nb"), json!("b"), "the header `X-Two` would have characters that no header"),
+        (json!("x".repeat(513)), json!("b"), "would have 513 bytes; 512 are the most"),
+        (json!(1), json!(["b"]), "the event has no text or number at $.detail.text"),
+    ] {
+        let before = rows(&program, &["dead-letters", "list", "--json"]).len();
+        publish(&program, json!({ "number": number, "text": text })).await;
+        let letter = until("it is a dead letter", async || {
+            let letters = rows(&program, &["dead-letters", "list", "--json"]);
+            (letters.len() > before).then_some(letters)
+        })
+        .await;
+        let found = letter.iter().any(|letter| {
+            letter["error_code"] == "INVALID_PARAMETER"
+                && letter["error_message"].as_str().is_some_and(|text| text.contains(reason))
+        });
+        assert!(found, "{reason}: {letter:?}");
+    }
+    assert_eq!(receiver.got().len(), 1);
+}
+
+#[tokio::test]
 async fn a_name_that_leads_to_a_private_address_is_tried_again_and_not_called() {
     let receiver = Receiver::start(|_, _| Reply::status(204)).await;
     let request = format!("POST http://localhost:{}/in", receiver.address().port());

@@ -400,8 +400,9 @@ async fn files_whose_time_is_over_go_and_what_is_still_needed_stays() {
     let mut program = Program::start(&definitions).await;
     let files = |program: &Program| {
         let files = std::fs::read_dir(program.path("data/log")).unwrap();
-        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
-        let mut names: Vec<_> = names.filter(|name| name.ends_with(".db")).collect();
+        let paths = files.map(|file| file.unwrap().path());
+        let mut names: Vec<_> =
+            paths.filter(|path| path.extension().is_some_and(|end| end == "db")).collect();
         names.sort();
         names
     };

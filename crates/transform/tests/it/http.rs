@@ -1,7 +1,7 @@
 //! The parts of a request that come from the event.
 
 use serde_json::value::RawValue;
-use transform::{FillError, UrlError, UrlTemplate, forbidden_header, value_text};
+use transform::{FillError, Filled, UrlError, UrlTemplate, forbidden_header, value_text};
 
 fn fill(url: &str, values: &[&str]) -> Result<String, FillError> {
     let values: Vec<String> = values.iter().map(|value| (*value).to_owned()).collect();
@@ -110,6 +110,28 @@ fn texts_numbers_and_booleans_have_a_text() {
     check("null", None);
     check("[1]", None);
     check(r#"{"a": 1}"#, None);
+}
+
+#[test]
+fn a_value_is_a_text_or_what_the_event_has_at_a_path() {
+    let check = |source: &str, expected: Option<&str>| {
+        let event = r#"{"id": "é", "detail": {"n": 1.50, "list": ["a"], "none": null}}"#;
+        let value = Filled::parse(source).expect(source);
+        assert_eq!(value.value(event).as_deref(), expected, "{source}");
+    };
+    check("ljg", Some("ljg"));
+    check("", Some(""));
+    check("$", Some("$"));
+    check("$5", Some("$5"));
+    check("a $.id", Some("a $.id"));
+    check("$.id", Some("é"));
+    check("$.detail.n", Some("1.50"));
+    check("$.detail.list[0]", Some("a"));
+    check("$.detail.list", None);
+    check("$.detail.none", None);
+    check("$.detail.other", None);
+    assert!(Filled::parse("$.").is_err());
+    assert!(Filled::parse("$.a[x]").is_err());
 }
 
 // The list of EventBridge's API destinations.

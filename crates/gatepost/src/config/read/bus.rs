@@ -6,7 +6,7 @@ use std::error::Error;
 use model::{Bus, Name, Rule, Target};
 use pattern::{Extensions, Pattern, PatternError};
 use retry::{Delays, Policy};
-use transform::{Input, Template, TemplateError};
+use transform::{Filled, Input, Template, TemplateError};
 
 use super::Reader;
 use crate::config::fields::Fields;
@@ -117,6 +117,10 @@ impl Reader<'_> {
     fn target(&mut self, fields: &Fields<'_>, rule: Option<&Name>) -> Option<Target> {
         let body = self.input(fields);
         let path = fields.parse_list("path", forms::json_path);
+        self.unique_headers(fields);
+        self.few_parameters(fields);
+        let headers = self.filled(fields, "headers");
+        let query = self.filled(fields, "query");
         let retry = policy(fields);
         let destination = fields.parse("to", forms::name)?;
         let stars = self.definitions.destinations.get(&destination).map(|to| to.url.parameters());
@@ -130,7 +134,24 @@ impl Reader<'_> {
         let id = fields.parse("id", forms::name).unwrap_or_else(|| destination.clone());
         let queue = fields.parse("dead_letter", forms::name);
         let dead_letters = queue.or_else(|| rule.cloned())?;
-        Some(Target { id, destination, path, body, retry, dead_letters })
+        Some(Target { id, destination, path, headers, query, body, retry, dead_letters })
+    }
+
+    /// Texts, or paths that begin with `$.`, by name.
+    fn filled(&mut self, fields: &Fields<'_>, section: &str) -> Vec<(String, Filled)> {
+        let mut all = Vec::new();
+        for entry in fields.entries(section) {
+            let Some(text) = entry.value.text() else { continue };
+            match Filled::parse(text) {
+                Ok(value) => all.push((entry.key.clone(), value)),
+                Err(error) => {
+                    let path = join(&join(&fields.path, section), &entry.key);
+                    let problem = Problem::new(entry.value.span, &path, &error.to_string());
+                    self.error(problem, "what begins with `$.` is a path: `$.detail.id`");
+                }
+            }
+        }
+        all
     }
 
     fn input(&mut self, fields: &Fields<'_>) -> Input {

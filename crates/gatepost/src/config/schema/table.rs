@@ -429,6 +429,18 @@ static TARGET: Object = Object {
             "[$.detail.carOrderId]",
         ),
         Field::new(
+            "headers",
+            Kind::Map(&TARGET_HEADERS),
+            "Headers of its calls, in place of the destination's; `$.` begins a path of the event.",
+            "{ x-order: $.detail.carOrderId }",
+        ),
+        Field::new(
+            "query",
+            Kind::Map(&TARGET_PARAMETERS),
+            "Query parameters of its calls, in place of the destination's; `$.` begins a path of the event.",
+            "{ order: $.detail.carOrderId }",
+        ),
+        Field::new(
             "body",
             Kind::Form(&JSON_PATH),
             "The part of the event that is sent.",
@@ -602,6 +614,10 @@ static CONNECTION_PARAMETERS: MapOf =
 static DESTINATION_PARAMETERS: MapOf =
     MapOf { key: &PARAMETER, value: Kind::ParameterText, example: "ljg" };
 static CONNECTION_HEADERS: MapOf = MapOf { key: &HEADER, value: Kind::HeaderValue, example: "ljg" };
+static TARGET_HEADERS: MapOf =
+    MapOf { key: &HEADER, value: Kind::HeaderText, example: "$.detail.carOrderId" };
+static TARGET_PARAMETERS: MapOf =
+    MapOf { key: &PARAMETER, value: Kind::ParameterText, example: "$.detail.carOrderId" };
 static DESTINATION_HEADERS: MapOf = MapOf { key: &HEADER, value: Kind::HeaderText, example: "ljg" };
 
 static RETRY_ON: MapOf =

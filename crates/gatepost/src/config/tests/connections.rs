@@ -109,6 +109,25 @@ fn parameters_are_few_and_their_values_short() {
         format!("destinations:\n  d: {{ request: GET http://x, query: {} }}", many(101));
     assert_eq!(only(read_with(&destination)).2, "`query` has 101 entries");
     assert_eq!(refused("{ query: { \"a\\nb\": x } }"), "this is not a parameter's name");
+    let target = |keys: &str| {
+        let file = format!(
+            "buses:\n  b:\n    rules:\n      r:\n        when: {{ source: [a] }}\n        \
+             send: [{{ to: d, {keys} }}]\ndestinations:\n  d: {{ request: GET https://a.example }}\n"
+        );
+        read_with(&file)
+    };
+    assert!(target("headers: { x-a: $.id, x-b: $b }, query: { c: '$.detail.d[0]' }").is_ok());
+    for (keys, message) in [
+        ("headers: { x-a: '$.a[x]' }", "no index at character 5"),
+        ("query: { a: $. }", "no name at character"),
+        ("headers: { Host: a }", "the header `Host` may not be set"),
+        ("headers: { x-a: b, X-A: c }", "the header `X-A` is there twice"),
+        ("query: { api_key: b }", "`api_key` is a secret, and belongs in a connection"),
+    ] {
+        let found = only(target(keys)).2;
+        assert!(found.contains(message), "{keys}: {found}");
+    }
+    assert_eq!(only(target(&format!("query: {}", many(101)))).2, "`query` has 101 entries");
     assert_eq!(refused("{ body: { a: \"x\\ny\" } }"), "this is not a parameter's value");
 }
 
