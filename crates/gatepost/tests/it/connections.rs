@@ -107,8 +107,11 @@ async fn parameters_are_merged_and_the_connections_win() {
         (&url.into(), &receiver.address().to_string().into())
     );
     // Of a delivered attempt too the beginning of the answer is kept.
-    let attempts = rows(&program, &["deliveries", "list", "--json"]);
-    assert_eq!((&attempts[0]["status"], &attempts[0]["response"]), (&200.into(), &"taken".into()));
+    let attempt = until("the attempt is recorded", async || {
+        rows(&program, &["deliveries", "list", "--json"]).into_iter().next()
+    })
+    .await;
+    assert_eq!((&attempt["status"], &attempt["response"]), (&200.into(), &"taken".into()));
     assert!(program.stop().success());
     for file in ["stdout", "stderr"] {
         let log = program.read(file);
