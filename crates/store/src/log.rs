@@ -181,7 +181,7 @@ pub trait EventLog: Send + Sync {
     fn append(&self, accepted_at: Timestamp, entries: Vec<Entry>) -> Answer<'_, Vec<Appended>>;
 
     /// Forgets up to `limit` ids of entries whose window is over at `now`, the window they were
-    /// appended with. Gives how many.
+    /// appended with. Gives how many; one that was given again since may count for both.
     fn forget_entries(&self, now: Timestamp, limit: usize) -> Answer<'_, usize>;
 
     /// Up to `limit` entries of a lane at `from` and after it, in order, at least one if there is

