@@ -109,13 +109,14 @@ async fn hostile_receivers_cost_no_memory_hold_nothing_for_long_and_delay_nobody
     let names: Vec<&str> =
         hostile.iter().map(|(name, _, _)| name.as_str()).chain(["healthy"]).collect();
     let program = Program::start(&definitions(&receiver, &names)).await;
-    // What any deliveries take, in caches and pools, is there before.
+    // What any deliveries take, and looking at them, in caches and pools, is there before.
     publish(&program).await;
     for name in &names {
         until_within(PATIENCE, "a friendly destination has all", async || {
             (receiver.taken_at(&format!("/{name}")) == EVENTS).then_some(())
         })
         .await;
+        assert!(attempts(&program, name).is_empty(), "{name} was friendly");
     }
     for (name, conduct, _) in &hostile {
         receiver.behave_at(&format!("/{name}"), vec![(1, conduct.clone())]);
