@@ -49,7 +49,7 @@ pub(crate) fn spend_number(connection: &Connection, number: u64) -> rusqlite::Re
     .map(drop)
 }
 
-/// What a new segment begins with: when schedules fired last, and how many entries each lane had.
+/// What a new segment begins with: when schedules fired last, and where each lane ended.
 pub(crate) fn seed(new: &Connection, before: &Connection) -> rusqlite::Result<()> {
     new.execute_batch("BEGIN IMMEDIATE")?;
     let mut schedules = before.prepare("SELECT name, fired_at FROM schedule")?;
@@ -65,9 +65,10 @@ pub(crate) fn seed(new: &Connection, before: &Connection) -> rusqlite::Result<()
     )?;
     let mut last = -1;
     while let Some(next) = lane.query_row([last], |row| row.get::<_, Option<i64>>(0))? {
-        let entries = entries(before, LaneId::try_from(next).unwrap_or(LaneId::MAX))?;
-        let values = params![next, signed(entries)];
-        execute(new, "INSERT INTO carried(lane, before) VALUES(?, ?)", values)?;
+        let lane = LaneId::try_from(next).unwrap_or(LaneId::MAX);
+        let end = chunk::end(before, lane)?.unwrap_or_default();
+        let values = params![next, signed(end.entries), end.last.map(signed)];
+        execute(new, "INSERT INTO carried(lane, before, last) VALUES(?, ?, ?)", values)?;
         last = next;
     }
     new.execute_batch("COMMIT")

@@ -63,12 +63,12 @@ CREATE TABLE span(bus TEXT PRIMARY KEY, n INTEGER NOT NULL, last_ts INTEGER NOT 
 CREATE TABLE history(id INTEGER PRIMARY KEY CHECK(id = 1), n INTEGER NOT NULL, last_ts INTEGER NOT NULL,
   swept INTEGER NOT NULL DEFAULT 0) STRICT;
 -- One row per lane and commit. `before` counts the entries the lane ever had before this chunk, here and in
--- earlier segments; `carried` is that number where the segment begins.
+-- earlier segments; `carried` is that number where the segment begins, and the last entry's place.
 CREATE TABLE delivery(lane INTEGER, chunk INTEGER, ts INTEGER NOT NULL, kind INTEGER NOT NULL,
   before INTEGER NOT NULL, n INTEGER NOT NULL, seqs BLOB NOT NULL, attempts BLOB,
   PRIMARY KEY(lane, chunk)) STRICT, WITHOUT ROWID;
 CREATE INDEX delivery_again ON delivery(lane, chunk) WHERE kind <> 0;
-CREATE TABLE carried(lane INTEGER PRIMARY KEY, before INTEGER NOT NULL) STRICT;
+CREATE TABLE carried(lane INTEGER PRIMARY KEY, before INTEGER NOT NULL, last INTEGER) STRICT;
 -- History and acknowledgement at once. A standing of an event on a lane is (lane, chunk, seq).
 CREATE TABLE attempt(seq INTEGER, lane INTEGER, chunk INTEGER, n INTEGER, accepted INTEGER NOT NULL,
   ts INTEGER NOT NULL, took_ms INTEGER NOT NULL, status INTEGER, outcome INTEGER NOT NULL, address TEXT, error TEXT, response TEXT,

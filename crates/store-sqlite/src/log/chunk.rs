@@ -111,8 +111,13 @@ pub(crate) fn end(connection: &Connection, lane: LaneId) -> rusqlite::Result<Opt
     if last.is_some() {
         return Ok(last);
     }
-    let carried = carried(connection, lane)?;
-    Ok(carried.map(|entries| LaneEnd { entries, last: None }))
+    connection
+        .prepare_cached("SELECT before, last FROM carried WHERE lane = ?")?
+        .query_row([lane], |row| {
+            let last = row.get::<_, Option<i64>>(1)?.map(unsigned);
+            Ok(LaneEnd { entries: unsigned(row.get(0)?), last })
+        })
+        .optional()
 }
 
 /// How many entries a lane ever had, as far as this segment knows.
@@ -139,15 +144,13 @@ pub(crate) fn carried(connection: &Connection, lane: LaneId) -> rusqlite::Result
 
 /// The end of a lane.
 pub(crate) fn lane_end(segments: &[Arc<Segment>], lane: LaneId) -> rusqlite::Result<LaneEnd> {
-    let mut found = LaneEnd::default();
+    // A segment begins with what the one before it knew, which may be gone by now.
     for segment in segments.iter().rev() {
-        let Some(here) = segment.with(|connection| end(connection, lane))? else { continue };
-        found.entries = found.entries.max(here.entries);
-        if here.last.is_some() {
-            return Ok(LaneEnd { last: here.last, ..found });
+        if let Some(end) = segment.with(|connection| end(connection, lane))? {
+            return Ok(end);
         }
     }
-    Ok(found)
+    Ok(LaneEnd::default())
 }
 
 /// What a chunk lists.
