@@ -257,7 +257,8 @@ fn judge(segments: &[Arc<Segment>], keep: &Keep) -> rusqlite::Result<Vec<(Arc<Se
         let begin = kept.partition_point(|seq| *seq < segment.first);
         let none_kept = kept.get(begin).is_none_or(|seq| *seq >= end);
         let holds_letters = with_letters.contains(&segment.first);
-        let verdict = if held.is_wholly_over(keep) && none_kept && !holds_letters {
+        let removable = held.is_wholly_over(keep) && none_kept && !holds_letters;
+        let verdict = if removable && !points_at_kept(segments, segment)? {
             let events = held.spans.iter().map(|span| span.events).sum();
             Verdict::Remove { events, attempts: held.attempts }
         } else {
@@ -271,6 +272,40 @@ fn judge(segments: &[Arc<Segment>], keep: &Keep) -> rusqlite::Result<Vec<(Arc<Se
         judged.push((Arc::clone(segment), verdict));
     }
     Ok(judged)
+}
+
+/// Whether a lane has an entry here whose event is in another segment, and still there. As long as it
+/// is, so is the entry.
+fn points_at_kept(segments: &[Arc<Segment>], segment: &Segment) -> rusqlite::Result<bool> {
+    let mut last_of: BTreeMap<u64, Option<u64>> = BTreeMap::new();
+    segment.with(|connection| {
+        let mut chunks = connection.prepare_cached("SELECT seqs FROM delivery WHERE kind <> 0")?;
+        let mut rows = chunks.query([])?;
+        while let Some(row) = rows.next()? {
+            for seq in chunk::unpack(row.get_ref(0)?.as_blob()?) {
+                let home = files::of(segments, seq);
+                // Also what was before all segments is gone.
+                if home.first == segment.first || seq < home.first {
+                    continue;
+                }
+                let last = match last_of.get(&home.first) {
+                    Some(last) => *last,
+                    None => *last_of.entry(home.first).or_insert(home.with(last_event)?),
+                };
+                // One behind the last was in a segment that is gone.
+                if last.is_some_and(|last| seq <= last) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    })
+}
+
+fn last_event(connection: &Connection) -> rusqlite::Result<Option<u64>> {
+    connection
+        .prepare_cached("SELECT max(seq) FROM event")?
+        .query_row([], |row| Ok(row.get::<_, Option<i64>>(0)?.map(unsigned)))
 }
 
 fn has_letters(connection: &Connection) -> rusqlite::Result<bool> {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use store::Store;
 use store::conformance::Bench;
 use store_sqlite::{Sealing, SqliteStore};
-use testkit::agreement::{agree, operations};
+use testkit::agreement::{Draft, Fate, Operation, agree, operations};
 use testkit::lives::{live, steps};
 
 use crate::{Segmented, directory};
@@ -31,6 +31,48 @@ fn small() -> Small {
 fn run(work: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     runtime.unwrap().block_on(work);
+}
+
+/// What a lane had last is known when its segment is gone, and a segment stays as long as an event that
+/// it puts on a lane once more.
+#[test]
+fn a_lane_s_end_and_its_entries_outlive_their_segment() {
+    let operations = |after_s| {
+        [
+            Operation::Append(vec![Draft { bus: 0, content: 0, id: None, lanes: 0 }]),
+            Operation::Restart,
+            Operation::Extend(vec![(2, vec![0])]),
+            Operation::Restart,
+            Operation::Settle { outcomes: vec![(0, Fate::Done)], moves: true },
+            Operation::Wait(after_s),
+            Operation::Drop { events: 11, orders: None, attempts: 0 },
+            Operation::Drop { events: 11, orders: None, attempts: 0 },
+        ]
+    };
+    for after_s in [1, 10, 12, 60] {
+        run(async { agree(&small(), &operations(after_s)).await });
+    }
+}
+
+/// An id whose window is over in an earlier segment is given again in a later one.
+#[test]
+fn an_id_that_was_given_again_is_forgotten_everywhere() {
+    let append = || Operation::Append(vec![Draft { bus: 2, content: 0, id: Some(0), lanes: 0 }]);
+    for limit in [1, 2, 100] {
+        let operations = [
+            append(),
+            Operation::Restart,
+            Operation::Wait(30),
+            append(),
+            Operation::Forget(limit),
+            append(),
+            Operation::Wait(30),
+            Operation::Forget(limit),
+            Operation::Forget(limit),
+            append(),
+        ];
+        run(async { agree(&Segmented(tempfile::tempdir().unwrap()), &operations).await });
+    }
 }
 
 proptest! {
