@@ -25,7 +25,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use courier::{Board, Courier};
-use listener::{Door, Limits, RouterHandler, bind, serve, serve_on_cores};
+use listener::{Door, RouterHandler, bind, serve, serve_on_cores};
 use model::{Clock as _, Secret};
 use store::Store;
 use store_sqlite::{Sealing, SqliteStore};
@@ -215,7 +215,7 @@ fn open(
     name: &str,
 ) -> anyhow::Result<()> {
     let listener = bind(address).with_context(|| cannot_listen(name, address))?;
-    let door = Door { listener, limits: Limits::default(), stop: parts.stop.clone() };
+    let door = Door::plain(listener, parts.stop.clone());
     parts.tracker.spawn(serve(door, RouterHandler(router)));
     Ok(())
 }
@@ -225,7 +225,7 @@ fn open_public(parts: &Parts, address: std::net::SocketAddr, live: &Live) -> any
     if !address.ip().is_loopback() {
         tracing::warn!(%address, "tokens and keys pass this door unencrypted; put TLS in front of it");
     }
-    let door = Door { listener, limits: Limits::default(), stop: parts.stop.clone() };
+    let door = Door::plain(listener, parts.stop.clone());
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let world = parts.gateway_world();
     let tokens = RouterHandler(live.token_router(parts));

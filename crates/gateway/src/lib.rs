@@ -19,13 +19,12 @@ mod routes;
 mod snapshot;
 mod token_memory;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
-use listener::{Body, TraceParent};
+use listener::{Body, Peer, TraceParent};
 use model::{Clock, ErrorStyle, Random};
 use store::Store;
 use tokio_util::task::TaskTracker;
@@ -65,10 +64,10 @@ impl Gateway {
     }
 
     /// Answers one request of a partner.
-    pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    pub async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<Body> {
         let snapshot = self.snapshot.load_full();
         let trace = TraceParent::continued(request.headers(), &*self.world.random);
-        let recorder = Recorder::begin(&self.world, &request, peer.ip(), trace);
+        let recorder = Recorder::begin(&self.world, &request, peer.address.ip(), trace);
         match self.answer(&snapshot, request, &recorder).await {
             Ok(response) => recorder.answered(response),
             Err(refusal) => {

@@ -1,26 +1,22 @@
-//! Accepting connections and serving HTTP/1.1 on each, until told to stop.
+//! Accepting connections until told to stop.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::panic::AssertUnwindSafe;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::body::Body;
-use crate::problem::panicked;
+use crate::connection::{Context, connection};
+use crate::peer::{Peer, Trusted};
+use crate::tls::TlsDoor;
 
 /// Connections the system holds until we accept them.
 const BACKLOG: i32 = 1024;
@@ -29,11 +25,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What answers the requests of a door.
 pub trait Handler: Clone + Send + Sync + 'static {
-    /// Answers one request from the address `peer`.
+    /// Answers one request that came on a connection of `peer`.
     fn handle(
         &self,
         request: Request<Incoming>,
-        peer: SocketAddr,
+        peer: &Peer,
     ) -> impl Future<Output = Response<Body>> + Send;
 }
 
@@ -43,7 +39,11 @@ pub struct Limits {
     /// Connections held at once; more wait in the system's backlog.
     pub connections_max: usize,
     /// How long a client may take to send a request's head.
-    pub header_timeout: Duration,
+    pub head_timeout: Duration,
+    /// How long a connection may be open on which nothing is asked.
+    pub idle_timeout: Duration,
+    /// How long a client may take none of an answer that waits for it.
+    pub stuck_timeout: Duration,
     /// The largest request head hyper reads, in bytes; more is 431.
     pub head_bytes_max: usize,
     /// How long requests under way may take after the stop was asked for.
@@ -54,7 +54,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 10_000,
-            header_timeout: Duration::from_secs(15),
+            head_timeout: Duration::from_secs(15),
+            idle_timeout: Duration::from_secs(75),
+            stuck_timeout: Duration::from_secs(60),
             head_bytes_max: 64 * 1024,
             drain: Duration::from_secs(30),
         }
@@ -69,6 +71,17 @@ pub struct Door {
     pub limits: Limits,
     /// Cancelled when the door is to close.
     pub stop: CancellationToken,
+    /// TLS; none speaks plain HTTP.
+    pub tls: Option<Arc<TlsDoor>>,
+    /// The balancers whose connections begin with a PROXY header; others' do not.
+    pub balancers: Option<Arc<Trusted>>,
+}
+
+impl Door {
+    /// A door that speaks plain HTTP to whoever connects.
+    pub fn plain(listener: TcpListener, stop: CancellationToken) -> Self {
+        Self { listener, limits: Limits::default(), stop, tls: None, balancers: None }
+    }
 }
 
 /// Opens a listening socket. The address may be taken again at once after a restart.
@@ -87,7 +100,8 @@ pub async fn serve<H: Handler>(door: Door, handler: H) {
     let open = Arc::new(AtomicUsize::new(0));
     accept(&door, |stream, peer| {
         let guard = Open::new(Arc::clone(&open), door.limits.connections_max)?;
-        let connection = connection(stream, peer, handler.clone(), Context::of(&door));
+        let context = Context::of(&door, tracker.clone());
+        let connection = connection(stream, peer, handler.clone(), context);
         tracker.spawn(async move {
             connection.await;
             drop(guard);
@@ -143,60 +157,5 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// What a connection needs of its door.
-#[derive(Clone)]
-pub(crate) struct Context {
-    limits: Limits,
-    stop: CancellationToken,
-}
-
-impl Context {
-    pub(crate) fn of(door: &Door) -> Self {
-        Self { limits: door.limits, stop: door.stop.clone() }
-    }
-}
-
-/// Serves one connection to its end.
-pub(crate) async fn connection<H: Handler>(
-    stream: TcpStream,
-    peer: SocketAddr,
-    handler: H,
-    context: Context,
-) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, %peer, "no TCP_NODELAY on this connection");
-    }
-    let service = service_fn(move |request| {
-        let handler = handler.clone();
-        async move {
-            // A panic in one request harms no other, and not the connection either.
-            let answer = AssertUnwindSafe(handler.handle(request, peer)).catch_unwind().await;
-            let answer = answer.unwrap_or_else(|_| {
-                tracing::error!(%peer, "a request's handling panicked");
-                panicked()
-            });
-            Ok::<_, Infallible>(answer)
-        }
-    });
-    let mut served = pin!(
-        hyper::server::conn::http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(context.limits.header_timeout)
-            .max_buf_size(context.limits.head_bytes_max)
-            .serve_connection(TokioIo::new(stream), service)
-            .with_upgrades()
-    );
-    let ended = tokio::select! {
-        ended = served.as_mut() => ended,
-        () = context.stop.cancelled() => {
-            served.as_mut().graceful_shutdown();
-            served.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, %peer, "connection ended early");
     }
 }

@@ -12,7 +12,8 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-use crate::accept::{Context, Door, Handler, Open, accept, connection, drain};
+use crate::accept::{Door, Handler, Open, accept, drain};
+use crate::connection::{Context, connection};
 
 /// Sockets that may wait for their core.
 const HANDED_MAX: usize = 1024;
@@ -56,11 +57,11 @@ pub async fn serve_on_cores<H: Handler>(
 fn start<H: Handler>(number: usize, handler: H, door: &Door) -> std::io::Result<Core> {
     let (sockets, mut handed) = mpsc::channel(HANDED_MAX);
     let open = Arc::new(AtomicUsize::new(0));
-    let (context, longest) = (Context::of(door), door.limits.drain);
+    let tracker = TaskTracker::new();
+    let (context, longest) = (Context::of(door, tracker.clone()), door.limits.drain);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let thread = std::thread::Builder::new().name(format!("core-{number}")).spawn(move || {
         runtime.block_on(async move {
-            let tracker = TaskTracker::new();
             while let Some((stream, peer, open)) = handed.recv().await {
                 let stream: std::net::TcpStream = stream;
                 let Ok(stream) = TcpStream::from_std(stream) else { continue };

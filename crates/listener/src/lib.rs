@@ -2,15 +2,22 @@
 //! traces, and an orderly end.
 
 mod accept;
+mod activity;
 mod body;
+mod connection;
 mod cores;
+mod peer;
 mod problem;
+mod proxy_header;
 mod router;
+mod tls;
 mod trace;
 
 pub use accept::{Door, Handler, Limits, bind, serve};
 pub use body::{Body, BoxError, empty, full};
 pub use cores::serve_on_cores;
+pub use peer::{Peer, TlsPeer, Trusted};
 pub use problem::{Problem, panicked};
 pub use router::RouterHandler;
+pub use tls::{TlsDoor, TlsError, TlsMaterial};
 pub use trace::TraceParent;

@@ -1,11 +1,9 @@
 //! The public door: the token service's paths, and everything else through the gateway.
 
-use std::net::SocketAddr;
-
 use gateway::Gateway;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use listener::{Body, Handler, RouterHandler};
+use listener::{Body, Handler, Peer, RouterHandler};
 
 /// One core's handler.
 #[derive(Clone)]
@@ -21,7 +19,7 @@ impl Public {
 }
 
 impl Handler for Public {
-    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<Body> {
         if oauth::owns(request.uri().path()) {
             self.tokens.handle(request, peer).await
         } else {

@@ -1,0 +1,302 @@
+//! One connection: who is there, which HTTP is spoken, its requests, its end.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::accept::{Door, Handler, Limits};
+use crate::activity::{Activity, Bounds, InFlight, Verdict, Watch, Watched};
+use crate::peer::{Peer, TlsPeer, Trusted};
+use crate::problem::panicked;
+use crate::proxy_header::{self, HEADER_MAX};
+use crate::tls::TlsDoor;
+
+/// How an HTTP/2 connection begins (RFC 9113 §3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How soon to look again at first bytes that came only in part.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// Requests under way at once on one HTTP/2 connection.
+const STREAMS_MAX: u32 = 250;
+/// Streams that a client may open and reset before they are looked at (CVE-2023-44487).
+const RESETS_MAX: usize = 50;
+/// How much of a request's body may be on its way on one stream, and on all of a connection.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// How much of the answers may wait for one HTTP/2 client.
+const SEND_BUFFER_MAX: usize = 256 * 1024;
+/// How often an HTTP/2 client is asked whether it is there, and how long it may take to say so.
+const PING_EVERY: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What a connection needs of its door.
+#[derive(Clone)]
+pub(crate) struct Context {
+    limits: Limits,
+    stop: CancellationToken,
+    tls: Option<Arc<TlsDoor>>,
+    balancers: Option<Arc<Trusted>>,
+    tracker: TaskTracker,
+}
+
+impl Context {
+    pub(crate) fn of(door: &Door, tracker: TaskTracker) -> Self {
+        let (tls, balancers) = (door.tls.clone(), door.balancers.clone());
+        Self { limits: door.limits, stop: door.stop.clone(), tls, balancers, tracker }
+    }
+}
+
+/// A connection that is ready for its first request.
+enum Ready {
+    Plain(TcpStream, Peer, Http),
+    Tls(Box<TlsStream<TcpStream>>, Peer, Http),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Http {
+    One,
+    Two,
+}
+
+/// Serves one connection to its end.
+pub(crate) async fn connection<H: Handler>(
+    stream: TcpStream,
+    address: SocketAddr,
+    handler: H,
+    context: Context,
+) {
+    let ready = tokio::select! {
+        ready = tokio::time::timeout(context.limits.idle_timeout, prepare(stream, address, &context)) => ready,
+        () = context.stop.cancelled() => return,
+    };
+    match ready {
+        Ok(Ok(Ready::Plain(stream, peer, http))) => {
+            serve(stream, peer, http, (handler, context)).await;
+        }
+        Ok(Ok(Ready::Tls(stream, peer, http))) => {
+            serve(stream, peer, http, (handler, context)).await;
+        }
+        Ok(Err(error)) => tracing::debug!(%error, %address, "connection ended before a request"),
+        Err(_) => tracing::debug!(%address, "connection closed: it said nothing"),
+    }
+}
+
+/// Takes the PROXY header, speaks TLS, and finds out which HTTP is spoken.
+async fn prepare(
+    mut stream: TcpStream,
+    address: SocketAddr,
+    context: &Context,
+) -> io::Result<Ready> {
+    stream.set_nodelay(true)?;
+    let mut peer = Peer::plain(address);
+    if let Some(balancers) = &context.balancers
+        && balancers.has(address.ip())
+        && let Some(source) = take_proxy_header(&mut stream, context).await?
+    {
+        peer.address = source;
+    }
+    let Some(tls) = &context.tls else {
+        let http = spoken(&stream).await?;
+        return Ok(Ready::Plain(stream, peer, http));
+    };
+    stream.readable().await?;
+    let handshake = TlsAcceptor::from(tls.config()).accept(stream);
+    let shaken = tokio::time::timeout(context.limits.head_timeout, handshake).await;
+    let stream = shaken.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    let (_, state) = stream.get_ref();
+    let certificate = state.peer_certificates().and_then(<[_]>::first);
+    peer.tls = Some(Arc::new(TlsPeer {
+        certificate: certificate.map(|certificate| certificate.to_vec()),
+        server_name: state.server_name().map(str::to_owned),
+    }));
+    let http = if state.alpn_protocol() == Some(b"h2") { Http::Two } else { Http::One };
+    Ok(Ready::Tls(Box::new(stream), peer, http))
+}
+
+async fn take_proxy_header(
+    stream: &mut TcpStream,
+    context: &Context,
+) -> io::Result<Option<SocketAddr>> {
+    let mut bytes = vec![0; HEADER_MAX];
+    let reading = async {
+        loop {
+            let count = stream.peek(&mut bytes).await?;
+            match proxy_header::read(bytes.get(..count).unwrap_or_default()) {
+                proxy_header::Read::Header { length, source } => {
+                    bytes.truncate(length);
+                    stream.read_exact(&mut bytes).await?;
+                    return Ok(source);
+                }
+                proxy_header::Read::Bad(reason) => return Err(io::Error::other(reason)),
+                proxy_header::Read::More if count == 0 => {
+                    return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+                }
+                proxy_header::Read::More => tokio::time::sleep(LOOK_AGAIN).await,
+            }
+        }
+    };
+    let read = tokio::time::timeout(context.limits.head_timeout, reading).await;
+    read.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+}
+
+/// Which HTTP a plain connection's first bytes are of. Nothing is taken.
+async fn spoken(stream: &TcpStream) -> io::Result<Http> {
+    let mut first = [0; PREFACE.len()];
+    loop {
+        let count = stream.peek(&mut first).await?;
+        if count == 0 {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+        }
+        if first.get(..count) != PREFACE.get(..count) {
+            return Ok(Http::One);
+        }
+        if count == PREFACE.len() {
+            return Ok(Http::Two);
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// What the requests of a connection share.
+struct Shared<H> {
+    handler: H,
+    peer: Peer,
+    activity: Arc<Activity>,
+}
+
+async fn serve<H: Handler, T>(
+    stream: T,
+    peer: Peer,
+    http: Http,
+    (handler, context): (H, Context),
+) where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let activity = Arc::new(Activity::default());
+    let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
+    let address = peer.address;
+    let shared = Arc::new(Shared { handler, peer, activity: Arc::clone(&activity) });
+    let service = service_fn(move |request: Request<Incoming>| {
+        let shared = Arc::clone(&shared);
+        async move {
+            let under_way = InFlight::begin(&shared.activity);
+            // A panic in one request harms no other, and not the connection either.
+            let answered = shared.handler.handle(request, &shared.peer);
+            let answer = AssertUnwindSafe(answered).catch_unwind().await;
+            let answer = answer.unwrap_or_else(|_| {
+                tracing::error!(peer = %shared.peer.address, "a request's handling panicked");
+                panicked()
+            });
+            drop(under_way);
+            Ok::<_, Infallible>(answer.map(|body| body.hold(&shared.activity)))
+        }
+    });
+    let limits = context.limits;
+    let ended = match http {
+        Http::One => {
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(None)
+                .max_buf_size(limits.head_bytes_max)
+                .serve_connection(io, service)
+                .with_upgrades();
+            let end = |connection: Pin<&mut _>| http1::UpgradeableConnection::graceful_shutdown(connection);
+            to_its_end(connection, end, (&activity, false), &context).await
+        }
+        Http::Two => {
+            let connection = http2::Builder::new(Spawner(context.tracker.clone()))
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(STREAMS_MAX)
+                .max_pending_accept_reset_streams(RESETS_MAX)
+                .max_header_list_size(u32::try_from(limits.head_bytes_max).unwrap_or(u32::MAX))
+                .initial_stream_window_size(STREAM_WINDOW)
+                .initial_connection_window_size(CONNECTION_WINDOW)
+                .max_send_buf_size(SEND_BUFFER_MAX)
+                .keep_alive_interval(PING_EVERY)
+                .keep_alive_timeout(PING_TIMEOUT)
+                .serve_connection(io, service);
+            let end = |connection: Pin<&mut _>| http2::Connection::graceful_shutdown(connection);
+            to_its_end(connection, end, (&activity, true), &context).await
+        }
+    };
+    match ended {
+        Ended::Itself(Ok(())) => {}
+        Ended::Itself(Err(error)) => {
+            tracing::debug!(%error, peer = %address, "connection ended early");
+        }
+        Ended::By(verdict) => tracing::debug!(?verdict, peer = %address, "connection closed"),
+    }
+}
+
+/// How a connection came to its end.
+enum Ended {
+    Itself(hyper::Result<()>),
+    By(Verdict),
+}
+
+async fn to_its_end<C>(
+    connection: C,
+    ask_to_end: impl Fn(Pin<&mut C>),
+    (activity, multiplexed): (&Arc<Activity>, bool),
+    context: &Context,
+) -> Ended
+where
+    C: Future<Output = hyper::Result<()>>,
+{
+    let limits = context.limits;
+    let bounds = Bounds {
+        idle: limits.idle_timeout,
+        head: limits.head_timeout,
+        stuck: limits.stuck_timeout,
+    };
+    let mut watch = Watch::new(Arc::clone(activity), bounds, multiplexed);
+    let mut connection = pin!(connection);
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => return Ended::Itself(ended),
+            () = context.stop.cancelled(), if !stopping => {
+                stopping = true;
+                ask_to_end(connection.as_mut());
+            }
+            verdict = watch.verdict() => match verdict {
+                // Asked to end, an idle connection ends at once; one that does not is cut.
+                Verdict::Idle if !stopping => {
+                    stopping = true;
+                    ask_to_end(connection.as_mut());
+                }
+                verdict => return Ended::By(verdict),
+            }
+        }
+    }
+}
+
+/// Runs the streams of an HTTP/2 connection where whoever shuts down knows of them.
+#[derive(Clone)]
+struct Spawner(TaskTracker);
+
+impl<F> hyper::rt::Executor<F> for Spawner
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    fn execute(&self, future: F) {
+        self.0.spawn(future);
+    }
+}
