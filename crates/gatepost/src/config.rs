@@ -28,7 +28,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use model::{Definitions, Name};
+use listener::Trusted;
+use model::{Definitions, Name, SecretSource};
 use store::Document;
 
 use problem::Problems;
@@ -66,6 +67,23 @@ pub struct Server {
     pub data: PathBuf,
     /// How large a file of the event log becomes.
     pub segment_bytes: u64,
+    /// TLS of the public door.
+    pub tls: Option<DoorTls>,
+    /// Who stands before the public door and is believed.
+    pub trusted: Trusted,
+    /// Whether the trusted ones' connections begin with a PROXY header.
+    pub proxy_protocol: bool,
+}
+
+/// Where the material of the public door's TLS lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DoorTls {
+    /// The certificate's file.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: SecretSource,
+    /// The file of the authorities of client certificates.
+    pub client_ca: Option<PathBuf>,
 }
 
 /// The environment's variables, by name.

@@ -64,31 +64,23 @@ mod fixture {
     pub(super) fn route(text: &str, scopes: &[&str], api_key: KeyRule) -> Route {
         let (method, path) = text.split_once(' ').unwrap();
         Route {
-            method: Method::parse(method),
-            path: PathTemplate::parse(path).unwrap(),
             token: if scopes.is_empty() { TokenRule::None } else { TokenRule::Required },
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
             api_key,
+            ..Route::open(Method::parse(method), PathTemplate::parse(path).unwrap())
         }
     }
 
     pub(super) fn api(api: &str, scopes: &[&str], routes: Vec<Route>) -> Api {
         Api {
-            name: name(api),
             title: format!("The API {api}"),
             base_path: "/prod".to_owned(),
-            upstream: Upstream::parse("http://127.0.0.1:7410").unwrap(),
             scopes: scopes
                 .iter()
                 .map(|scope| ((*scope).to_owned(), format!("May {scope}")))
                 .collect::<BTreeMap<_, _>>(),
             routes,
-            allow_ips: Vec::new(),
-            errors: ErrorStyle::Problem,
-            bare_token: false,
-            forward_token: false,
-            body_bytes_max: 1024,
-            timeout_ms: 1000,
+            ..Api::new(name(api), Upstream::parse("http://127.0.0.1:7410").unwrap())
         }
     }
 

@@ -12,6 +12,7 @@
 //! ```
 
 mod apply;
+mod certificate;
 mod live;
 mod public;
 mod readings;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use courier::{Board, Courier};
-use listener::{Door, RouterHandler, bind, serve, serve_on_cores};
+use listener::{Door, RouterHandler, TlsDoor, Trusted, bind, serve, serve_on_cores};
 use model::{Clock as _, Secret};
 use store::Store;
 use store_sqlite::{Sealing, SqliteStore};
@@ -39,6 +40,7 @@ use crate::config::{Loaded, Server};
 use crate::files::{AllSecrets, DataDirectory, RecentSecrets};
 use crate::telemetry::{Form, Lines, Telemetry};
 
+use certificate::Certificate;
 use live::Live;
 use public::Public;
 use status::ProgramStatus;
@@ -95,12 +97,13 @@ impl Parts {
         }
     }
 
-    fn gateway_world(&self) -> gateway::World {
+    fn gateway_world(&self, trusted: &Trusted) -> gateway::World {
         gateway::World {
             clock: Arc::clone(&self.clock) as _,
             random: Arc::clone(&self.random) as _,
             store: Arc::clone(&self.store),
             observer: Arc::clone(&self.telemetry) as _,
+            trusted: Arc::new(trusted.clone()),
         }
     }
 }
@@ -136,7 +139,8 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     let names = if local { intake::Names::Local } else { intake::Names::Any };
     let internal = intake::router(live.bus(&parts), names);
     open(&parts, server.internal, internal, "internal")?;
-    let public = open_public(&parts, server.public, &live)?;
+    let certificate = Certificate::open(server.tls.as_ref())?;
+    let public = open_public(&parts, &server, &live, certificate.door())?;
     let courier = Courier::new(parts.courier_world(&live));
     let no_more_deliveries = CancellationToken::new();
     let courier = tokio_task(&parts, courier.run(live.plans(), no_more_deliveries.clone()));
@@ -146,6 +150,9 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     let keeping = tokio_task(&parts, retention::run(parts.clone(), live.definitions()));
     let reading = readings::run(parts.clone(), live.plans(), Arc::clone(&parts.board));
     let reading = tokio_task(&parts, reading);
+    let health = gateway::Health::new(live.gateway(), Arc::clone(&parts.clock) as _);
+    let health = tokio_task(&parts, health.run(parts.stop.clone()));
+    let watching = tokio_task(&parts, certificate.watch(parts.stop.clone()));
     let live = Arc::new(live);
     live.tell_of_orphans(&*parts.store).await;
     live.tell_of_unset_secrets();
@@ -160,7 +167,7 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     // it knows; the store closes last.
     parts.status.draining();
     parts.stop.cancel();
-    for task in [public, firing, feeding, keeping, reading, following] {
+    for task in [public, firing, feeding, keeping, reading, health, watching, following] {
         ended(task.await);
     }
     live.give_back(&*parts.store).await;
@@ -220,14 +227,22 @@ fn open(
     Ok(())
 }
 
-fn open_public(parts: &Parts, address: std::net::SocketAddr, live: &Live) -> anyhow::Result<Task> {
+fn open_public(
+    parts: &Parts,
+    server: &Server,
+    live: &Live,
+    tls: Option<Arc<TlsDoor>>,
+) -> anyhow::Result<Task> {
+    let address = server.public;
     let listener = bind(address).with_context(|| cannot_listen("public", address))?;
-    if !address.ip().is_loopback() {
-        tracing::warn!(%address, "tokens and keys pass this door unencrypted; put TLS in front of it");
+    if tls.is_none() && !address.ip().is_loopback() && server.trusted.proxies.is_empty() {
+        tracing::warn!(%address, "tokens and keys pass this door unencrypted; give it `tls`, or put a proxy with TLS in front of it and name it under `proxies`");
     }
-    let door = Door::plain(listener, parts.stop.clone());
+    let mut door = Door::plain(listener, parts.stop.clone());
+    door.tls = tls;
+    door.balancers = server.proxy_protocol.then(|| Arc::new(server.trusted.clone()));
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let world = parts.gateway_world();
+    let world = parts.gateway_world(&server.trusted);
     let tokens = RouterHandler(live.token_router(parts));
     let snapshot: Arc<ArcSwap<gateway::Snapshot>> = live.gateway();
     let make = move |_core| {
@@ -287,7 +302,7 @@ async fn reload(parts: &Parts, live: &Arc<Live>, options: &Options) {
     };
     if loaded.server != options.server {
         tracing::warn!(
-            "a change of `listen`, `data` or `segment` takes effect at the next start only"
+            "a change of `listen`, `tls`, `proxies`, `data` or `segment` takes effect at the next start only"
         );
     }
     let applied = apply::documents(&*parts.store, &loaded.documents, parts.clock.now()).await;

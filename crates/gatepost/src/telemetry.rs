@@ -77,9 +77,9 @@ impl Telemetry {
 }
 
 impl gateway::Observer for Telemetry {
-    fn record(&self, record: Record) {
-        self.metrics.request(&record);
-        self.lines.write(|form| show::request(&record, form));
+    fn record(&self, record: &Record) {
+        self.metrics.request(record);
+        self.lines.write(|form| show::request(record, form));
     }
 }
 

@@ -14,9 +14,11 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Request};
 use jwt::AccessToken;
-use model::{Clock, KeyRule, Name, Status, Timestamp, TokenRule};
+use listener::Peer;
+use model::{KeyRule, Name, Route, Status, Timestamp, TokenRule};
 
 use crate::denial::Denial;
+use crate::record::{Check, Passed};
 use crate::routes::Found;
 use crate::snapshot::{KeyEntry, PartnerEntry, Snapshot};
 
@@ -29,24 +31,21 @@ pub(crate) struct Now {
     pub(crate) ticks_ns: u64,
 }
 
-impl Now {
-    pub(crate) fn of(clock: &dyn Clock) -> Self {
-        Self { at: clock.now(), ticks_ns: clock.ticks_ns() }
-    }
-}
-
 /// What of a request the checks look at.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked<'a> {
     pub(crate) headers: &'a HeaderMap,
     pub(crate) query: &'a str,
     pub(crate) address: IpAddr,
+    /// The fingerprint of the caller's certificate.
+    pub(crate) certificate: Option<&'a [u8; 32]>,
 }
 
 impl<'a> Asked<'a> {
-    pub(crate) fn new<B>(request: &'a Request<B>, address: IpAddr) -> Self {
+    pub(crate) fn new<B>(request: &'a Request<B>, address: IpAddr, peer: &'a Peer) -> Self {
         let query = request.uri().query().unwrap_or_default();
-        Self { headers: request.headers(), query, address }
+        let certificate = peer.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
+        Self { headers: request.headers(), query, address, certificate }
     }
 }
 
@@ -56,7 +55,11 @@ pub(crate) struct Admitted {
     pub(crate) key: Option<Arc<KeyEntry>>,
     pub(crate) partner: Option<Name>,
     /// The checks that passed, for the access log.
-    pub(crate) passed: Vec<&'static str>,
+    pub(crate) passed: Passed,
+    /// What would have refused the request if its plan did more than observe.
+    pub(crate) observed: Option<&'static str>,
+    /// The partner, for its bound on requests at once.
+    pub(crate) entry: Option<Arc<PartnerEntry>>,
     _proof: Proof,
 }
 
@@ -65,8 +68,9 @@ struct Proof;
 
 impl Admitted {
     fn nobody() -> Self {
-        let passed = Vec::with_capacity(8);
-        Self { token: None, key: None, partner: None, passed, _proof: Proof }
+        let (passed, observed) = (Passed::default(), None);
+        let (token, key, partner, entry) = (None, None, None, None);
+        Self { token, key, partner, passed, observed, entry, _proof: Proof }
     }
 }
 
@@ -97,30 +101,30 @@ fn check(
     known: &mut Admitted,
 ) -> Result<(), Denial> {
     let (api, route) = (&found.api.api, found.route());
-    let passed = &mut known.passed;
-    passed.push("route");
+    known.passed.add(Check::Route);
     if !api.allow_ips.is_empty() {
         address::check(&api.allow_ips, asked.address)?;
-        passed.push("address");
+        known.passed.add(Check::Address);
+    }
+    if api.client_certificate {
+        asked.certificate.ok_or(Denial::CertificateMissing)?;
+        known.passed.add(Check::Certificate);
     }
     let mut partner: Option<Arc<PartnerEntry>> = None;
     if route.token == TokenRule::Required {
-        let (claims, of_client) = token::check(snapshot, api, asked, now)?;
-        passed.push("token");
+        let (claims, of_client) = token::check(snapshot, found, asked, now)?;
+        known.passed.add(Check::Token);
         known.partner = Some(of_client.name.clone());
         known.token = Some(Arc::clone(&claims));
-        address_of(&of_client, asked, passed)?;
+        of_partner(&of_client, asked, &mut known.passed)?;
+        scopes(&claims, route)?;
         if !route.scopes.is_empty() {
-            // API Gateway: one of the route's scopes suffices.
-            if !route.scopes.iter().any(|scope| claims.has_scope(scope)) {
-                return Err(Denial::ScopeMissing { needed: route.scopes.clone() });
-            }
-            passed.push("scope");
+            known.passed.add(Check::Scope);
         }
         partner = Some(of_client);
     }
     if route.api_key == KeyRule::Required {
-        let entry = key::check(snapshot, asked.headers, now.at)?;
+        let entry = key::check(snapshot, found, asked.headers, now.at)?;
         known.key = Some(Arc::clone(&entry));
         known.partner.get_or_insert_with(|| entry.partner.name.clone());
         match &partner {
@@ -128,32 +132,44 @@ fn check(
                 return Err(Denial::KeyOfOther);
             }
             Some(_) => {}
-            None => address_of(&entry.partner, asked, passed)?,
+            None => of_partner(&entry.partner, asked, &mut known.passed)?,
         }
-        passed.push("key");
+        known.passed.add(Check::Key);
         partner = Some(Arc::clone(&entry.partner));
     }
     if let Some(partner) = &partner {
         if partner.status == Status::Suspended {
             return Err(Denial::PartnerSuspended);
         }
-        passed.push("partner");
+        known.passed.add(Check::Partner);
     }
+    known.entry = partner;
     Ok(())
 }
 
-/// A partner's own list is looked at as soon as it is known who asks.
-fn address_of(
-    partner: &PartnerEntry,
-    asked: Asked<'_>,
-    passed: &mut Vec<&'static str>,
-) -> Result<(), Denial> {
-    if partner.allow_ips.is_empty() {
-        return Ok(());
+/// The scopes of the route: one of them suffices, as at API Gateway, unless all are demanded.
+fn scopes(claims: &AccessToken, route: &Route) -> Result<(), Denial> {
+    let mut needed = route.scopes.iter();
+    let fits = match route.all_scopes {
+        true => needed.all(|scope| claims.has_scope(scope)),
+        false => route.scopes.is_empty() || needed.any(|scope| claims.has_scope(scope)),
+    };
+    let refusal = || Denial::ScopeMissing { needed: route.scopes.clone(), all: route.all_scopes };
+    fits.then_some(()).ok_or_else(refusal)
+}
+
+/// A partner's own lists are looked at as soon as it is known who asks.
+fn of_partner(partner: &PartnerEntry, asked: Asked<'_>, passed: &mut Passed) -> Result<(), Denial> {
+    if !partner.allow_ips.is_empty() {
+        address::check(&partner.allow_ips, asked.address)?;
+        passed.add(Check::Address);
     }
-    address::check(&partner.allow_ips, asked.address)?;
-    if !passed.contains(&"address") {
-        passed.push("address");
+    if !partner.certificates.is_empty() {
+        let shown = asked.certificate.ok_or(Denial::CertificateMissing)?;
+        if !partner.certificates.contains(shown) {
+            return Err(Denial::CertificateOfOther);
+        }
+        passed.add(Check::Certificate);
     }
     Ok(())
 }

@@ -6,11 +6,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use jwt::Fault;
 use limit::{Limit, Quota};
-use listener::{Body, Problem, full};
+use listener::{Body, Problem, TraceParent, full};
 use model::{ErrorStyle, Name, Timestamp};
 
 use crate::checks::plan::Limits;
@@ -26,10 +26,20 @@ pub(crate) enum Denial {
     },
     BadPath(BadPath),
     HeadTooLarge,
+    /// The caller's message broke off, or its body cannot be read.
+    CallerBroke,
     /// A message that servers on the way could take apart differently.
     Malformed(&'static str),
     AddressRefused {
         address: IpAddr,
+    },
+    /// No client certificate, and the API demands one.
+    CertificateMissing,
+    /// A certificate that is not the partner's.
+    CertificateOfOther,
+    /// So many bad tokens from this address that no more are looked at for now.
+    BadTokens {
+        wait: Duration,
     },
     TokenMissing,
     TokenTwice,
@@ -41,8 +51,12 @@ pub(crate) enum Denial {
     },
     ScopeMissing {
         needed: Vec<String>,
+        /// Whether all of them are needed, and not one.
+        all: bool,
     },
-    KeyMissing,
+    KeyMissing {
+        header: String,
+    },
     /// Unknown and revoked look the same to the caller and differ in the log.
     KeyUnknown {
         why: UnknownKey,
@@ -64,6 +78,15 @@ pub(crate) enum Denial {
         wait: Duration,
         limits: Option<Box<Limits>>,
     },
+    /// All callers together ask more than the service is meant to take.
+    ApiRateExceeded {
+        wait: Duration,
+    },
+    ConcurrencyExceeded {
+        plan: Name,
+        most: u32,
+        limits: Option<Box<Limits>>,
+    },
     QuotaExceeded {
         plan: Name,
         quota: Quota,
@@ -73,6 +96,10 @@ pub(crate) enum Denial {
     },
     BodyTooLarge {
         bytes_max: u64,
+    },
+    /// Every address of the service is out for now.
+    ServiceOut {
+        wait: Duration,
     },
     UpstreamUnreachable {
         reason: String,
@@ -86,6 +113,8 @@ pub(crate) enum Denial {
     StoreUnavailable {
         reason: String,
     },
+    /// A fault of our own.
+    Forgotten,
 }
 
 /// Why a key is not known.
@@ -100,8 +129,8 @@ pub(crate) enum UnknownKey {
 /// What the form of a refusal depends on besides the refusal.
 pub(crate) struct Facts<'a> {
     pub(crate) api: Option<&'a ApiEntry>,
-    pub(crate) request_id: &'a str,
-    pub(crate) trace_id: &'a str,
+    pub(crate) request_id: &'a HeaderValue,
+    pub(crate) trace: TraceParent,
     /// What is left of the plan, when the request was refused after it was debited.
     pub(crate) limits: Option<&'a Limits>,
 }
@@ -156,15 +185,18 @@ impl Denial {
     fn problem(&self, facts: &Facts<'_>) -> Response<Body> {
         let shown = self.shown();
         let mut problem = Problem::new(shown.status, shown.code, shown.title, shown.detail)
-            .with("request_id", facts.request_id)
-            .with("trace_id", facts.trace_id);
+            .with("request_id", facts.request_id.to_str().unwrap_or_default())
+            .with("trace_id", facts.trace.trace_id());
         match self {
-            Self::ScopeMissing { needed } => problem = problem.with("scopes", needed.clone()),
+            Self::ScopeMissing { needed, .. } => problem = problem.with("scopes", needed.clone()),
             Self::RateExceeded { plan, limit, .. } => {
                 problem = problem
                     .with("plan", plan.as_str())
                     .with("limit", limit.rate().to_string())
                     .with("burst", limit.burst());
+            }
+            Self::ConcurrencyExceeded { plan, most, .. } => {
+                problem = problem.with("plan", plan.as_str()).with("limit", *most);
             }
             Self::QuotaExceeded { plan, quota, until, .. } => {
                 problem = problem
@@ -202,18 +234,29 @@ impl Denial {
                 let challenge = bearer(realm, "invalid_token", &self.shown().detail);
                 insert(WWW_AUTHENTICATE, &format!("{challenge}{metadata}"));
             }
-            Self::ScopeMissing { needed } => {
+            Self::ScopeMissing { needed, .. } => {
                 let challenge = bearer(realm, "insufficient_scope", &self.shown().detail);
                 let scopes = needed.join(" ");
                 insert(WWW_AUTHENTICATE, &format!(r#"{challenge}, scope="{scopes}"{metadata}"#));
             }
-            Self::RateExceeded { wait, .. } | Self::QuotaExceeded { wait, .. } => {
+            Self::RateExceeded { wait, .. }
+            | Self::QuotaExceeded { wait, .. }
+            | Self::ApiRateExceeded { wait }
+            | Self::BadTokens { wait }
+            | Self::ServiceOut { wait } => {
                 insert(RETRY_AFTER, &seconds_up(*wait).to_string());
             }
-            Self::StoreUnavailable { .. } => insert(RETRY_AFTER, "1"),
+            Self::StoreUnavailable { .. } | Self::ConcurrencyExceeded { .. } | Self::Forgotten => {
+                insert(RETRY_AFTER, "1");
+            }
             _ => {}
         }
+        // What a message means whose form is doubtful is not known beyond its end.
+        if matches!(self, Self::Malformed(_) | Self::CallerBroke) {
+            insert(CONNECTION, "close");
+        }
         if let Self::RateExceeded { limits: Some(limits), .. }
+        | Self::ConcurrencyExceeded { limits: Some(limits), .. }
         | Self::QuotaExceeded { limits: Some(limits), .. } = self
         {
             limits.add_to(headers);
@@ -301,6 +344,38 @@ impl Denial {
                  new one added."
                     .into(),
             ),
+            Self::CallerBroke => (
+                S::BAD_REQUEST,
+                "body-broken",
+                "The request's body cannot be read",
+                "Its chunks are not as RFC 9112 has them, or the connection broke before its end. \
+                 Send it again, whole."
+                    .into(),
+            ),
+            Self::CertificateMissing => (
+                S::FORBIDDEN,
+                "certificate-missing",
+                "A client certificate is needed",
+                "Connect with the client certificate that was agreed on (mutual TLS).".into(),
+            ),
+            Self::CertificateOfOther => (
+                S::FORBIDDEN,
+                "certificate-refused",
+                "The client certificate is not yours",
+                "Connect with one of the certificates that were agreed on, or have the new one \
+                 added."
+                    .into(),
+            ),
+            Self::BadTokens { wait } => (
+                S::TOO_MANY_REQUESTS,
+                "bad-tokens",
+                "Too many bad tokens",
+                format!(
+                    "So many tokens from this address were not accepted that no more are looked \
+                     at for {} s. Mend what sends them; get a new token from /oauth2/token.",
+                    seconds_up(*wait)
+                ),
+            ),
             Self::TokenMissing => (
                 S::UNAUTHORIZED,
                 "token-missing",
@@ -341,21 +416,21 @@ impl Denial {
                 "The token's client has been suspended or removed. Ask who gave you the client."
                     .into(),
             ),
-            Self::ScopeMissing { needed } => (
+            Self::ScopeMissing { needed, all } => (
                 S::FORBIDDEN,
                 "insufficient-scope",
                 "The token lacks a scope",
                 format!(
                     "This call needs a token with the scope {}. Ask for it at /oauth2/token; if \
                      it is refused there, your client has not been given it.",
-                    needed.join(" or ")
+                    needed.join(if *all { " and " } else { " or " })
                 ),
             ),
-            Self::KeyMissing => (
+            Self::KeyMissing { header } => (
                 S::FORBIDDEN,
                 "api-key-missing",
                 "An API key is needed",
-                "Send your API key in the header `x-api-key`.".into(),
+                format!("Send your API key in the header `{header}`."),
             ),
             Self::KeyUnknown { .. } => (
                 S::FORBIDDEN,
@@ -401,6 +476,25 @@ impl Denial {
                     seconds_up(*wait)
                 ),
             ),
+            Self::ApiRateExceeded { wait } => (
+                S::TOO_MANY_REQUESTS,
+                "api-rate-exceeded",
+                "The API is asked too much",
+                format!(
+                    "All callers together ask more than this API takes. Nothing is wrong with \
+                     your request or your plan; send it again in {} s.",
+                    seconds_up(*wait)
+                ),
+            ),
+            Self::ConcurrencyExceeded { most, .. } => (
+                S::TOO_MANY_REQUESTS,
+                "concurrency-exceeded",
+                "Too many requests at once",
+                format!(
+                    "Your plan allows {most} requests under way at once. Wait for one to end \
+                     before you send the next."
+                ),
+            ),
             Self::QuotaExceeded { quota, until, .. } => (
                 S::TOO_MANY_REQUESTS,
                 "quota-exceeded",
@@ -416,6 +510,14 @@ impl Denial {
                 "body-too-large",
                 "The request's body is too large",
                 format!("Send at most {bytes_max} bytes."),
+            ),
+            Self::ServiceOut { .. } => (
+                S::SERVICE_UNAVAILABLE,
+                "upstream-out",
+                "The service behind this API is not well",
+                "It has failed several times in a row and is left alone for a moment. Nothing is \
+                 wrong with your request. Send it again after Retry-After."
+                    .into(),
             ),
             Self::UpstreamUnreachable { .. } => (
                 S::BAD_GATEWAY,
@@ -446,13 +548,19 @@ impl Denial {
                 "This gateway cannot count your request",
                 "Nothing is wrong with your request. Send it again after Retry-After.".into(),
             ),
+            Self::Forgotten => (
+                S::SERVICE_UNAVAILABLE,
+                "internal-error",
+                "Internal error",
+                "This request could not be handled. Send it again after Retry-After.".into(),
+            ),
         };
         Shown { status, code, title, detail }
     }
 
     /// What Amazon API Gateway (REST) answers in its place.
     #[expect(clippy::too_many_lines, reason = "a table: one row per refusal")]
-    fn aws(&self, request_id: &str) -> Response<Body> {
+    fn aws(&self, request_id: &HeaderValue) -> Response<Body> {
         use StatusCode as S;
         let forbidden = (S::FORBIDDEN, "Forbidden", "ForbiddenException");
         let unauthorized = (S::UNAUTHORIZED, "Unauthorized", "UnauthorizedException");
@@ -462,7 +570,7 @@ impl Denial {
                 "Missing Authentication Token",
                 "MissingAuthenticationTokenException",
             ),
-            Self::BadPath(_) | Self::Malformed(_) => {
+            Self::BadPath(_) | Self::Malformed(_) | Self::CallerBroke => {
                 (S::BAD_REQUEST, "Bad Request", "BadRequestException")
             }
             Self::HeadTooLarge => (
@@ -485,13 +593,18 @@ impl Denial {
             | Self::TokenInvalid(_)
             | Self::TokenRevoked { .. }
             | Self::ScopeMissing { .. } => unauthorized,
-            Self::KeyMissing
+            Self::CertificateMissing
+            | Self::CertificateOfOther
+            | Self::KeyMissing { .. }
             | Self::KeyUnknown { .. }
             | Self::KeyExpired { .. }
             | Self::KeyWithoutPlan { .. }
             | Self::KeyOfOther
             | Self::PartnerSuspended => forbidden,
-            Self::RateExceeded { .. } => {
+            Self::RateExceeded { .. }
+            | Self::ApiRateExceeded { .. }
+            | Self::BadTokens { .. }
+            | Self::ConcurrencyExceeded { .. } => {
                 (S::TOO_MANY_REQUESTS, "Too Many Requests", "TooManyRequestsException")
             }
             Self::QuotaExceeded { .. } => {
@@ -506,7 +619,10 @@ impl Denial {
             Self::UpstreamTimeout { .. } => {
                 (S::GATEWAY_TIMEOUT, "Endpoint request timed out", "InternalServerErrorException")
             }
-            Self::StoreUnavailable { .. } => {
+            Self::ServiceOut { .. } => {
+                (S::SERVICE_UNAVAILABLE, "Service Unavailable", "ServiceUnavailableException")
+            }
+            Self::StoreUnavailable { .. } | Self::Forgotten => {
                 (S::INTERNAL_SERVER_ERROR, "Internal server error", "InternalServerErrorException")
             }
         };
@@ -516,9 +632,7 @@ impl Denial {
         let headers = response.headers_mut();
         headers.insert("content-type", HeaderValue::from_static("application/json"));
         headers.insert("x-amzn-errortype", HeaderValue::from_static(kind));
-        if let Ok(id) = HeaderValue::from_str(request_id) {
-            headers.insert("x-amzn-requestid", id);
-        }
+        headers.insert("x-amzn-requestid", request_id.clone());
         response
     }
 }

@@ -1,128 +1,233 @@
 //! Admission + request → the company's own service → answer, streamed both ways.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, TE, VIA};
-use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 use listener::{Body, BoxError};
-use model::Api;
-use outbound::{Guard, Lent, Origin, Pool, in_words};
-use parking_lot::Mutex;
-use tokio_util::task::TaskTracker;
+use outbound::Lent;
 
-use crate::checks::{Admission, key};
 use crate::denial::Denial;
+use crate::headers::{self, Call, Spoken, says};
 use crate::record::Recorder;
 use crate::routes::Found;
+use crate::service::{ServiceState, UnderWay};
+use crate::tunnel;
+use crate::upstreams::{Failed, Upstreams};
 
-/// Idle connections kept to one upstream, per core.
-const IDLE_MAX: usize = 256;
 /// The largest request head, in bytes of names and values (API Gateway's own limit).
 const HEAD_BYTES_MAX: usize = 10_240;
-/// What we call ourselves in `Via` (RFC 9110 §7.6.3).
-const VIA_NAME: &str = "1.1 gatepost";
+/// A request with this field may be repeated: the service promises to tell.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Connections that rested are tried at most so often: each may have been closed meanwhile.
+const RESTED_MAX: u32 = 16;
 
-/// Identity headers: always ours, never the caller's.
-const OURS: [&str; 4] =
-    ["gatepost-partner", "gatepost-client", "gatepost-api-key-id", "gatepost-scopes"];
-
-/// Fields that concern one connection only (RFC 9110 §7.6.1).
-const HOP_BY_HOP: [&str; 8] = [
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "transfer-encoding",
-    "trailer",
-    "upgrade",
-];
-
-/// This core's connections to the company's services.
-#[derive(Clone)]
-pub(crate) struct Upstreams {
-    pools: Arc<Mutex<HashMap<String, Arc<Pool<Body>>>>>,
-    tracker: TaskTracker,
+/// How an admitted request was answered.
+pub(crate) enum Answered {
+    /// By the service; its body is on its way.
+    Coming(Response<Coming>),
+    /// By another protocol, which goes on after this answer.
+    Upgraded(Response<Body>),
 }
 
-impl Upstreams {
-    pub(crate) fn new(tracker: TaskTracker) -> Self {
-        Self { pools: Arc::default(), tracker }
-    }
-
-    fn pool(&self, authority: &str) -> Option<Arc<Pool<Body>>> {
-        let mut pools = self.pools.lock();
-        if let Some(pool) = pools.get(authority) {
-            return Some(Arc::clone(pool));
-        }
-        let origin = Origin::plain(authority)?;
-        let pool = Arc::new(Pool::new(origin, Guard::Own, IDLE_MAX, self.tracker.clone()));
-        pools.insert(authority.to_owned(), Arc::clone(&pool));
-        Some(pool)
-    }
-}
-
-/// Forwards an admitted request and gives the answer as soon as its head is there.
+/// Forwards an admitted request and gives the answer as soon as its head is there. An upgraded
+/// connection takes the recorder with it.
 pub(crate) async fn send(
     upstreams: &Upstreams,
-    admission: &Admission,
-    found: &Found,
-    (request, recorder): (Request<Incoming>, &Recorder),
-) -> Result<Response<Body>, Denial> {
-    recorder.passed(admission.passed());
-    let api = &found.api.api;
-    let unreachable = |reason: String| Denial::UpstreamUnreachable { reason };
-    let authority = &api.upstream.authority;
-    let pool = upstreams.pool(authority).ok_or_else(|| unreachable(authority.clone()))?;
-    let too_large = Arc::new(AtomicBool::new(false));
-    let request = outgoing(request, admission, found, recorder)?
-        .map(|body| bounded(body, api.body_bytes_max, recorder, &too_large));
+    call: Call<'_>,
+    (body, upgrade): (Incoming, Option<OnUpgrade>),
+    slot: &mut Option<Recorder>,
+) -> Result<Answered, Denial> {
+    let Some(recorder) = slot.as_mut() else { return Err(Denial::Forgotten) };
+    let (api, route) = (&call.found.api, call.found.route());
+    let state = Arc::clone(api.service(call.admission.partner(), recorder.address()));
+    let bytes_max = route.body_bytes_max.unwrap_or(api.api.body_bytes_max);
+    let timeout_ms = route.timeout_ms.unwrap_or(api.api.timeout_ms);
+    let fault = Fault::default();
+    let body = if body.is_end_stream() {
+        listener::empty()
+    } else {
+        let (count, fault) = (recorder.bytes_in(), fault.clone());
+        let trailers = call.parts.version == Version::HTTP_2;
+        Body::new(Bounded { inner: body, bytes_max, count, trailers, fault })
+    };
     let began_ns = recorder.ticks_ns();
-    let timeout = Duration::from_millis(api.timeout_ms);
-    let sent = tokio::time::timeout(timeout, exchange(&pool, request)).await;
+    let spoken = match (&upgrade, state.service.http2) {
+        (Some(_), _) => Spoken::Upgrade,
+        (None, true) => Spoken::Two,
+        (None, false) => Spoken::One,
+    };
+    let (at, tried) = (None, Vec::new());
+    let of_caller = fault.clone();
+    let mut tries = Tries { upstreams, call, recorder, state, spoken, at, tried, of_caller };
+    let timeout = Duration::from_millis(timeout_ms);
+    let sent = tokio::time::timeout(timeout, tries.until_answered(body)).await;
+    let at = tries.at.take();
     recorder.upstream(began_ns);
-    match sent {
-        Err(_) => Err(Denial::UpstreamTimeout { timeout_ms: api.timeout_ms }),
-        Ok(Err(_)) if too_large.load(Ordering::Relaxed) => {
-            Err(Denial::BodyTooLarge { bytes_max: api.body_bytes_max })
+    let denial = match sent {
+        Ok(Ok((response, lent, under_way))) => {
+            return answered(call, (response, lent, under_way), upgrade, slot);
         }
-        Ok(Err(denial)) => Err(denial),
-        Ok(Ok(response)) => Ok(response),
+        _ if fault.is(TOO_LARGE) => return Err(Denial::BodyTooLarge { bytes_max }),
+        _ if fault.is(BROKEN) => return Err(Denial::CallerBroke),
+        Ok(Err(denial)) => denial,
+        Err(_) => Denial::UpstreamTimeout { timeout_ms },
+    };
+    if let (Denial::UpstreamTimeout { .. }, Some(mut under_way)) = (&denial, at) {
+        under_way.failed(recorder.ticks_ns());
+    }
+    Err(denial)
+}
+
+/// The tries of one call.
+struct Tries<'a> {
+    upstreams: &'a Upstreams,
+    call: Call<'a>,
+    recorder: &'a Recorder,
+    state: Arc<ServiceState>,
+    spoken: Spoken,
+    /// Where the present try is: kept here so that it is known when the time is up.
+    at: Option<UnderWay>,
+    tried: Vec<usize>,
+    /// What is wrong with the caller's body: then nothing is wrong with the service.
+    of_caller: Fault,
+}
+
+type Answer = (Response<Incoming>, Option<Lent<Body>>, UnderWay);
+
+impl Tries<'_> {
+    /// Calls one address after the other until one answers or no further try is allowed.
+    async fn until_answered(&mut self, body: Body) -> Result<Answer, Denial> {
+        let repeatable = http_body::Body::is_end_stream(&body)
+            && (self.call.parts.method.is_idempotent()
+                || self.call.parts.headers.contains_key(IDEMPOTENCY_KEY));
+        self.state.called();
+        let (mut body, mut retries, mut rested) = (Some(body), 0, 0);
+        loop {
+            let now_ns = self.recorder.ticks_ns();
+            let chosen = self.state.choose(now_ns, &self.tried);
+            let chosen = chosen
+                .map_err(|out| Denial::ServiceOut { wait: Duration::from_nanos(out.wait_ns) })?;
+            let index = chosen.index();
+            self.at = Some(chosen);
+            let failed = match self.once(&mut body).await {
+                Ok((response, lent)) => {
+                    let Some(mut under_way) = self.at.take() else { return Err(Denial::Forgotten) };
+                    under_way.succeeded(self.recorder.ticks_ns());
+                    return Ok((response, lent, under_way));
+                }
+                Err(failed) => failed,
+            };
+            // A connection that the service closed while it rested says nothing of the service.
+            let stale = failed.reused && failed.unsent.is_some() && rested < RESTED_MAX;
+            if stale {
+                (body, rested) = (failed.unsent, rested + 1);
+                self.at = None;
+                continue;
+            }
+            if let Some(mut under_way) = self.at.take()
+                && self.of_caller.is(SOUND)
+            {
+                under_way.failed(self.recorder.ticks_ns());
+            }
+            body = match failed.unsent {
+                Some(unsent) => Some(unsent),
+                None if repeatable => Some(listener::empty()),
+                None => return Err(failed.denial),
+            };
+            if retries >= self.state.service.retries || !self.state.may_retry() {
+                return Err(failed.denial);
+            }
+            retries += 1;
+            self.tried.push(index);
+        }
+    }
+
+    /// One try at the present address.
+    async fn once(
+        &self,
+        body: &mut Option<Body>,
+    ) -> Result<(Response<Incoming>, Option<Lent<Body>>), Failed> {
+        let failed = |denial, unsent| Failed { denial, unsent, reused: false };
+        let Some(member) = self.at.as_ref().map(UnderWay::member) else {
+            return Err(failed(Denial::Forgotten, None));
+        };
+        let fresh = self.spoken == Spoken::Upgrade;
+        let line = match self.upstreams.line(&self.state, member, fresh).await {
+            Ok(line) => line,
+            Err(denial) => return Err(failed(denial, body.take())),
+        };
+        let unsent = body.take().unwrap_or_default();
+        let request = headers::outgoing(self.call, self.recorder, (member, self.spoken), unsent);
+        let request = request.map_err(|denial| failed(denial, None))?;
+        line.send(request).await
     }
 }
 
-/// Sends on an idle connection, or a new one. An idle connection that the service closed meanwhile
-/// hands the request back unsent; then, and only then, it is sent again.
-async fn exchange(pool: &Pool<Body>, mut request: Request<Body>) -> Result<Response<Body>, Denial> {
-    loop {
-        let mut lent = match pool.idle() {
-            Some(lent) => lent,
-            None => pool
-                .connect()
-                .await
-                .map_err(|error| Denial::UpstreamUnreachable { reason: in_words(&error) })?,
+fn answered(
+    call: Call<'_>,
+    (mut response, lent, under_way): Answer,
+    upgrade: Option<OnUpgrade>,
+    slot: &mut Option<Recorder>,
+) -> Result<Answered, Denial> {
+    let broke = |reason: &str| Denial::UpstreamBroke { reason: reason.to_owned() };
+    let protocol = response.headers().get(UPGRADE).cloned();
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        let Some(caller) = upgrade else {
+            return Err(broke("it changed the protocol, and nobody asked for that"));
         };
-        match lent.sender.try_send_request(request).await {
-            Ok(response) => return Ok(incoming(response, lent)),
-            Err(mut error) => match error.take_message() {
-                Some(unsent) if lent.reused => request = unsent,
-                _ => {
-                    let reason = in_words(&error.into_error());
-                    return Err(Denial::UpstreamBroke { reason });
-                }
-            },
+        let Some(mut recorder) = slot.take() else { return Err(Denial::Forgotten) };
+        let service = hyper::upgrade::on(&mut response);
+        let version = response.version();
+        headers::incoming(response.headers_mut(), call.found, version);
+        let mut answer = response.map(|_| listener::empty());
+        let headers = answer.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        if let Some(protocol) = protocol {
+            headers.insert(UPGRADE, protocol);
         }
+        headers.insert("x-request-id", recorder.request_id().clone());
+        *answer.version_mut() = Version::HTTP_11;
+        recorder.upgraded();
+        call.peer.tasks.spawn(tunnel::carry((caller, service), recorder, under_way));
+        return Ok(Answered::Upgraded(answer));
     }
+    let version = response.version();
+    if version != Version::HTTP_2
+        && let Err(reason) = headers::framing(response.headers_mut())
+    {
+        return Err(broke(reason));
+    }
+    headers::incoming(response.headers_mut(), call.found, version);
+    let (mut parts, inner) = response.into_parts();
+    // The version is of each connection, not of the message (RFC 9110 §2.5).
+    parts.version = Version::HTTP_11;
+    parts.extensions = http::Extensions::new();
+    let mut coming = Coming { inner, lent, under_way: Some(under_way) };
+    if coming.inner.is_end_stream() {
+        coming.end();
+    }
+    Ok(Answered::Coming(Response::from_parts(parts, coming)))
+}
+
+/// What a caller that wants to change the protocol needs for it (RFC 9110 §7.8).
+pub(crate) fn upgrade_of<B>(request: &mut Request<B>) -> Option<OnUpgrade> {
+    let headers = request.headers();
+    let wants = request.version() == Version::HTTP_11
+        && request.method() == Method::GET
+        && headers.contains_key(UPGRADE)
+        && says(headers, &CONNECTION, "upgrade")
+        // HTTP/2 is not begun this way (RFC 9113 §3.1); the request is answered in HTTP/1.1.
+        && !says(headers, &UPGRADE, "h2c");
+    wants.then(|| request.extensions_mut().remove::<OnUpgrade>()).flatten()
 }
 
 /// What is wrong with the message's form: shapes that servers on the way take apart differently
@@ -131,11 +236,26 @@ async fn exchange(pool: &Pool<Body>, mut request: Request<Body>) -> Result<Respo
 pub(crate) fn malformed<B>(request: &Request<B>) -> Option<Denial> {
     let headers = request.headers();
     let hosts = headers.get_all(HOST).iter().count();
-    if hosts > 1 || (hosts == 0 && request.version() == http::Version::HTTP_11) {
+    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
         return Some(Denial::Malformed("Send exactly one Host header."));
     }
-    if headers.get_all(CONTENT_LENGTH).iter().count() > 1 {
+    if headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some() {
         return Some(Denial::Malformed("Send one Content-Length."));
+    }
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    if let Some(coding) = codings.next()
+        && (codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+    {
+        return Some(Denial::Malformed("Send no Transfer-Encoding but `chunked`, once."));
+    }
+    if headers.get(HOST).is_some_and(|host| !headers::is_host(host.as_bytes())) {
+        return Some(Denial::Malformed("Send a Host header of one host and its port."));
+    }
+    let target = request.uri().path_and_query().map_or("", |target| target.as_str());
+    if !target.is_ascii() {
+        return Some(Denial::Malformed(
+            "Send the path and the query in ASCII, percent-encoded (RFC 3986).",
+        ));
     }
     None
 }
@@ -148,160 +268,28 @@ pub(crate) fn too_large<B>(request: &Request<B>, found: &Found) -> Option<Denial
     if head > HEAD_BYTES_MAX {
         return Some(Denial::HeadTooLarge);
     }
-    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    let length = length.and_then(|text| text.parse::<u64>().ok());
-    let bytes_max = found.api.api.body_bytes_max;
-    length.filter(|length| *length > bytes_max).map(|_| Denial::BodyTooLarge { bytes_max })
+    let length = headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse::<u64>().ok()?;
+    let bytes_max = found.route().body_bytes_max.unwrap_or(found.api.api.body_bytes_max);
+    (length > bytes_max).then_some(Denial::BodyTooLarge { bytes_max })
 }
 
-/// The request as the company's service gets it.
-fn outgoing<B>(
-    request: Request<B>,
-    admission: &Admission,
-    found: &Found,
-    recorder: &Recorder,
-) -> Result<Request<B>, Denial> {
-    let api = &found.api.api;
-    let (mut parts, body) = request.into_parts();
-    let host = parts.headers.get(HOST).cloned();
-    strip(&mut parts.headers);
-    parts.headers.remove(EXPECT);
-    parts.headers.remove(key::HEADER);
-    if !api.forward_token {
-        parts.headers.remove(AUTHORIZATION);
-    }
-    identify(&mut parts.headers, admission, recorder, host);
-    let authority = HeaderValue::from_str(&api.upstream.authority);
-    parts.headers.insert(
-        HOST,
-        authority.map_err(|_| Denial::UpstreamUnreachable {
-            reason: "the upstream's authority is no header value".to_owned(),
-        })?,
-    );
-    parts.uri = target(api, found.path(parts.uri.path()), parts.uri.query())?;
-    parts.version = http::Version::HTTP_11;
-    parts.extensions = http::Extensions::new();
-    Ok(Request::from_parts(parts, body))
-}
-
-fn target(api: &Api, path: &str, query: Option<&str>) -> Result<Uri, Denial> {
-    let prefix = &api.upstream.path_prefix;
-    let whole = match query {
-        Some(query) => format!("{prefix}{path}?{query}"),
-        None => format!("{prefix}{path}"),
-    };
-    let path = PathAndQuery::try_from(whole)
-        .map_err(|error| Denial::UpstreamUnreachable { reason: error.to_string() })?;
-    Ok(Uri::from(path))
-}
-
-/// Removes what concerns this connection only, and what a caller may not claim.
-fn strip(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    for name in named {
-        // A caller must not name a field away that the message's form hangs on.
-        if name != CONTENT_LENGTH && name != HOST {
-            headers.remove(name);
-        }
-    }
-    for name in HOP_BY_HOP.iter().chain(&OURS) {
-        headers.remove(*name);
-    }
-    headers.remove(TE);
-    let claimed: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| {
-            // Some servers hand `_` and `-` on as the same letter (CGI, WSGI).
-            let name = name.as_str().replace('_', "-");
-            let reserved = ["forwarded", "x-real-ip", "x-request-id", "traceparent", "x-api-key"];
-            name.starts_with("gatepost-")
-                || name.starts_with("x-forwarded-")
-                || reserved.contains(&name.as_str())
-        })
-        .cloned()
-        .collect();
-    for name in claimed {
-        headers.remove(name);
-    }
-    headers.remove(FORWARDED);
-}
-
-/// Tells the service who calls.
-fn identify(
-    headers: &mut HeaderMap,
-    admission: &Admission,
-    recorder: &Recorder,
-    host: Option<HeaderValue>,
-) {
-    let address = recorder.address();
-    let token = admission.token();
-    let facts = [
-        ("gatepost-partner", admission.partner().map(ToString::to_string)),
-        ("gatepost-client", token.map(|token| token.client_id.clone())),
-        ("gatepost-api-key-id", admission.key().map(|key| key.id.clone())),
-        ("gatepost-scopes", token.map(|token| token.scope.clone())),
-        ("x-forwarded-for", Some(address.to_string())),
-        ("x-request-id", Some(recorder.request_id().to_owned())),
-        ("traceparent", Some(recorder.trace().to_string())),
-        ("forwarded", Some(forwarded(address))),
-    ];
-    for (name, value) in facts {
-        if let Some(Ok(value)) = value.map(HeaderValue::try_from) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    }
-    headers.insert("x-forwarded-proto", HeaderValue::from_static("http"));
-    if let Some(host) = host {
-        headers.insert("x-forwarded-host", host);
-    }
-    headers.append(VIA, HeaderValue::from_static(VIA_NAME));
-}
-
-/// RFC 7239 §6: an IPv6 address stands in brackets and quotes.
-fn forwarded(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(v4) => format!("for={v4};proto=http"),
-        IpAddr::V6(v6) => format!(r#"for="[{v6}]";proto=http"#),
-    }
-}
-
-/// The service's answer as the partner gets it; the connection returns when its body has ended.
-fn incoming(response: Response<Incoming>, lent: Lent<Body>) -> Response<Body> {
-    let (mut parts, body) = response.into_parts();
-    for name in HOP_BY_HOP {
-        parts.headers.remove(name);
-    }
-    parts.headers.append(VIA, HeaderValue::from_static(VIA_NAME));
-    // The version is of each connection, not of the message (RFC 9110 §2.5).
-    parts.version = http::Version::HTTP_11;
-    parts.extensions = http::Extensions::new();
-    let mut returning = Returning { inner: body, lent: Some(lent) };
-    if returning.inner.is_end_stream() {
-        returning.end();
-    }
-    Response::from_parts(parts, Body::new(returning))
-}
-
-struct Returning {
+/// The body of a service's answer; the connection returns when it has ended.
+pub(crate) struct Coming {
     inner: Incoming,
     lent: Option<Lent<Body>>,
+    under_way: Option<UnderWay>,
 }
 
-impl Returning {
+impl Coming {
     fn end(&mut self) {
         if let Some(lent) = self.lent.take() {
             lent.give_back();
         }
+        self.under_way = None;
     }
 }
 
-impl http_body::Body for Returning {
+impl http_body::Body for Coming {
     type Data = Bytes;
     type Error = BoxError;
 
@@ -325,17 +313,22 @@ impl http_body::Body for Returning {
     }
 }
 
-fn bounded(
-    inner: Incoming,
-    bytes_max: u64,
-    recorder: &Recorder,
-    too_large: &Arc<AtomicBool>,
-) -> Body {
-    if inner.is_end_stream() {
-        return listener::empty();
+const SOUND: u8 = 0;
+const TOO_LARGE: u8 = 1;
+const BROKEN: u8 = 2;
+
+/// What is wrong with a caller's body.
+#[derive(Clone, Default)]
+struct Fault(Arc<AtomicU8>);
+
+impl Fault {
+    fn is(&self, fault: u8) -> bool {
+        self.0.load(Ordering::Relaxed) == fault
     }
-    let count = recorder.bytes_in();
-    Body::new(Bounded { inner, bytes_max, count, too_large: Arc::clone(too_large) })
+
+    fn set(&self, fault: u8) {
+        self.0.store(fault, Ordering::Relaxed);
+    }
 }
 
 /// A request's body, counted and cut off with an error at its bound.
@@ -343,7 +336,9 @@ struct Bounded {
     inner: Incoming,
     bytes_max: u64,
     count: Arc<AtomicU64>,
-    too_large: Arc<AtomicBool>,
+    /// Whether trailers may come.
+    trailers: bool,
+    fault: Fault,
 }
 
 impl http_body::Body for Bounded {
@@ -357,11 +352,20 @@ impl http_body::Body for Bounded {
         let Some(frame) = ready!(Pin::new(&mut self.inner).poll_frame(context)) else {
             return Poll::Ready(None);
         };
-        let frame = frame.map_err(BoxError::from)?;
+        let frame = frame.map_err(|error| {
+            self.fault.set(BROKEN);
+            BoxError::from(error)
+        })?;
+        // In HTTP/1.1 the library takes a lone LF in the trailers for a part of them, and what
+        // follows for more: a second request could be hidden there (RFC 9112 §7.1.2).
+        if frame.is_trailers() && !self.trailers {
+            self.fault.set(BROKEN);
+            return Poll::Ready(Some(Err("trailers are not taken".into())));
+        }
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
         let so_far = self.count.fetch_add(length, Ordering::Relaxed) + length;
         if so_far > self.bytes_max {
-            self.too_large.store(true, Ordering::Relaxed);
+            self.fault.set(TOO_LARGE);
             return Poll::Ready(Some(Err("the body is larger than the API takes".into())));
         }
         Poll::Ready(Some(Ok(frame)))

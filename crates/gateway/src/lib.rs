@@ -7,34 +7,48 @@
 //!   checks.rs       the checks in their order → Admission, which nothing else can make
 //!   denial.rs       every way to say no; the only place that chooses a status
 //!   forward.rs      Admission + request → the company's own service, streamed
+//!   service.rs      which of a service's addresses is called; health.rs asks them how they are
 //!   record.rs       what is told of each request: who, what, why, how long
 //! ```
 
 mod checks;
+mod cors;
+mod damper;
 mod denial;
 mod forward;
+mod headers;
+mod health;
+mod ids;
 mod path;
 mod record;
 mod routes;
+mod service;
 mod snapshot;
 mod token_memory;
+mod tunnel;
+mod upstreams;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use http::{HeaderValue, Request, Response};
+use http::header::ALLOW;
+use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
-use listener::{Body, Peer, TraceParent};
-use model::{Clock, ErrorStyle, Random};
+use listener::{Body, Peer, TraceParent, Trusted};
+use model::{Clock, ErrorStyle, Random, request_id};
 use store::Store;
 use tokio_util::task::TaskTracker;
 
 pub use checks::plan::Meter;
-pub use record::{Observer, Record};
+pub use health::Health;
+pub use record::{Observer, Passed, Record};
 pub use snapshot::{BuildError, Snapshot, Source};
 
 use denial::Denial;
+use forward::Answered;
+use ids::Ids;
 use record::Recorder;
+use routes::Found;
 
 /// What the gateway needs of its surroundings.
 #[derive(Clone)]
@@ -47,75 +61,164 @@ pub struct World {
     pub store: Arc<dyn Store>,
     /// Who is told of every request.
     pub observer: Arc<dyn Observer>,
+    /// Who stands before the door and is believed on where a request came from.
+    pub trusted: Arc<Trusted>,
 }
 
 /// The door on one core: shares the snapshot with the others, has upstream connections of its own.
 #[derive(Clone)]
-pub struct Gateway {
+pub struct Gateway(Arc<Core>);
+
+struct Core {
     snapshot: Arc<ArcSwap<Snapshot>>,
-    world: World,
-    upstreams: forward::Upstreams,
+    world: Arc<World>,
+    upstreams: upstreams::Upstreams,
+    ids: Ids,
 }
 
 impl Gateway {
     /// A door over a snapshot that somebody else swaps.
     pub fn new(snapshot: Arc<ArcSwap<Snapshot>>, world: World) -> Self {
-        Self { snapshot, world, upstreams: forward::Upstreams::new(TaskTracker::new()) }
+        let ids = Ids::seeded(&*world.random);
+        let upstreams = upstreams::Upstreams::new(TaskTracker::new());
+        Self(Arc::new(Core { snapshot, world: Arc::new(world), upstreams, ids }))
     }
 
     /// Answers one request of a partner.
     pub async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<Body> {
-        let snapshot = self.snapshot.load_full();
-        let trace = TraceParent::continued(request.headers(), &*self.world.random);
-        let recorder = Recorder::begin(&self.world, &request, peer.address.ip(), trace);
-        match self.answer(&snapshot, request, &recorder).await {
-            Ok(response) => recorder.answered(response),
+        let core = &self.0;
+        let address = core.world.trusted.origin(peer.address.ip(), request.headers());
+        let trace = TraceParent::continued(request.headers(), &core.ids);
+        let id = request_id(core.world.clock.now(), &core.ids);
+        let id = HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("req_unknown"));
+        let recorder = Recorder::begin(&core.world, &request, address, (id, trace));
+        let mut slot = Some(recorder);
+        let answered = core.answer(request, peer, &mut slot).await;
+        let Some(recorder) = slot else {
+            // The recorder went with an upgraded connection.
+            return match answered {
+                Ok(Reply::Whole(response)) => response,
+                _ => listener::panicked(),
+            };
+        };
+        match answered {
+            Ok(Reply::Coming(response)) => recorder.answered(response),
+            Ok(Reply::Whole(response)) => recorder.answered(response),
             Err(refusal) => {
                 let response = refusal.denial.response(&refusal.facts(&recorder));
                 recorder.refused(&refusal, response)
             }
         }
     }
+}
 
+impl Core {
     async fn answer(
         &self,
-        snapshot: &Arc<Snapshot>,
-        request: Request<Incoming>,
-        recorder: &Recorder,
-    ) -> Result<Response<Body>, Refusal> {
+        mut request: Request<Incoming>,
+        peer: &Peer,
+        slot: &mut Option<Recorder>,
+    ) -> Result<Reply, Refusal> {
+        let Some(recorder) = slot.as_mut() else { return Err(Refusal::bare(Denial::Forgotten)) };
         if let Some(denial) = forward::malformed(&request) {
             return Err(Refusal::bare(denial));
         }
-        let found = routes::find(snapshot, &request)?;
-        recorder.route(&found);
-        let now = checks::Now::of(&*self.world.clock);
-        let admission =
-            checks::admit(snapshot, &found, checks::Asked::new(&request, recorder.address()), now);
-        let admission = admission.map_err(|refused| {
-            recorder.admitted(&refused.known);
-            found.refusal(refused.denial)
-        })?;
-        recorder.admitted(&admission);
+        let now = checks::Now { at: recorder.at(), ticks_ns: recorder.began_ns() };
+        let (found, admitted) = match self.judge(&request, peer, recorder, now)? {
+            Judged::Admitted(found, admitted) => (found, admitted),
+            Judged::Answered(response) => return Ok(Reply::Whole(response)),
+        };
+        recorder.admitted(&admitted);
         let fault = forward::too_large(&request, &found);
-        let admission = checks::plan::debit(admission, fault, &*self.world.store, now)
-            .await
-            .map_err(|denial| found.refusal(denial))?;
-        let answered =
-            forward::send(&self.upstreams, &admission, &found, (request, recorder)).await;
-        let mut response = answered.map_err(|denial| {
+        let admission =
+            checks::plan::debit(admitted, &found, fault, (&*self.world.store, now)).await;
+        let (admission, held) = admission.map_err(|denial| found.refusal(denial))?;
+        recorder.admitted(admission.admitted());
+        recorder.hold(held);
+        let upgrade = forward::upgrade_of(&mut request);
+        let (parts, body) = request.into_parts();
+        let call = headers::Call { parts: &parts, found: &found, admission: &admission, peer };
+        let answered = forward::send(&self.upstreams, call, (body, upgrade), slot).await;
+        let answered = answered.map_err(|denial| {
             if matches!(denial, Denial::BodyTooLarge { .. }) {
                 admission.refund();
             }
             Refusal { limits: admission.limits().map(Box::new), ..found.refusal(denial) }
         })?;
+        let mut response = match answered {
+            Answered::Upgraded(response) => return Ok(Reply::Whole(response)),
+            Answered::Coming(response) => response,
+        };
         admission.add_limits(response.headers_mut());
         if found.api.api.errors == ErrorStyle::Aws
-            && let Ok(id) = HeaderValue::from_str(recorder.request_id())
+            && let Some(recorder) = slot.as_ref()
         {
+            let id = recorder.request_id().clone();
             response.headers_mut().insert("x-amzn-requestid", id);
         }
-        Ok(response)
+        Ok(Reply::Coming(response))
     }
+
+    /// Everything that is decided from the snapshot, without waiting for anything.
+    fn judge(
+        &self,
+        request: &Request<Incoming>,
+        peer: &Peer,
+        recorder: &mut Recorder,
+        now: checks::Now,
+    ) -> Result<Judged, Refusal> {
+        let snapshot = self.snapshot.load();
+        let found = match routes::find(&snapshot, request) {
+            Ok(found) => found,
+            Err(refusal) => {
+                // A page asks with a method that the route need not have.
+                return match refusal.preflight(request) {
+                    Some(response) => Ok(Judged::Answered(response)),
+                    None => Err(refusal),
+                };
+            }
+        };
+        recorder.route(&found, request);
+        if found.route().method.is_none() {
+            // A route for every method has no answer of its own to a browser's question.
+            let all = model::Method::ALL.map(model::Method::as_str).join(", ");
+            let asked = (request.method(), request.headers());
+            if let Some(response) = cors::preflight(&found.api, asked, &all) {
+                return Ok(Judged::Answered(response));
+            }
+        }
+        let asked = checks::Asked::new(request, recorder.address(), peer);
+        match checks::admit(&snapshot, &found, asked, now) {
+            Ok(_) if headers::ends_here(request) => Ok(Judged::Answered(last_stop(&found))),
+            Ok(admitted) => Ok(Judged::Admitted(found, admitted)),
+            Err(refused) => {
+                recorder.admitted(&refused.known);
+                Err(found.refusal(refused.denial))
+            }
+        }
+    }
+}
+
+/// What was decided about a request.
+enum Judged {
+    Admitted(Found, checks::Admitted),
+    /// By the gateway itself: a browser's question, or one that is to go no further.
+    Answered(Response<Body>),
+}
+
+/// What the caller gets.
+enum Reply {
+    Coming(Response<forward::Coming>),
+    Whole(Response<Body>),
+}
+
+/// The answer to an OPTIONS that is to go no further: what the route takes.
+fn last_stop(found: &Found) -> Response<Body> {
+    let mut response = Response::new(listener::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let allow = found.route().method.map_or("OPTIONS", model::Method::as_str);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    response
 }
 
 /// A refusal, with what decides its form.
@@ -130,11 +233,17 @@ impl Refusal {
         Self { denial, api: None, limits: None }
     }
 
+    /// The answer to a browser's question, where that is what was refused.
+    fn preflight<B>(&self, request: &Request<B>) -> Option<Response<Body>> {
+        let Denial::MethodNotAllowed { allow } = &self.denial else { return None };
+        cors::preflight(self.api.as_deref()?, (request.method(), request.headers()), allow)
+    }
+
     fn facts<'a>(&'a self, recorder: &'a Recorder) -> denial::Facts<'a> {
         denial::Facts {
             api: self.api.as_deref(),
             request_id: recorder.request_id(),
-            trace_id: recorder.trace_id(),
+            trace: recorder.trace(),
             limits: self.limits.as_deref(),
         }
     }

@@ -8,45 +8,81 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response};
+use http::header::ORIGIN;
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, Request, Response};
 use http_body::{Frame, SizeHint};
+use jwt::AccessToken;
 use listener::{Body, BoxError, TraceParent};
-use model::{Clock, Timestamp, request_id};
-use parking_lot::Mutex;
+use model::{Name, Timestamp};
 
 use crate::checks::Admitted;
+use crate::checks::plan::Slot;
 use crate::routes::Found;
-use crate::{Refusal, World};
+use crate::snapshot::{ApiEntry, KeyEntry};
+use crate::{Refusal, World, cors};
 
-/// One request as the access log and the metrics see it.
-#[derive(Debug, Clone)]
+/// A check that a request has passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Check {
+    Route,
+    Address,
+    Certificate,
+    Token,
+    Scope,
+    Key,
+    Partner,
+    Rate,
+    Concurrency,
+    Quota,
+}
+
+const CHECKS: [(Check, &str); 10] = [
+    (Check::Route, "route"),
+    (Check::Address, "address"),
+    (Check::Certificate, "certificate"),
+    (Check::Token, "token"),
+    (Check::Scope, "scope"),
+    (Check::Key, "key"),
+    (Check::Partner, "partner"),
+    (Check::Rate, "rate"),
+    (Check::Concurrency, "concurrency"),
+    (Check::Quota, "quota"),
+];
+
+/// The checks that a request has passed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Passed(u16);
+
+impl Passed {
+    pub(crate) fn add(&mut self, check: Check) {
+        self.0 |= 1 << check as u16;
+    }
+
+    /// Their names, in the order they are made.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let passed = CHECKS.iter().filter(move |(check, _)| self.0 & (1 << *check as u16) != 0);
+        passed.map(|(_, name)| *name)
+    }
+}
+
+/// One request as the access log, the metrics and the usage see it.
+#[derive(Clone)]
 pub struct Record {
     /// When it came.
     pub at: Timestamp,
-    /// Its id; the partner has it too.
-    pub request_id: String,
     /// The trace it belongs to.
-    pub trace_id: String,
+    pub trace: TraceParent,
     /// Where it came from.
     pub address: IpAddr,
     /// Its method.
-    pub method: String,
-    /// Its path, without the query.
-    pub path: String,
-    /// The API, once known.
-    pub api: Option<String>,
-    /// The route's template, once known.
-    pub route: Option<String>,
-    /// The partner, once known.
-    pub partner: Option<String>,
-    /// The token's client, once known.
-    pub client: Option<String>,
-    /// The API key's id, once known.
-    pub key_id: Option<String>,
+    pub method: Method,
     /// The checks that passed.
-    pub passed: Vec<&'static str>,
+    pub passed: Passed,
     /// Why it was refused: the problem's code, and more in words.
     pub refusal: Option<(&'static str, String)>,
+    /// What would have refused it if its plan did more than observe.
+    pub observed: Option<&'static str>,
     /// The answer's status.
     pub status: u16,
     /// From the request's head to the answer's last byte, in microseconds.
@@ -57,6 +93,62 @@ pub struct Record {
     pub bytes_in: u64,
     /// Bytes of the answer's body.
     pub bytes_out: u64,
+    request_id: HeaderValue,
+    target: Option<PathAndQuery>,
+    api: Option<Arc<ApiEntry>>,
+    route: usize,
+    partner: Option<Name>,
+    token: Option<Arc<AccessToken>>,
+    key: Option<Arc<KeyEntry>>,
+}
+
+impl Record {
+    /// Its id; the partner has it too.
+    pub fn request_id(&self) -> &str {
+        self.request_id.to_str().unwrap_or_default()
+    }
+
+    /// Its path, without the query.
+    pub fn path(&self) -> &str {
+        self.target.as_ref().map_or("", PathAndQuery::path)
+    }
+
+    /// The API, once known.
+    pub fn api(&self) -> Option<&str> {
+        self.api.as_ref().map(|entry| entry.api.name.as_str())
+    }
+
+    /// The route's template, once known.
+    pub fn route(&self) -> Option<&str> {
+        let routes = self.api.as_ref().map(|entry| &entry.api.routes)?;
+        routes.get(self.route).map(|route| route.path.as_str())
+    }
+
+    /// The partner, once known.
+    pub fn partner(&self) -> Option<&Name> {
+        self.partner.as_ref()
+    }
+
+    /// The token's client, once known.
+    pub fn client(&self) -> Option<&str> {
+        self.token.as_ref().map(|token| token.client_id.as_str())
+    }
+
+    /// The API key's id, once known.
+    pub fn key_id(&self) -> Option<&str> {
+        self.key.as_ref().map(|key| key.id.as_str())
+    }
+
+    /// A number that is the same for all requests of the same route, as long as nothing is
+    /// defined anew.
+    pub fn route_number(&self) -> usize {
+        self.api.as_ref().map_or(0, |entry| (Arc::as_ptr(entry) as usize).wrapping_add(self.route))
+    }
+
+    /// The same for the partner; 0 where it is not known.
+    pub fn partner_number(&self) -> usize {
+        self.partner.as_ref().map_or(0, |name| name.as_str().as_ptr() as usize)
+    }
 }
 
 /// What the log says of a caller that went away before its answer; nobody is sent it.
@@ -65,128 +157,141 @@ const CALLER_GONE: u16 = 499;
 /// Is told of every request. Must not block.
 pub trait Observer: Send + Sync {
     /// A request has been answered.
-    fn record(&self, record: Record);
+    fn record(&self, record: &Record);
 }
 
 /// Gathers a request's record while it is answered; tells it when dropped.
 pub(crate) struct Recorder {
-    record: Mutex<Record>,
-    request_id: String,
-    trace_id: String,
-    trace: TraceParent,
+    record: Record,
     began_ns: u64,
-    bytes_in: Arc<AtomicU64>,
-    bytes_out: u64,
-    clock: Arc<dyn Clock>,
-    observer: Arc<dyn Observer>,
+    bytes_in: Option<Arc<AtomicU64>>,
+    world: Arc<World>,
+    /// The request's place among those of its partner that may be under way at once.
+    slot: Option<Slot>,
+    /// Who asks, as a browser names its page.
+    origin: Option<HeaderValue>,
 }
 
 impl Recorder {
     pub(crate) fn begin<B>(
-        world: &World,
+        world: &Arc<World>,
         request: &Request<B>,
         address: IpAddr,
-        trace: TraceParent,
+        (request_id, trace): (HeaderValue, TraceParent),
     ) -> Self {
-        let at = world.clock.now();
-        let (request_id, trace_id) = (request_id(at, &*world.random), trace.trace_id());
         let record = Record {
-            at,
-            request_id: request_id.clone(),
-            trace_id: trace_id.clone(),
-            address: address.to_canonical(),
-            method: request.method().to_string(),
-            path: request.uri().path().to_owned(),
-            api: None,
-            route: None,
-            partner: None,
-            client: None,
-            key_id: None,
-            passed: Vec::new(),
+            at: world.clock.now(),
+            trace,
+            address,
+            method: request.method().clone(),
+            passed: Passed::default(),
             refusal: None,
+            observed: None,
             status: 0,
             took_us: 0,
             upstream_us: None,
             bytes_in: 0,
             bytes_out: 0,
+            request_id,
+            target: request.uri().path_and_query().cloned(),
+            api: None,
+            route: 0,
+            partner: None,
+            token: None,
+            key: None,
         };
         Self {
-            record: Mutex::new(record),
-            request_id,
-            trace_id,
-            trace,
+            record,
             began_ns: world.clock.ticks_ns(),
-            bytes_in: Arc::default(),
-            bytes_out: 0,
-            clock: Arc::clone(&world.clock),
-            observer: Arc::clone(&world.observer),
+            bytes_in: None,
+            world: Arc::clone(world),
+            slot: None,
+            origin: None,
         }
     }
 
-    pub(crate) fn request_id(&self) -> &str {
-        &self.request_id
-    }
-
-    pub(crate) fn trace_id(&self) -> &str {
-        &self.trace_id
+    pub(crate) fn request_id(&self) -> &HeaderValue {
+        &self.record.request_id
     }
 
     pub(crate) fn trace(&self) -> TraceParent {
-        self.trace
+        self.record.trace
     }
 
     pub(crate) fn address(&self) -> IpAddr {
-        self.record.lock().address
+        self.record.address
+    }
+
+    pub(crate) fn began_ns(&self) -> u64 {
+        self.began_ns
+    }
+
+    pub(crate) fn at(&self) -> Timestamp {
+        self.record.at
     }
 
     /// Where the request's body is counted.
-    pub(crate) fn bytes_in(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.bytes_in)
+    pub(crate) fn bytes_in(&mut self) -> Arc<AtomicU64> {
+        Arc::clone(self.bytes_in.get_or_insert_default())
     }
 
     pub(crate) fn ticks_ns(&self) -> u64 {
-        self.clock.ticks_ns()
+        self.world.clock.ticks_ns()
     }
 
-    pub(crate) fn route(&self, found: &Found) {
-        let mut record = self.record.lock();
-        record.api = Some(found.api.api.name.to_string());
-        record.route = Some(found.route().path.as_str().to_owned());
+    pub(crate) fn route<B>(&mut self, found: &Found, request: &Request<B>) {
+        self.record.api = Some(Arc::clone(&found.api));
+        self.record.route = found.index();
+        if found.api.api.cors.is_some() {
+            self.origin = request.headers().get(ORIGIN).cloned();
+        }
     }
 
-    pub(crate) fn admitted(&self, admitted: &Admitted) {
-        let mut record = self.record.lock();
-        record.partner = admitted.partner.as_ref().map(ToString::to_string);
-        record.client = admitted.token.as_ref().map(|token| token.client_id.clone());
-        record.key_id = admitted.key.as_ref().map(|key| key.id.clone());
-        record.passed.clone_from(&admitted.passed);
+    pub(crate) fn admitted(&mut self, admitted: &Admitted) {
+        self.record.partner.clone_from(&admitted.partner);
+        self.record.token.clone_from(&admitted.token);
+        self.record.key.clone_from(&admitted.key);
+        self.record.passed = admitted.passed;
+        self.record.observed = admitted.observed;
     }
 
-    pub(crate) fn passed(&self, passed: &[&'static str]) {
-        self.record.lock().passed = passed.to_vec();
+    pub(crate) fn hold(&mut self, slot: Option<Slot>) {
+        self.slot = slot;
     }
 
-    pub(crate) fn upstream(&self, began_ns: u64) {
-        let took = self.clock.ticks_ns().saturating_sub(began_ns) / 1000;
-        self.record.lock().upstream_us = Some(took);
+    pub(crate) fn upstream(&mut self, began_ns: u64) {
+        let took = self.ticks_ns().saturating_sub(began_ns) / 1000;
+        self.record.upstream_us = Some(took);
     }
 
-    /// The company's service has answered.
-    pub(crate) fn answered(self, response: Response<Body>) -> Response<Body> {
-        self.finish(response)
+    /// What an upgraded connection has carried.
+    pub(crate) fn carried(&mut self, bytes_in: u64, bytes_out: u64) {
+        self.record.bytes_in = bytes_in;
+        self.record.bytes_out = bytes_out;
+    }
+
+    /// An upgraded connection begins: its end is this request's.
+    pub(crate) fn upgraded(&mut self) {
+        self.record.status = 101;
     }
 
     /// The gateway has refused.
-    pub(crate) fn refused(self, refusal: &Refusal, response: Response<Body>) -> Response<Body> {
+    pub(crate) fn refused(mut self, refusal: &Refusal, response: Response<Body>) -> Response<Body> {
         let denial = &refusal.denial;
-        self.record.lock().refusal = Some((denial.code(), denial.reason()));
-        self.finish(response)
+        self.record.refusal = Some((denial.code(), denial.reason()));
+        self.answered(response)
     }
 
-    fn finish(self, mut response: Response<Body>) -> Response<Body> {
-        self.record.lock().status = response.status().as_u16();
-        if let Ok(id) = HeaderValue::from_str(&self.request_id) {
-            response.headers_mut().insert("x-request-id", id);
+    /// The company's service has answered, or the gateway in its place.
+    pub(crate) fn answered<B>(mut self, mut response: Response<B>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes, Error = BoxError> + Send + Unpin + 'static,
+    {
+        self.record.status = response.status().as_u16();
+        let headers = response.headers_mut();
+        headers.insert("x-request-id", self.record.request_id.clone());
+        if let Some(cors) = self.record.api.as_ref().and_then(|entry| entry.api.cors.as_ref()) {
+            cors::add(cors, self.origin.as_ref(), headers);
         }
         response.map(|inner| Body::new(Counted { inner, recorder: self }))
     }
@@ -194,27 +299,31 @@ impl Recorder {
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        let took_ns = self.clock.ticks_ns().saturating_sub(self.began_ns);
-        let mut record = self.record.lock().clone();
+        let took_ns = self.world.clock.ticks_ns().saturating_sub(self.began_ns);
+        let record = &mut self.record;
         if record.status == 0 {
             record.status = CALLER_GONE;
             let reason = "the caller went away before the answer".to_owned();
             record.refusal = Some(("caller-gone", reason));
         }
         record.took_us = took_ns / 1000;
-        record.bytes_in = self.bytes_in.load(Ordering::Relaxed);
-        record.bytes_out = self.bytes_out;
-        self.observer.record(record);
+        if let Some(bytes_in) = &self.bytes_in {
+            record.bytes_in = bytes_in.load(Ordering::Relaxed);
+        }
+        self.world.observer.record(record);
     }
 }
 
 /// A body that counts what passes.
-struct Counted {
-    inner: Body,
+struct Counted<B> {
+    inner: B,
     recorder: Recorder,
 }
 
-impl http_body::Body for Counted {
+impl<B> http_body::Body for Counted<B>
+where
+    B: http_body::Body<Data = Bytes, Error = BoxError> + Unpin,
+{
     type Data = Bytes;
     type Error = BoxError;
 
@@ -226,7 +335,7 @@ impl http_body::Body for Counted {
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()
         {
-            self.recorder.bytes_out += data.len() as u64;
+            self.recorder.record.bytes_out += data.len() as u64;
         }
         polled
     }

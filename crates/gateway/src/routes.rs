@@ -24,6 +24,16 @@ impl Found {
         &self.api.api.routes[self.route]
     }
 
+    /// The route's place among those of its API.
+    pub(crate) fn index(&self) -> usize {
+        self.route
+    }
+
+    /// The route as the file has it.
+    pub(crate) fn key(&self) -> &str {
+        self.api.route_keys.get(self.route).map_or("", String::as_str)
+    }
+
     /// The path below the base path, `/` at least.
     pub(crate) fn path<'a>(&self, path: &'a str) -> &'a str {
         match &path[self.below..] {
@@ -169,20 +179,13 @@ fn choose(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{KeyRule, TokenRule};
 
     fn tree(routes: &[&str]) -> Tree {
         let routes: Vec<_> = routes
             .iter()
             .map(|text| {
                 let (method, path) = text.split_once(' ').unwrap();
-                Route {
-                    method: model::Method::parse(method),
-                    path: PathTemplate::parse(path).unwrap(),
-                    token: TokenRule::None,
-                    scopes: vec![],
-                    api_key: KeyRule::None,
-                }
+                Route::open(model::Method::parse(method), PathTemplate::parse(path).unwrap())
             })
             .collect();
         Tree::new(&routes)

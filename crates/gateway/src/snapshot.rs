@@ -5,17 +5,23 @@
 //! anything does not refill anybody's bucket.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 use credential::{Digest, Digester};
+use http::{HeaderName, HeaderValue};
 use jwt::{Jwk, Jwks, Keys};
+use limit::Bucket;
 use model::{
-    Api, Definitions, IpNet, KeyCredential, Name, Partner, SigningKeyRecord, Status, Timestamp,
-    UsagePlan,
+    Api, Definitions, HeaderRules, IpNet, KeyCredential, Name, Partner, Service, SigningKeyRecord,
+    Status, Timestamp, UsagePlan,
 };
 
 use crate::checks::plan::Meter;
+use crate::damper::Damper;
 use crate::routes::Tree;
+use crate::service::ServiceState;
 use crate::token_memory::TokenMemory;
 
 /// What a snapshot is built from.
@@ -40,11 +46,13 @@ pub struct Snapshot {
     apis: Vec<Arc<ApiEntry>>,
     keys: HashMap<String, Arc<KeyEntry>>,
     clients: HashMap<Name, ClientEntry>,
+    partners: BTreeMap<Name, Arc<PartnerEntry>>,
     meters: BTreeMap<String, Arc<Meter>>,
     pub(crate) issuer: String,
     pub(crate) signing_keys: Keys,
     pub(crate) digester: Arc<Digester>,
     pub(crate) tokens: TokenMemory,
+    pub(crate) damper: Arc<Damper>,
 }
 
 /// An API with its routes as a tree.
@@ -54,11 +62,53 @@ pub(crate) struct ApiEntry {
     pub(crate) realm: String,
     /// Where the API describes itself to clients (RFC 9728).
     pub(crate) metadata_url: String,
+    /// The routes as the file has them, `POST /orders`.
+    pub(crate) route_keys: Vec<String>,
+    pub(crate) key_header: HeaderName,
+    pub(crate) request_headers: Rules,
+    pub(crate) response_headers: Rules,
+    /// What counts all callers together.
+    pub(crate) bucket: Arc<Bucket>,
+    pub(crate) upstream: Arc<ServiceState>,
+    pub(crate) canary: Option<(Arc<ServiceState>, u32)>,
+}
+
+/// Rules for headers, ready to be applied.
+#[derive(Default)]
+pub(crate) struct Rules {
+    pub(crate) set: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) remove: Vec<HeaderName>,
+}
+
+impl Rules {
+    fn new(rules: &HeaderRules) -> Self {
+        let name = |text: &str| HeaderName::from_bytes(text.as_bytes()).ok();
+        let set = rules.set.iter().filter_map(|(header, value)| {
+            Some((name(header)?, HeaderValue::from_str(value).ok()?))
+        });
+        let remove = rules.remove.iter().filter_map(|header| name(header));
+        Self { set: set.collect(), remove: remove.collect() }
+    }
+}
+
+impl ApiEntry {
+    /// The service that a partner's calls go to: the same one as long as the canary's part stays.
+    pub(crate) fn service(&self, partner: Option<&Name>, address: IpAddr) -> &Arc<ServiceState> {
+        let Some((canary, percent)) = &self.canary else { return &self.upstream };
+        let who = partner.map_or_else(|| address.to_string(), ToString::to_string);
+        // FNV-1a: spreads names evenly, and the same way at every start.
+        let hash = who.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        if (hash >> 32) % 100 < u64::from(*percent) { canary } else { &self.upstream }
+    }
 }
 
 /// One value of an API key.
 pub(crate) struct KeyEntry {
     pub(crate) id: String,
+    /// The id as the service gets it.
+    pub(crate) id_value: HeaderValue,
     pub(crate) digest: Digest,
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) revoked: bool,
@@ -79,13 +129,17 @@ pub(crate) struct PartnerEntry {
     pub(crate) name: Name,
     pub(crate) status: Status,
     pub(crate) allow_ips: Vec<IpNet>,
+    /// Fingerprints of the certificates it must call with; empty means any or none.
+    pub(crate) certificates: Vec<[u8; 32]>,
+    /// Its requests under way, where its plan bounds them.
+    pub(crate) under_way: Arc<AtomicU32>,
 }
 
 impl Snapshot {
     /// Builds a snapshot; meters are taken over from `before`.
     pub fn build(source: Source<'_>, before: Option<&Self>) -> Result<Self, BuildError> {
         let definitions = source.definitions;
-        let partners = partners(definitions);
+        let partners = partners(definitions, before);
         let mut meters = BTreeMap::new();
         let mut keys = HashMap::new();
         for credential in source.keys {
@@ -100,7 +154,8 @@ impl Snapshot {
             keys.insert(entry.id.clone(), Arc::new(entry));
         }
         Ok(Self {
-            apis: apis(definitions),
+            apis: apis(definitions, before),
+            partners: partners.clone(),
             keys,
             clients: clients(definitions, &partners),
             meters,
@@ -108,6 +163,7 @@ impl Snapshot {
             signing_keys: signing_keys(source.signing_keys)?,
             digester: source.digester,
             tokens: TokenMemory::default(),
+            damper: before.map_or_else(Arc::default, |before| Arc::clone(&before.damper)),
         })
     }
 
@@ -124,14 +180,26 @@ impl Snapshot {
         self.clients.get(id)
     }
 
+    /// The services of all APIs.
+    pub(crate) fn services(&self) -> Vec<Arc<ServiceState>> {
+        let mut services = Vec::new();
+        for entry in &self.apis {
+            services.push(Arc::clone(&entry.upstream));
+            services.extend(entry.canary.iter().map(|(canary, _)| Arc::clone(canary)));
+        }
+        services
+    }
+
     /// The meters, to give unspent leases back at the end.
     pub fn meters(&self) -> impl Iterator<Item = &Arc<Meter>> {
         self.meters.values()
     }
 }
 
-fn apis(definitions: &Definitions) -> Vec<Arc<ApiEntry>> {
+fn apis(definitions: &Definitions, before: Option<&Snapshot>) -> Vec<Arc<ApiEntry>> {
     let entry = |api: &Api| {
+        let same = |entry: &&Arc<ApiEntry>| entry.api.name == api.name;
+        let known = before.and_then(|before| before.apis.iter().find(same));
         let realm = format!("{} {}", definitions.company, api.name);
         // The realm stands in a quoted string (RFC 9110 §5.6.4): no quotes, no controls.
         let realm = realm.chars().filter(|c| c.is_ascii_graphic() || *c == ' ');
@@ -139,18 +207,48 @@ fn apis(definitions: &Definitions) -> Vec<Arc<ApiEntry>> {
         let (issuer, base) = (&definitions.public_url, &api.base_path);
         // RFC 9728 §3.1: the well-known part stands between the host and the resource's own path.
         let metadata_url = format!("{issuer}/.well-known/oauth-protected-resource{base}");
-        Arc::new(ApiEntry { tree: Tree::new(&api.routes), api: api.clone(), realm, metadata_url })
+        let state = |service: &Service, known: Option<&Arc<ServiceState>>| {
+            // How its addresses do is remembered as long as they are the same.
+            let known = known.filter(|known| known.service == *service);
+            known.map_or_else(|| Arc::new(ServiceState::new(service.clone())), Arc::clone)
+        };
+        let name = HeaderName::from_bytes(api.key_header.as_bytes());
+        Arc::new(ApiEntry {
+            tree: Tree::new(&api.routes),
+            route_keys: api.routes.iter().map(model::Route::key).collect(),
+            realm,
+            metadata_url,
+            key_header: name.unwrap_or(HeaderName::from_static("x-api-key")),
+            request_headers: Rules::new(&api.request_headers),
+            response_headers: Rules::new(&api.response_headers),
+            bucket: known.map_or_else(Arc::default, |known| Arc::clone(&known.bucket)),
+            upstream: state(&api.upstream, known.map(|known| &known.upstream)),
+            canary: api.canary.as_ref().map(|canary| {
+                let known = known.and_then(|known| known.canary.as_ref()).map(|(known, _)| known);
+                (state(&canary.service, known), canary.percent)
+            }),
+            api: api.clone(),
+        })
     };
     let mut apis: Vec<_> = definitions.apis.values().map(entry).collect();
     apis.sort_by_key(|entry| std::cmp::Reverse(entry.api.base_path.len()));
     apis
 }
 
-fn partners(definitions: &Definitions) -> BTreeMap<Name, Arc<PartnerEntry>> {
-    let entry = |partner: &Partner| PartnerEntry {
-        name: partner.name.clone(),
-        status: partner.status,
-        allow_ips: partner.allow_ips.clone(),
+fn partners(
+    definitions: &Definitions,
+    before: Option<&Snapshot>,
+) -> BTreeMap<Name, Arc<PartnerEntry>> {
+    let entry = |partner: &Partner| {
+        let known = before.and_then(|before| before.partners.get(&partner.name));
+        PartnerEntry {
+            // The same text as before: what is counted by its place goes on.
+            name: known.map_or_else(|| partner.name.clone(), |known| known.name.clone()),
+            status: partner.status,
+            allow_ips: partner.allow_ips.clone(),
+            certificates: partner.certificates.clone(),
+            under_way: known.map_or_else(Arc::default, |known| Arc::clone(&known.under_way)),
+        }
     };
     let partners = definitions.partners.values();
     partners.map(|partner| (partner.name.clone(), Arc::new(entry(partner)))).collect()
@@ -187,6 +285,8 @@ fn key(
         partner: Arc::clone(partner),
         plan: plan.cloned().map(Arc::new),
         meter: meter(&format!("{}/{}", key.partner, key.name)),
+        id_value: HeaderValue::from_str(&credential.id)
+            .unwrap_or(HeaderValue::from_static("unknown")),
         id: credential.id,
     })
 }

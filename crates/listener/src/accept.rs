@@ -44,6 +44,9 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// How long a client may take none of an answer that waits for it.
     pub stuck_timeout: Duration,
+    /// How long nothing may pass on a connection while a request is under way; longer than any
+    /// route's timeout.
+    pub silent_timeout: Duration,
     /// The largest request head hyper reads, in bytes; more is 431.
     pub head_bytes_max: usize,
     /// How long requests under way may take after the stop was asked for.
@@ -57,6 +60,7 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(75),
             stuck_timeout: Duration::from_secs(60),
+            silent_timeout: Duration::from_secs(65 * 60),
             head_bytes_max: 64 * 1024,
             drain: Duration::from_secs(30),
         }

@@ -54,6 +54,8 @@ pub(crate) enum Verdict {
     HeadLate,
     /// The other side does not take its answer.
     Stuck,
+    /// A request is under way, and nothing has passed in either direction for very long.
+    Silent,
 }
 
 /// The bounds of a connection's silences.
@@ -62,6 +64,7 @@ pub(crate) struct Bounds {
     pub(crate) idle: Duration,
     pub(crate) head: Duration,
     pub(crate) stuck: Duration,
+    pub(crate) silent: Duration,
 }
 
 /// Looks at a connection from time to time. Pure but for the sleep: see [`Watch::look`].
@@ -74,15 +77,18 @@ pub(crate) struct Watch {
     idle: Duration,
     head: Duration,
     stuck: Duration,
+    silent: Duration,
     written: u64,
+    read: u64,
 }
 
 impl Watch {
     pub(crate) fn new(activity: Arc<Activity>, bounds: Bounds, multiplexed: bool) -> Self {
         let every = bounds.head.min(bounds.idle).min(bounds.stuck) / LOOKS;
         let none = Duration::ZERO;
-        let (idle, head, stuck) = (none, none, none);
-        Self { activity, bounds, every, multiplexed, idle, head, stuck, written: 0 }
+        let (idle, head, stuck, silent) = (none, none, none, none);
+        let (written, read) = (0, 0);
+        Self { activity, bounds, every, multiplexed, idle, head, stuck, silent, written, read }
     }
 
     /// Waits until something is wrong.
@@ -100,16 +106,22 @@ impl Watch {
         let activity = &self.activity;
         let written = activity.written.load(Ordering::Relaxed);
         let moved = std::mem::replace(&mut self.written, written) != written;
+        let read = activity.read.load(Ordering::Relaxed);
+        let came = std::mem::replace(&mut self.read, read) != read;
         if activity.under_way.load(Ordering::Relaxed) > 0 {
             (self.idle, self.head) = (Duration::ZERO, Duration::ZERO);
             let stuck = activity.blocked.load(Ordering::Relaxed) && !moved;
             self.stuck = if stuck { self.stuck + self.every } else { Duration::ZERO };
-            return (self.stuck >= self.bounds.stuck).then_some(Verdict::Stuck);
+            let silent = !moved && !came;
+            self.silent = if silent { self.silent + self.every } else { Duration::ZERO };
+            return match () {
+                () if self.stuck >= self.bounds.stuck => Some(Verdict::Stuck),
+                () if self.silent >= self.bounds.silent => Some(Verdict::Silent),
+                () => None,
+            };
         }
-        self.stuck = Duration::ZERO;
-        let begun = activity.read.load(Ordering::Relaxed)
-            > activity.read_then.load(Ordering::Relaxed)
-            && !self.multiplexed;
+        (self.stuck, self.silent) = (Duration::ZERO, Duration::ZERO);
+        let begun = read > activity.read_then.load(Ordering::Relaxed) && !self.multiplexed;
         if begun {
             self.idle = Duration::ZERO;
             self.head += self.every;
@@ -201,7 +213,12 @@ mod tests {
     fn watch(multiplexed: bool) -> (Arc<Activity>, Watch) {
         let activity = Arc::new(Activity::default());
         let seconds = Duration::from_secs;
-        let bounds = Bounds { idle: seconds(75), head: seconds(15), stuck: seconds(60) };
+        let bounds = Bounds {
+            idle: seconds(75),
+            head: seconds(15),
+            stuck: seconds(60),
+            silent: seconds(3900),
+        };
         (Arc::clone(&activity), Watch::new(activity, bounds, multiplexed))
     }
 
@@ -214,6 +231,12 @@ mod tests {
             }
         }
         panic!("no verdict");
+    }
+
+    fn seconds_until_verdict_within(watch: &mut Watch, looks: u64) -> (u64, Verdict) {
+        let every = watch.every.as_secs();
+        let found = (1..looks).find_map(|look| Some((look * every, watch.look()?)));
+        found.unwrap()
     }
 
     #[test]
@@ -259,6 +282,8 @@ mod tests {
         let (activity, mut watch) = watch(false);
         let _under_way = InFlight::begin(&activity);
         activity.read.store(100, Ordering::Relaxed);
-        assert!((0..1000).all(|_| watch.look().is_none()));
+        assert!((0..700).all(|_| watch.look().is_none()));
+        let (after, verdict) = seconds_until_verdict_within(&mut watch, 1000);
+        assert_eq!((after + 700 * 5, verdict), (3905, Verdict::Silent));
     }
 }

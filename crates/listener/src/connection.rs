@@ -8,6 +8,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use futures_util::FutureExt as _;
 use http::Request;
 use hyper::body::Incoming;
@@ -61,6 +62,12 @@ impl Context {
         let (tls, balancers) = (door.tls.clone(), door.balancers.clone());
         Self { limits: door.limits, stop: door.stop.clone(), tls, balancers, tracker }
     }
+
+    /// The same with a stop signal of its own, which follows the door's: connections look at it
+    /// often, and cores should not meet there.
+    pub(crate) fn alone(self) -> Self {
+        Self { stop: self.stop.child_token(), ..self }
+    }
 }
 
 /// A connection that is ready for its first request.
@@ -105,7 +112,7 @@ async fn prepare(
     context: &Context,
 ) -> io::Result<Ready> {
     stream.set_nodelay(true)?;
-    let mut peer = Peer::plain(address);
+    let mut peer = Peer::plain(address, context.tracker.clone());
     if let Some(balancers) = &context.balancers
         && balancers.has(address.ip())
         && let Some(source) = take_proxy_header(&mut stream, context).await?
@@ -123,7 +130,7 @@ async fn prepare(
     let (_, state) = stream.get_ref();
     let certificate = state.peer_certificates().and_then(<[_]>::first);
     peer.tls = Some(Arc::new(TlsPeer {
-        certificate: certificate.map(|certificate| certificate.to_vec()),
+        certificate: certificate.map(|certificate| fingerprint(certificate)),
         server_name: state.server_name().map(str::to_owned),
     }));
     let http = if state.alpn_protocol() == Some(b"h2") { Http::Two } else { Http::One };
@@ -156,6 +163,12 @@ async fn take_proxy_header(
     read.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }
 
+fn fingerprint(certificate: &[u8]) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest(&SHA256, certificate).as_ref());
+    bytes
+}
+
 /// Which HTTP a plain connection's first bytes are of. Nothing is taken.
 async fn spoken(stream: &TcpStream) -> io::Result<Http> {
     let mut first = [0; PREFACE.len()];
@@ -181,12 +194,8 @@ struct Shared<H> {
     activity: Arc<Activity>,
 }
 
-async fn serve<H: Handler, T>(
-    stream: T,
-    peer: Peer,
-    http: Http,
-    (handler, context): (H, Context),
-) where
+async fn serve<H: Handler, T>(stream: T, peer: Peer, http: Http, (handler, context): (H, Context))
+where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let activity = Arc::new(Activity::default());
@@ -217,7 +226,9 @@ async fn serve<H: Handler, T>(
                 .max_buf_size(limits.head_bytes_max)
                 .serve_connection(io, service)
                 .with_upgrades();
-            let end = |connection: Pin<&mut _>| http1::UpgradeableConnection::graceful_shutdown(connection);
+            let end = |connection: Pin<&mut _>| {
+                http1::UpgradeableConnection::graceful_shutdown(connection)
+            };
             to_its_end(connection, end, (&activity, false), &context).await
         }
         Http::Two => {
@@ -265,12 +276,14 @@ where
         idle: limits.idle_timeout,
         head: limits.head_timeout,
         stuck: limits.stuck_timeout,
+        silent: limits.silent_timeout,
     };
     let mut watch = Watch::new(Arc::clone(activity), bounds, multiplexed);
     let mut connection = pin!(connection);
     let mut stopping = false;
     loop {
         tokio::select! {
+            biased;
             ended = connection.as_mut() => return Ended::Itself(ended),
             () = context.stop.cancelled(), if !stopping => {
                 stopping = true;

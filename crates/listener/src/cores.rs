@@ -58,7 +58,7 @@ fn start<H: Handler>(number: usize, handler: H, door: &Door) -> std::io::Result<
     let (sockets, mut handed) = mpsc::channel(HANDED_MAX);
     let open = Arc::new(AtomicUsize::new(0));
     let tracker = TaskTracker::new();
-    let (context, longest) = (Context::of(door, tracker.clone()), door.limits.drain);
+    let (context, longest) = (Context::of(door, tracker.clone()).alone(), door.limits.drain);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let thread = std::thread::Builder::new().name(format!("core-{number}")).spawn(move || {
         runtime.block_on(async move {

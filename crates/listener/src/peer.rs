@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
+use tokio_util::task::TaskTracker;
 
 /// The other end of a connection.
 #[derive(Debug, Clone)]
@@ -13,20 +14,23 @@ pub struct Peer {
     pub address: SocketAddr,
     /// What TLS knows of it; none on a plain connection.
     pub tls: Option<Arc<TlsPeer>>,
+    /// Where what goes on after an answer runs, such as a WebSocket: whoever stops waits for it.
+    pub tasks: TaskTracker,
 }
 
 impl Peer {
     /// An address without TLS.
-    pub fn plain(address: SocketAddr) -> Self {
-        Self { address, tls: None }
+    pub fn plain(address: SocketAddr, tasks: TaskTracker) -> Self {
+        Self { address, tls: None, tasks }
     }
 }
 
 /// What TLS knows of the other end.
 #[derive(Debug)]
 pub struct TlsPeer {
-    /// Its certificate in DER, verified against the door's authorities.
-    pub certificate: Option<Vec<u8>>,
+    /// The SHA-256 fingerprint of its certificate, which was verified against the door's
+    /// authorities; none if it showed none.
+    pub certificate: Option<[u8; 32]>,
     /// The name it asked for (SNI).
     pub server_name: Option<String>,
 }

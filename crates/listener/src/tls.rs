@@ -7,8 +7,8 @@ use arc_swap::ArcSwap;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSessions};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSessions};
 use rustls::{RootCertStore, ServerConfig};
 
 /// How many certificates a chain or a bundle of authorities may have.
@@ -31,10 +31,14 @@ pub struct TlsMaterial<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TlsError {
     /// The chain is no chain of certificates.
-    #[error("`tls.certificate` holds no certificate that can be read; write PEM, the door's own first")]
+    #[error(
+        "`tls.certificate` holds no certificate that can be read; write PEM, the door's own first"
+    )]
     Certificates,
     /// The key is none.
-    #[error("`tls.key` holds no private key that can be read; write PEM, `-----BEGIN PRIVATE KEY-----`")]
+    #[error(
+        "`tls.key` holds no private key that can be read; write PEM, `-----BEGIN PRIVATE KEY-----`"
+    )]
     Key,
     /// Key and certificate do not belong together.
     #[error("`tls.key` is not the key of `tls.certificate`, or is of a kind that cannot be used")]

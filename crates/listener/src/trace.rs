@@ -50,9 +50,26 @@ impl TraceParent {
         Some(Self { trace, span, flags: u8::from_str_radix(flags, 16).ok()? & 1 })
     }
 
+    /// As it stands in the header.
+    pub fn to_bytes(&self) -> [u8; 55] {
+        let mut bytes = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        hex(&mut bytes[3..35], self.trace);
+        hex(&mut bytes[36..52], u128::from(self.span));
+        hex(&mut bytes[53..55], u128::from(self.flags));
+        bytes
+    }
+
     /// The trace both companies share.
     pub fn trace_id(&self) -> String {
         format!("{:032x}", self.trace)
+    }
+}
+
+/// The low digits of a number.
+fn hex(digits: &mut [u8], mut number: u128) {
+    for digit in digits.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(number & 0xf) as usize];
+        number >>= 4;
     }
 }
 

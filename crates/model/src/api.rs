@@ -5,7 +5,7 @@ use std::fmt;
 
 use ipnet::IpNet;
 
-use crate::Name;
+use crate::{Canary, Cors, Function, HeaderRules, Name, Service, Upstream};
 
 /// An API that partners may call; also the resource server of its scopes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,13 +17,27 @@ pub struct Api {
     /// What partners' paths begin with, `/prod`; empty for none. Not sent to the upstream.
     pub base_path: String,
     /// The company's own service.
-    pub upstream: Upstream,
+    pub upstream: Service,
+    /// A second one that gets a part of the calls.
+    pub canary: Option<Canary>,
     /// The scopes it has, without the API's name, and what each is for.
     pub scopes: BTreeMap<String, String>,
     /// What may be called.
     pub routes: Vec<Route>,
     /// The addresses it answers; empty means any.
     pub allow_ips: Vec<IpNet>,
+    /// Whether a client certificate of the door's authorities is needed.
+    pub client_certificate: bool,
+    /// The header that carries the API key, in lower case.
+    pub key_header: String,
+    /// How much all callers together may ask, to protect the service.
+    pub limit: Option<limit::Limit>,
+    /// Headers put on and taken off the way to the service.
+    pub request_headers: HeaderRules,
+    /// Headers put on and taken off the way back.
+    pub response_headers: HeaderRules,
+    /// Which web pages of other origins may call.
+    pub cors: Option<Cors>,
     /// The form of refusals.
     pub errors: ErrorStyle,
     /// Whether a token may stand in `Authorization` without `Bearer`, as old clients send it.
@@ -36,6 +50,33 @@ pub struct Api {
     pub timeout_ms: u64,
 }
 
+impl Api {
+    /// An API without routes, at one address, with the defaults of the file.
+    pub fn new(name: Name, upstream: Upstream) -> Self {
+        Self {
+            title: name.to_string(),
+            name,
+            base_path: String::new(),
+            upstream: Service::at(upstream),
+            canary: None,
+            scopes: BTreeMap::new(),
+            routes: Vec::new(),
+            allow_ips: Vec::new(),
+            client_certificate: false,
+            key_header: "x-api-key".to_owned(),
+            limit: None,
+            request_headers: HeaderRules::default(),
+            response_headers: HeaderRules::default(),
+            cors: None,
+            errors: ErrorStyle::Problem,
+            bare_token: false,
+            forward_token: false,
+            body_bytes_max: 10 << 20,
+            timeout_ms: 29_000,
+        }
+    }
+}
+
 /// The form of refusals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorStyle {
@@ -43,38 +84,6 @@ pub enum ErrorStyle {
     Problem,
     /// What Amazon API Gateway answers.
     Aws,
-}
-
-/// The company's own service behind an API: plain HTTP, an authority and a path before ours.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upstream {
-    /// Host and port, `127.0.0.1:7410`.
-    pub authority: String,
-    /// What is put before the path; empty or `/something` without a trailing slash.
-    pub path_prefix: String,
-}
-
-impl Upstream {
-    /// Reads `http://host:port/prefix`. The text of the error says what is wrong.
-    pub fn parse(url: &str) -> Result<Self, &'static str> {
-        let rest = url
-            .strip_prefix("http://")
-            .ok_or("an upstream is `http://host:port`; put TLS to an own service in front of it")?;
-        let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-        let port_fits = match authority.rsplit_once(':') {
-            Some((_, port)) => port.parse::<u16>().is_ok(),
-            None => true,
-        };
-        let plain = |text: &str| text.bytes().all(|b| b.is_ascii_graphic());
-        if host.is_empty() || !port_fits || !plain(rest) || rest.contains(['?', '#', '@']) {
-            return Err("write `http://host:port` or `http://host:port/path`");
-        }
-        let path_prefix = path.trim_end_matches('/').to_owned();
-        let port_given = authority.rsplit_once(':').is_some_and(|(_, p)| !p.ends_with(']'));
-        let authority = if port_given { authority.to_owned() } else { format!("{authority}:80") };
-        Ok(Self { authority, path_prefix })
-    }
 }
 
 /// One method and path of an API, and what it demands.
@@ -88,8 +97,41 @@ pub struct Route {
     pub token: TokenRule,
     /// The scopes of which the token must carry one, in full (`tires/create.order`).
     pub scopes: Vec<String>,
+    /// Whether it must carry all of them.
+    pub all_scopes: bool,
     /// Whether an API key is needed.
     pub api_key: KeyRule,
+    /// Another bound than the API's on the service's first byte, in milliseconds.
+    pub timeout_ms: Option<u64>,
+    /// Another bound than the API's on the request's body, in bytes.
+    pub body_bytes_max: Option<u64>,
+    /// Whether answers are kept by `Idempotency-Key` and given again.
+    pub idempotency: bool,
+    /// The function that answers instead of the API's service.
+    pub function: Option<Function>,
+}
+
+impl Route {
+    /// A route that demands nothing.
+    pub fn open(method: Option<Method>, path: PathTemplate) -> Self {
+        Self {
+            method,
+            path,
+            token: TokenRule::None,
+            scopes: Vec::new(),
+            all_scopes: false,
+            api_key: KeyRule::None,
+            timeout_ms: None,
+            body_bytes_max: None,
+            idempotency: false,
+            function: None,
+        }
+    }
+
+    /// As the file has it: `POST /orders/{id}`.
+    pub fn key(&self) -> String {
+        format!("{} {}", self.method.map_or("ANY", Method::as_str), self.path.as_str())
+    }
 }
 
 /// Whether a token is needed.
@@ -238,23 +280,6 @@ mod tests {
             ["", "orders", "/orders/", "//", "/{}", "/{a b}", "/{a+}/b", "/a b", "/..", "/{a"]
         {
             assert!(PathTemplate::parse(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn an_upstream_is_plain_http_with_an_authority() {
-        for (url, authority, prefix) in [
-            ("http://127.0.0.1:7410", "127.0.0.1:7410", ""),
-            ("http://orders.internal/v1/", "orders.internal:80", "/v1"),
-            ("http://[::1]:80/a/b", "[::1]:80", "/a/b"),
-        ] {
-            let upstream = Upstream::parse(url).unwrap();
-            assert_eq!((&*upstream.authority, &*upstream.path_prefix), (authority, prefix));
-        }
-        for url in
-            ["https://x", "127.0.0.1:1", "http://", "http://h:99999", "http://h/?a", "http://u@h"]
-        {
-            assert!(Upstream::parse(url).is_err(), "{url}");
         }
     }
 }

@@ -18,10 +18,9 @@ mod plan;
 mod rule;
 mod secret;
 mod time;
+mod upstream;
 
-pub use api::{
-    Api, ErrorStyle, KeyRule, Method, PathTemplate, Route, Segment, TokenRule, Upstream,
-};
+pub use api::{Api, ErrorStyle, KeyRule, Method, PathTemplate, Route, Segment, TokenRule};
 pub use credentials::{KeptSecret, KeyCredential, Revision, SecretCredential, SigningKeyRecord};
 pub use definitions::Definitions;
 pub use delivery::{
@@ -38,9 +37,10 @@ pub use event::{
 pub use id::{EventId, request_id, token_id};
 pub use name::{Name, NameError};
 pub use partner::{ApiKey, Client, Partner, Status};
-pub use plan::UsagePlan;
+pub use plan::{RouteLimit, UsagePlan};
 pub use rule::{Bus, Rule, Target};
 pub use secret::{Secret, SecretError, SecretReader, SecretSource};
 pub use time::{Clock, Random, Timestamp};
+pub use upstream::{Canary, Cors, Function, HeaderRules, Health, Service, Upstream};
 
 pub use ipnet::IpNet;

@@ -26,6 +26,8 @@ pub struct Partner {
     pub plan: Option<Name>,
     /// The addresses it may call from; empty means any.
     pub allow_ips: Vec<IpNet>,
+    /// SHA-256 fingerprints of the client certificates it may call with; empty means any or none.
+    pub certificates: Vec<[u8; 32]>,
     /// Whether it may call at all.
     pub status: Status,
 }

@@ -7,6 +7,7 @@
 
 mod dial;
 mod guard;
+mod multiplexed;
 mod pool;
 mod resolve;
 mod send;
@@ -14,6 +15,7 @@ mod tls;
 
 pub use dial::{DialError, Origin};
 pub use guard::{Guard, Refusal};
+pub use multiplexed::{Multiplexed, Shared};
 pub use pool::{Lent, Pool};
 pub use resolve::{Resolver, SystemResolver};
 pub use send::{Answer, Bounds, SendError, Unanswered, Wait, in_words, send_whole};

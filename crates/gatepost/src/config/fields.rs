@@ -96,7 +96,12 @@ impl<'a> Fields<'a> {
     /// An object below a key; one without keys where there is none.
     pub(crate) fn child(&self, name: &str) -> Self {
         let object = match self.object.field(name).map(|field| field.kind) {
-            Some(Kind::Object(object) | Kind::OffOr(object) | Kind::WordOr(_, object)) => object,
+            Some(
+                Kind::Object(object)
+                | Kind::OffOr(object)
+                | Kind::WordOr(_, object)
+                | Kind::FormOr(_, object),
+            ) => object,
             _ => self.object,
         };
         let entry = self.entry(name);

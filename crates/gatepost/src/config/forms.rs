@@ -233,6 +233,97 @@ pub(crate) fn is_route(text: &str) -> Result<(), Wrong> {
     route(text).map(drop)
 }
 
+/// An API's name and one of its routes.
+pub(crate) fn plan_route(text: &str) -> Result<(Name, String), Wrong> {
+    let wrong = || {
+        Wrong::new(format!("`{text}` is not an API, a method and a path"))
+            .help("write for example `tires POST /orders/{id}`")
+    };
+    let (api, key) = text.split_once(' ').ok_or_else(wrong)?;
+    let api = Name::new(api).map_err(|_| wrong())?;
+    let (method, path) = route(key)?;
+    Ok((api, format!("{} {}", method.map_or("ANY", Method::as_str), path.as_str())))
+}
+
+pub(crate) fn is_plan_route(text: &str) -> Result<(), Wrong> {
+    plan_route(text).map(drop)
+}
+
+/// Headers that say where a message ends or on which connection it is; nobody sets them by rule.
+const FRAMING_HEADERS: [&str; 12] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// The name of a header that a rule may set or remove, in lower case.
+pub(crate) fn passed_header(text: &str) -> Result<String, Wrong> {
+    // RFC 9110 §5.6.2: token.
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if text.is_empty() || text.len() > 128 || !text.bytes().all(fits) {
+        return Err(Wrong::new("this is not a header's name")
+            .help("use letters, digits and `-`, as in `x-api-key`"));
+    }
+    let name = text.to_ascii_lowercase();
+    if FRAMING_HEADERS.contains(&name.as_str()) {
+        return Err(Wrong::new(format!("the header `{text}` belongs to each connection"))
+            .help("remove it: it is made anew on both sides of the gateway"));
+    }
+    if name.starts_with("gatepost-") {
+        return Err(Wrong::new(format!("the header `{text}` is Gatepost's own"))
+            .help("choose another name"));
+    }
+    Ok(name)
+}
+
+pub(crate) fn is_passed_header(text: &str) -> Result<(), Wrong> {
+    passed_header(text).map(drop)
+}
+
+/// An origin as browsers send it (RFC 6454 §6.2), or `*`.
+pub(crate) fn is_origin(text: &str) -> Result<(), Wrong> {
+    let host = without_scheme(text).unwrap_or_default();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.:[]".contains(&byte);
+    if text == "*" || (!host.is_empty() && host.bytes().all(plain)) {
+        return Ok(());
+    }
+    Err(Wrong::new(format!("`{text}` is not an origin"))
+        .help("write scheme, host and port without a path: `https://portal.example`, or `*`"))
+}
+
+/// A SHA-256 fingerprint in hex.
+pub(crate) fn fingerprint(text: &str) -> Result<[u8; 32], Wrong> {
+    let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b':').collect();
+    let wrong = || {
+        Wrong::new("this is not a SHA-256 fingerprint").help(
+            "write 64 hex digits, with or without colons, as \
+             `openssl x509 -noout -fingerprint -sha256 -in FILE` prints them",
+        )
+    };
+    let mut bytes = [0; 32];
+    if digits.len() != 64 {
+        return Err(wrong());
+    }
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
+        let pair = std::str::from_utf8(pair).map_err(|_| wrong())?;
+        *byte = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
+    }
+    Ok(bytes)
+}
+
+pub(crate) fn is_fingerprint(text: &str) -> Result<(), Wrong> {
+    fingerprint(text).map(drop)
+}
+
 /// A status or a class of them that may be tried again or not.
 pub(crate) fn is_status(text: &str) -> Result<(), Wrong> {
     let wrong = match Statuses::parse(text) {

@@ -13,10 +13,10 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use listener::Trusted;
 use model::{Definitions, Name};
 use store::Document;
 
-use super::Server;
 use super::fields::Fields;
 use super::forms;
 use super::json;
@@ -24,6 +24,7 @@ use super::node::{Entry, Node};
 use super::problem::{Problem, Problems};
 use super::schema::ROOT;
 use super::source::{Source, Span};
+use super::{DoorTls, Server};
 
 /// The sections of the file and the kinds of their documents.
 const KINDS: [(&str, &str); 7] = [
@@ -93,13 +94,31 @@ impl Reader<'_> {
             }
         }
         let data = root.text("data").unwrap_or_default();
+        let proxies = root.child("proxies");
         Server {
             public: address("public"),
             internal: address("internal"),
             admin: address("admin"),
             segment_bytes: root.parse("segment", forms::bytes).unwrap_or(1 << 30),
+            tls: self.door_tls(root),
+            trusted: Trusted {
+                proxies: proxies.parse_list("trust", forms::cidr),
+                by_forwarded: proxies.text("header").as_deref() == Some("forwarded"),
+            },
+            proxy_protocol: proxies.is_true("proxy_protocol"),
             data: self.beside(root.get("data").map_or(root.at, |node| node.span), &data),
         }
+    }
+
+    fn door_tls(&self, root: &Fields<'_>) -> Option<DoorTls> {
+        root.get("tls")?;
+        let tls = root.child("tls");
+        let file = |name| tls.get(name).and_then(|node| Some(self.beside(node.span, node.text()?)));
+        Some(DoorTls {
+            certificate: file("certificate")?,
+            key: self.secret(tls.get("key")?)?,
+            client_ca: file("client_ca"),
+        })
     }
 
     /// A path of the file, relative to the file it stands in.

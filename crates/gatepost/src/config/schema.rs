@@ -54,6 +54,8 @@ pub(crate) enum Kind {
     OffOr(&'static Object),
     /// One of these words, or an object with known keys.
     WordOr(&'static [&'static str], &'static Object),
+    /// A text of a form, or an object with known keys.
+    FormOr(&'static Form, &'static Object),
     /// An object whose keys are names.
     Map(&'static MapOf),
     /// A list.
@@ -190,6 +192,7 @@ impl Kind {
             | Self::Object(_)
             | Self::OffOr(_)
             | Self::WordOr(..)
+            | Self::FormOr(..)
             | Self::Map(_)
             | Self::List(_) => Ok(()),
         }
@@ -223,6 +226,7 @@ impl Kind {
             Self::Object(object) => object.name.to_owned(),
             Self::OffOr(_) => format!("`{OFF}`, or a mapping of keys"),
             Self::WordOr(words, _) => format!("{}, or a mapping of keys", quoted(words).join(", ")),
+            Self::FormOr(form, _) => format!("{}, or a mapping of keys", form.name),
             Self::Map(map) => match map.value {
                 Self::Object(object) => format!("{} per name", object.name),
                 _ => format!("a mapping, each key {}", map.key.name),
@@ -234,9 +238,10 @@ impl Kind {
     /// The object whose keys come next in a path, and whether a name may stand between.
     fn object(self) -> Option<(&'static Object, bool)> {
         match self {
-            Self::Object(object) | Self::OffOr(object) | Self::WordOr(_, object) => {
-                Some((object, false))
-            }
+            Self::Object(object)
+            | Self::OffOr(object)
+            | Self::WordOr(_, object)
+            | Self::FormOr(_, object) => Some((object, false)),
             Self::Map(map) => map.value.object().map(|(object, _)| (object, true)),
             Self::List(list) => list.item.object(),
             _ => None,

@@ -97,7 +97,10 @@ fn collect(node: &Node, kind: Kind, guarded: bool, spans: &mut Vec<Span>) {
     }
     let is_collection = matches!(kind, Kind::Object(_) | Kind::Map(_) | Kind::List(_));
     match kind {
-        Kind::Object(object) | Kind::OffOr(object) | Kind::WordOr(_, object)
+        Kind::Object(object)
+        | Kind::OffOr(object)
+        | Kind::WordOr(_, object)
+        | Kind::FormOr(_, object)
             if is_mapping(node) =>
         {
             for entry in node.all_entries() {

@@ -759,12 +759,8 @@ mod tests {
     #[test]
     fn the_run_is_no_faster_than_the_plan() {
         let check = |rate: &str, expected: u64| {
-            let plan = UsagePlan {
-                name: name("external"),
-                description: String::new(),
-                rate: Some(Limit::new(Rate::parse(rate).unwrap(), 2)),
-                quota: None,
-            };
+            let rate_of_plan = Some(Limit::new(Rate::parse(rate).unwrap(), 2));
+            let plan = UsagePlan { rate: rate_of_plan, ..UsagePlan::new(name("external")) };
             let mut definitions = definitions();
             definitions.plans.insert(name("external"), plan);
             assert_eq!(pause_ms(&definitions, None), expected, "{rate}");

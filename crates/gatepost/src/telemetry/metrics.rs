@@ -148,18 +148,19 @@ impl Metrics {
     }
 
     pub(super) fn request(&self, record: &Record) {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let partner = record.partner().map(Name::as_str);
         let class = format!("{}xx", record.status / 100);
         let refusal = record.refusal.as_ref().map_or("", |(code, _)| *code).to_owned();
         let labels = [
-            ("api", text(&record.api)),
-            ("route", text(&record.route)),
-            ("partner", text(&record.partner)),
+            ("api", text(record.api())),
+            ("route", text(record.route())),
+            ("partner", text(partner)),
             ("status", class),
             ("refusal", refusal),
         ];
         self.requests.get_or_create(&labels).inc();
-        let labels = [("api", text(&record.api)), ("route", text(&record.route))];
+        let labels = [("api", text(record.api())), ("route", text(record.route()))];
         self.request_seconds.get_or_create(&labels).observe(from_us(record.took_us));
     }
 

@@ -31,24 +31,26 @@ pub(super) fn request(record: &Record, form: Form) -> String {
         Some((code, reason)) => (Some(*code), Some(reason)),
         None => (None, None),
     };
+    let passed = || record.passed.names().collect::<Vec<_>>();
     if form == Form::Json {
         return json!({
             "kind": "request",
             "at": record.at.to_string(),
-            "request_id": record.request_id,
-            "trace_id": record.trace_id,
+            "request_id": record.request_id(),
+            "trace_id": record.trace.trace_id(),
             "address": record.address.to_string(),
-            "method": record.method,
-            "path": record.path,
-            "api": record.api,
-            "route": record.route,
-            "partner": record.partner,
-            "client": record.client,
-            "key_id": record.key_id,
+            "method": record.method.as_str(),
+            "path": record.path(),
+            "api": record.api(),
+            "route": record.route(),
+            "partner": record.partner().map(Name::as_str),
+            "client": record.client(),
+            "key_id": record.key_id(),
             "status": record.status,
             "refusal": code,
             "reason": reason,
-            "passed": record.passed,
+            "passed": passed(),
+            "observed": record.observed,
             "duration_ms": ms(record.took_us),
             "upstream_ms": record.upstream_us.map(ms),
             "bytes_in": record.bytes_in,
@@ -56,16 +58,16 @@ pub(super) fn request(record: &Record, form: Form) -> String {
         })
         .to_string();
     }
-    let who = record.partner.as_deref().unwrap_or("-");
+    let who = record.partner().map_or("-", Name::as_str);
     let end = match (code, reason) {
         (Some(code), Some(reason)) => format!("{code}: {reason}"),
-        _ => record.passed.join(" "),
+        _ => passed().join(" "),
     };
     format!(
         "{} {} {} {} {:.1} ms {who} {} {end}",
         clock(record.at),
         record.method,
-        record.path,
+        record.path(),
         record.status,
         ms(record.took_us),
         record.address,

@@ -7,19 +7,20 @@ use http::HeaderMap;
 use model::Timestamp;
 
 use crate::denial::{Denial, UnknownKey};
+use crate::routes::Found;
 use crate::snapshot::{KeyEntry, Snapshot};
-
-/// The header that carries the key.
-pub(crate) const HEADER: &str = "x-api-key";
 
 /// Finds the key by its public part and compares the digest of the whole in constant time.
 pub(crate) fn check(
     snapshot: &Snapshot,
+    found: &Found,
     headers: &HeaderMap,
     now: Timestamp,
 ) -> Result<Arc<KeyEntry>, Denial> {
-    let mut values = headers.get_all(HEADER).iter();
-    let value = values.next().ok_or(Denial::KeyMissing)?;
+    let header = &found.api.key_header;
+    let mut values = headers.get_all(header).iter();
+    let missing = || Denial::KeyMissing { header: header.to_string() };
+    let value = values.next().ok_or_else(missing)?;
     let unknown = |why| Denial::KeyUnknown { why, id: None };
     let (Ok(text), None) = (value.to_str(), values.next()) else {
         return Err(unknown(UnknownKey::Unreadable));

@@ -1,17 +1,21 @@
 //! The plan: rate and burst in memory, quota in durable leases.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 use jwt::AccessToken;
-use limit::{Bucket, Period, Quota, Taken, Window};
+use limit::{Bucket, Limit, Period, Quota, Taken, Window};
 use model::{Name, Timestamp, UsagePlan};
 use parking_lot::Mutex;
 use store::{Lease, Store, StoreError};
 
 use crate::checks::{Admitted, Now};
 use crate::denial::Denial;
+use crate::record::Check;
+use crate::routes::Found;
 use crate::snapshot::KeyEntry;
 
 /// The proof that a request may be forwarded. Only [`debit`] makes it.
@@ -33,8 +37,8 @@ impl Admission {
         self.admitted.partner.as_ref()
     }
 
-    pub(crate) fn passed(&self) -> &[&'static str] {
-        &self.admitted.passed
+    pub(crate) fn admitted(&self) -> &Admitted {
+        &self.admitted
     }
 
     /// What is left of the plan.
@@ -74,13 +78,49 @@ impl Limits {
     }
 }
 
+/// One of the requests that a partner may have under way at once; free again when dropped.
+pub(crate) struct Slot(Arc<AtomicU32>);
+
+impl Slot {
+    /// Takes one, if there are fewer than `most`; else says how it stands.
+    fn take(count: &Arc<AtomicU32>, most: u32) -> (Self, bool) {
+        let before = count.fetch_add(1, Ordering::Relaxed);
+        (Self(Arc::clone(count)), before < most)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// The counters of one API key; they outlive snapshots.
 pub struct Meter {
     name: String,
     bucket: Bucket,
+    /// Those of single routes that have rates of their own.
+    routes: Mutex<BTreeMap<(Name, String), Arc<Bucket>>>,
     quota: Mutex<Option<Held>>,
     /// One lease is fetched at a time; the others wait for it.
     fetching: tokio::sync::Mutex<()>,
+}
+
+/// What counts a rate.
+enum Counted<'a> {
+    Key(&'a Bucket),
+    Route(Arc<Bucket>),
+}
+
+impl std::ops::Deref for Counted<'_> {
+    type Target = Bucket;
+
+    fn deref(&self) -> &Bucket {
+        match self {
+            Self::Key(bucket) => bucket,
+            Self::Route(bucket) => bucket,
+        }
+    }
 }
 
 /// What is left of a lease.
@@ -105,6 +145,7 @@ impl Meter {
         Self {
             name,
             bucket: Bucket::new(),
+            routes: Mutex::default(),
             quota: Mutex::new(None),
             fetching: tokio::sync::Mutex::new(()),
         }
@@ -116,6 +157,20 @@ impl Meter {
             return Ok(());
         };
         store.give_back(self.name.clone(), held.window, held.left).await
+    }
+
+    /// The rate that holds on a route, and what counts it.
+    fn rate_of(&self, plan: &UsagePlan, found: &Found) -> Option<(Limit, Counted<'_>)> {
+        if !plan.routes.is_empty() {
+            let (api, key) = (&found.api.api.name, found.key());
+            let own = plan.routes.iter().find(|own| own.api == *api && own.route == key);
+            if let Some(own) = own {
+                let place = (own.api.clone(), own.route.clone());
+                let bucket = Arc::clone(self.routes.lock().entry(place).or_default());
+                return Some((own.limit, Counted::Route(bucket)));
+            }
+        }
+        Some((plan.rate?, Counted::Key(&self.bucket)))
     }
 
     fn refund(&self, plan: Option<&UsagePlan>) {
@@ -185,74 +240,121 @@ impl Meter {
     }
 }
 
-/// Debits the plan of the request's key: rate first, then quota, so that a refused request costs no
-/// quota. `fault` is what is known to be wrong with the request's size: it comes after the plan in
-/// the order of checks, and before a durable debit.
+/// Debits the plan of the request's key: rate first, then how many are under way, then quota, so
+/// that a refused request costs no quota. `fault` is what is known to be wrong with the request's
+/// size: it comes after the plan in the order of checks, and before a durable debit.
 pub(crate) async fn debit(
     mut admitted: Admitted,
+    found: &Found,
     fault: Option<Denial>,
-    store: &dyn Store,
-    now: Now,
-) -> Result<Admission, Denial> {
+    (store, now): (&dyn Store, Now),
+) -> Result<(Admission, Option<Slot>), Denial> {
+    all_callers(found, now)?;
     let Some(entry) = admitted.key.clone() else {
-        return fault.map_or(Ok(Admission { admitted, limits: None }), Err);
+        return fault.map_or(Ok((Admission { admitted, limits: None }, None)), Err);
     };
     let Some(plan) = entry.plan.clone() else {
         return Err(Denial::KeyWithoutPlan { id: entry.id.clone() });
     };
-    let taken = take(&entry, &plan, now)?;
-    if taken.is_some() {
-        admitted.passed.push("rate");
-    }
+    let rate = entry.meter.rate_of(&plan, found);
+    let taken = match rate.as_ref().map(|(limit, bucket)| take(&plan, *limit, bucket, now)) {
+        None => None,
+        Some(Ok(taken)) => {
+            admitted.passed.add(Check::Rate);
+            Some(taken)
+        }
+        Some(Err(denial)) => {
+            observe(&plan, &mut admitted, denial)?;
+            Some(Taken { remaining: 0 })
+        }
+    };
+    let counted = rate.as_ref().map(|(limit, _)| *limit).zip(taken);
+    let slot = concurrency(&plan, &mut admitted, counted, now)?;
     if let Some(fault) = fault
         && !entry.meter.is_spent(plan.quota, now.at)
     {
-        if let Some(limit) = plan.rate {
-            entry.meter.bucket.give_back(limit);
+        if let Some((limit, bucket)) = &rate {
+            bucket.give_back(*limit);
         }
         return Err(fault);
     }
     let Some(quota) = plan.quota else {
-        let limits = limits(&plan, taken, None, now.at);
-        return Ok(Admission { admitted, limits });
+        let limits = limits(&plan, counted, None, now.at);
+        return Ok((Admission { admitted, limits }, slot));
     };
     match entry.meter.debit(quota, store, now.at).await {
         Ok((left, window)) => {
-            admitted.passed.push("quota");
-            let limits = limits(&plan, taken, Some((left, window)), now.at);
-            Ok(Admission { admitted, limits })
+            admitted.passed.add(Check::Quota);
+            let limits = limits(&plan, counted, Some((left, window)), now.at);
+            Ok((Admission { admitted, limits }, slot))
         }
         Err(Ok(window)) => {
             let until = Timestamp::from_ms(window.end_ms);
-            let limits = limits(&plan, taken, Some((0, window)), now.at);
+            let limits = limits(&plan, counted, Some((0, window)), now.at);
             let wait = Duration::from_millis(until.since_ms(now.at).unsigned_abs());
-            let limits = limits.map(Box::new);
-            Err(Denial::QuotaExceeded { plan: plan.name.clone(), quota, until, wait, limits })
+            let (name, told) = (plan.name.clone(), limits.clone().map(Box::new));
+            let denial = Denial::QuotaExceeded { plan: name, quota, until, wait, limits: told };
+            observe(&plan, &mut admitted, denial)?;
+            Ok((Admission { admitted, limits }, slot))
         }
         Err(Err(error)) => Err(Denial::StoreUnavailable { reason: error.to_string() }),
     }
 }
 
-fn take(entry: &Arc<KeyEntry>, plan: &UsagePlan, now: Now) -> Result<Option<Taken>, Denial> {
-    let Some(limit) = plan.rate else { return Ok(None) };
-    match entry.meter.bucket.take(limit, now.ticks_ns) {
-        Ok(taken) => Ok(Some(taken)),
-        Err(wait) => {
-            let limits = limits(plan, Some(Taken { remaining: 0 }), None, now.at).map(Box::new);
-            Err(Denial::RateExceeded { plan: plan.name.clone(), limit, wait, limits })
-        }
+/// The bound that protects the service from all callers together.
+fn all_callers(found: &Found, now: Now) -> Result<(), Denial> {
+    let Some(limit) = found.api.api.limit else { return Ok(()) };
+    let taken = found.api.bucket.take(limit, now.ticks_ns);
+    taken.map(drop).map_err(|wait| Denial::ApiRateExceeded { wait })
+}
+
+/// A plan that only observes tells of a refusal and makes none.
+fn observe(plan: &UsagePlan, admitted: &mut Admitted, denial: Denial) -> Result<(), Denial> {
+    if !plan.observe {
+        return Err(denial);
     }
+    admitted.observed.get_or_insert(denial.code());
+    Ok(())
+}
+
+/// How many of the partner's requests may be under way at once.
+fn concurrency(
+    plan: &UsagePlan,
+    admitted: &mut Admitted,
+    counted: Option<(Limit, Taken)>,
+    now: Now,
+) -> Result<Option<Slot>, Denial> {
+    let (Some(most), Some(partner)) = (plan.concurrency, admitted.entry.clone()) else {
+        return Ok(None);
+    };
+    let (slot, fits) = Slot::take(&partner.under_way, most);
+    if fits {
+        admitted.passed.add(Check::Concurrency);
+    } else {
+        let limits = limits(plan, counted, None, now.at).map(Box::new);
+        let denial = Denial::ConcurrencyExceeded { plan: plan.name.clone(), most, limits };
+        observe(plan, admitted, denial)?;
+    }
+    Ok(Some(slot))
+}
+
+fn take(plan: &UsagePlan, limit: Limit, bucket: &Bucket, now: Now) -> Result<Taken, Denial> {
+    bucket.take(limit, now.ticks_ns).map_err(|wait| {
+        let counted = Some((limit, Taken { remaining: 0 }));
+        let limits = limits(plan, counted, None, now.at).map(Box::new);
+        Denial::RateExceeded { plan: plan.name.clone(), limit, wait, limits }
+    })
 }
 
 fn limits(
     plan: &UsagePlan,
-    taken: Option<Taken>,
+    counted: Option<(Limit, Taken)>,
     quota: Option<(u64, Window)>,
     now: Timestamp,
 ) -> Option<Limits> {
     let (mut policy, mut state) = (Vec::new(), Vec::new());
     let name = &plan.name;
-    if let (Some(limit), Some(taken)) = (plan.rate, taken) {
+    if let Some((limit, taken)) = counted {
         let (count, window) = (limit.rate().count(), limit.rate().window_seconds());
         policy.push(format!(r#""{name}";q={count};w={window}"#));
         state.push(format!(r#""{name}";r={};t={window}"#, taken.remaining));

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
 use jwt::{AccessToken, Demand, Fault};
-use model::{Api, Status};
+use model::Status;
 
 use crate::checks::{Asked, Now};
 use crate::denial::Denial;
+use crate::routes::Found;
 use crate::snapshot::{PartnerEntry, Snapshot};
 use crate::token_memory::Key;
 
@@ -17,20 +18,30 @@ const LEEWAY_S: i64 = 0;
 /// Verifies the request's token; gives its claims and the partner whose client it was issued to.
 pub(crate) fn check(
     snapshot: &Snapshot,
-    api: &Api,
+    found: &Found,
     asked: Asked<'_>,
     now: Now,
 ) -> Result<(Arc<AccessToken>, Arc<PartnerEntry>), Denial> {
+    let api = &found.api.api;
     let token = bearer(asked, api.bare_token)?;
     let now_s = now.at.seconds();
     let key = Key::of(token);
     let claims = match snapshot.tokens.recall(&key, now_s) {
         Some(claims) if claims.aud == *api.name => claims,
         _ => {
+            // Before any signature is verified: that is what a flood would cost us.
+            let wait = snapshot.damper.may_try(asked.address, now.ticks_ns);
+            wait.map_err(|wait| Denial::BadTokens { wait })?;
             let demand =
                 Demand { issuer: &snapshot.issuer, audience: &api.name, now_s, leeway_s: LEEWAY_S };
             let claims = jwt::verify(token, &snapshot.signing_keys, &demand);
-            let claims = Arc::new(claims.map_err(Denial::TokenInvalid)?);
+            let claims = Arc::new(claims.map_err(|fault| {
+                // A token that was good once is no attack.
+                if !matches!(fault, Fault::Expired { .. }) {
+                    snapshot.damper.failed(asked.address, now.ticks_ns);
+                }
+                Denial::TokenInvalid(fault)
+            })?);
             snapshot.tokens.remember(&key, Arc::clone(&claims), now_s);
             claims
         }
@@ -76,7 +87,8 @@ mod tests {
             headers.append(AUTHORIZATION, value.parse().unwrap());
         }
         let address = std::net::IpAddr::from([127, 0, 0, 1]);
-        bearer(Asked { headers: &headers, query, address }, bare).map(str::to_owned)
+        bearer(Asked { headers: &headers, query, address, certificate: None }, bare)
+            .map(str::to_owned)
     }
 
     #[test]

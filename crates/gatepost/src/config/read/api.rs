@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use model::{Api, ErrorStyle, KeyRule, Method, Name, PathTemplate, Route, Segment, TokenRule};
+use model::{
+    Api, Canary, Cors, ErrorStyle, Function, HeaderRules, Health, KeyRule, Method, Name,
+    PathTemplate, Route, Segment, Service, TokenRule,
+};
 
 use super::Reader;
 use crate::config::fields::Fields;
@@ -28,13 +31,21 @@ impl Reader<'_> {
             }
             self.openapi(&name, &fields);
             let routes = self.routes(&fields);
-            let Some(upstream) = fields.parse("upstream", forms::upstream) else {
+            let (Some(upstream), limit) = (service(&fields), self.limit(&fields)) else {
                 continue;
             };
             let api = Api {
                 title: fields.text("title").unwrap_or_else(|| name.to_string()),
                 base_path,
                 upstream,
+                canary: canary(&fields),
+                client_certificate: fields.text("client_certificate").as_deref()
+                    == Some("required"),
+                key_header: fields.parse("key_header", forms::passed_header).unwrap_or_default(),
+                limit,
+                request_headers: header_rules(&fields.child("request_headers")),
+                response_headers: header_rules(&fields.child("response_headers")),
+                cors: self.cors(&fields),
                 scopes: scopes(&fields),
                 routes,
                 allow_ips: fields.parse_list("allow_ips", forms::cidr),
@@ -98,9 +109,36 @@ impl Reader<'_> {
                 Some("required") => KeyRule::Required,
                 _ => KeyRule::None,
             };
-            routes.push(Route { method, path, token, scopes, api_key });
+            routes.push(Route {
+                method,
+                path,
+                token,
+                scopes,
+                all_scopes: route.is_true("all_scopes"),
+                api_key,
+                timeout_ms: route.parse("timeout", forms::duration_ms),
+                body_bytes_max: route.parse("body_max", forms::bytes),
+                idempotency: route.is_true("idempotency"),
+                function: function(&route),
+            });
         }
         routes
+    }
+
+    fn cors(&mut self, fields: &Fields<'_>) -> Option<Cors> {
+        fields.get("cors")?;
+        let cors = fields.child("cors");
+        let texts = |name| cors.list(name).iter().filter_map(Node::text);
+        let lower = |name| texts(name).map(str::to_ascii_lowercase).collect();
+        let origins: Vec<String> = texts("origins").map(str::to_owned).collect();
+        let credentials = cors.is_true("credentials");
+        if credentials && origins.iter().any(|origin| origin == "*") {
+            let problem = cors.problem("credentials", "credentials and `*` do not go together");
+            self.error(problem, "name the origins, or remove `credentials`");
+        }
+        let max_age_s = cors.duration_ms("max_age") / 1000;
+        let (headers, expose) = (lower("headers"), lower("expose"));
+        Some(Cors { origins, headers, expose, max_age_s, credentials })
     }
 
     fn same_route(&mut self, entry: &Entry, route: &Fields<'_>, first: Span) {
@@ -108,6 +146,52 @@ impl Reader<'_> {
         let problem = Problem::new(entry.key_span, &route.path, &message).first(first);
         self.error(problem, "parameters match alike whatever their names; remove one of the two");
     }
+}
+
+/// A service: one address, or an object.
+fn service(fields: &Fields<'_>) -> Option<Service> {
+    if fields.get("upstream")?.text().is_some() {
+        return fields.parse("upstream", forms::upstream).map(Service::at);
+    }
+    let service = fields.child("upstream");
+    let addresses = service.parse_list("to", forms::upstream);
+    let health = service.get("health").is_some().then(|| service.child("health"));
+    Some(Service {
+        http2: service.text("http").as_deref() == Some("2"),
+        connect_timeout_ms: service.duration_ms("connect_timeout"),
+        retries: service.integer("retries").unwrap_or(0),
+        health: health.map(|health| Health {
+            path: health.text("path").unwrap_or_default(),
+            every_ms: health.duration_ms("every"),
+            timeout_ms: health.duration_ms("timeout"),
+        }),
+        slow_start_ms: service.duration_ms("slow_start"),
+        addresses,
+    })
+}
+
+fn canary(fields: &Fields<'_>) -> Option<Canary> {
+    fields.get("canary")?;
+    let canary = fields.child("canary");
+    Some(Canary { service: service(&canary)?, percent: canary.integer("percent").unwrap_or(0) })
+}
+
+fn header_rules(fields: &Fields<'_>) -> HeaderRules {
+    let set = fields.entries("set").filter_map(|entry| {
+        Some((forms::passed_header(&entry.key).ok()?, entry.value.text()?.to_owned()))
+    });
+    let remove = fields.parse_list("remove", forms::passed_header);
+    HeaderRules { set: set.collect(), remove }
+}
+
+fn function(fields: &Fields<'_>) -> Option<Function> {
+    fields.get("lambda")?;
+    let lambda = fields.child("lambda");
+    Some(Function {
+        endpoint: lambda.parse("endpoint", forms::upstream)?,
+        name: lambda.text("function")?,
+        format_2: lambda.text("format").as_deref() == Some("2.0"),
+    })
 }
 
 fn scopes(fields: &Fields<'_>) -> BTreeMap<String, String> {

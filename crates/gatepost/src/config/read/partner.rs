@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use limit::{Limit, Period, Quota};
-use model::{ApiKey, Client, Name, Partner, Status, UsagePlan};
+use model::{ApiKey, Client, Name, Partner, RouteLimit, Status, UsagePlan};
 
 use super::Reader;
 use crate::config::fields::Fields;
 use crate::config::forms;
+use crate::config::nearest::nearest;
 use crate::config::node::{Entry, Node};
 use crate::config::problem::Problem;
 use crate::config::source::Span;
@@ -25,24 +26,54 @@ impl Reader<'_> {
             let Ok(name) = Name::new(&entry.key) else {
                 continue;
             };
-            let rate = fields.parse("rate", |text| forms::rate(text, u32::MAX));
-            if rate.is_none() && fields.get("burst").is_some() && fields.get("rate").is_none() {
-                let problem =
-                    fields.problem("burst", "`burst` is part of a rate, and there is none");
-                self.error(problem, "add `rate: 10/s`, or remove `burst`");
-            }
-            let limit = rate.map(|rate| {
-                let per_second = (rate.count() / rate.window_seconds()).max(1);
-                Limit::new(rate, fields.integer("burst").unwrap_or(per_second))
-            });
             let plan = UsagePlan {
                 description: fields.text("description").unwrap_or_default(),
-                rate: limit,
+                rate: self.limit(&fields),
                 quota: self.quota(&fields),
+                concurrency: fields.integer("concurrency"),
+                routes: self.route_limits(&fields),
+                observe: fields.is_true("observe"),
                 name: name.clone(),
             };
             self.definitions.plans.insert(name, plan);
         }
+    }
+
+    /// The rate and burst of an object that has both keys.
+    pub(super) fn limit(&mut self, fields: &Fields<'_>) -> Option<Limit> {
+        let rate = fields.parse("rate", |text| forms::rate(text, u32::MAX));
+        if rate.is_none() && fields.get("burst").is_some() && fields.get("rate").is_none() {
+            let problem = fields.problem("burst", "`burst` is part of a rate, and there is none");
+            self.error(problem, "add `rate: 10/s`, or remove `burst`");
+        }
+        rate.map(|rate| {
+            let per_second = (rate.count() / rate.window_seconds()).max(1);
+            Limit::new(rate, fields.integer("burst").unwrap_or(per_second))
+        })
+    }
+
+    /// The rates of single routes, which must be there.
+    fn route_limits(&mut self, fields: &Fields<'_>) -> Vec<RouteLimit> {
+        let mut limits = Vec::new();
+        for (entry, rate) in fields.children("routes") {
+            let Ok((api, route)) = forms::plan_route(&entry.key) else { continue };
+            let known = self.definitions.apis.get(&api);
+            if !known.is_some_and(|api| api.routes.iter().any(|known| known.key() == route)) {
+                let keys = known.map(|known| known.routes.iter().map(model::Route::key));
+                let keys: Vec<String> = keys.into_iter().flatten().collect();
+                let near = nearest(&route, keys.iter().map(String::as_str));
+                let help = match near {
+                    Some(near) => format!("did you mean `{api} {near}`?"),
+                    None => "write it as it stands under `apis.NAME.routes`".to_owned(),
+                };
+                let message = format!("no API has the route `{}`", entry.key);
+                self.error(Problem::new(entry.key_span, &rate.path, &message), &help);
+            }
+            if let Some(limit) = self.limit(&rate) {
+                limits.push(RouteLimit { api, route, limit });
+            }
+        }
+        limits
     }
 
     fn quota(&mut self, fields: &Fields<'_>) -> Option<Quota> {
@@ -77,6 +108,7 @@ impl Reader<'_> {
                 contact: fields.text("contact"),
                 plan: fields.parse("plan", forms::name),
                 allow_ips: fields.parse_list("allow_ips", forms::cidr),
+                certificates: fields.parse_list("certificates", forms::fingerprint),
                 status: status(&fields),
                 name: name.clone(),
             };

@@ -76,6 +76,12 @@ fn kind(kind: Kind) -> Value {
         Kind::Object(inner) => object(inner),
         Kind::OffOr(inner) => word_or(&[OFF], inner),
         Kind::WordOr(words, inner) => word_or(words, inner),
+        Kind::FormOr(form, inner) => {
+            let mut schema = object(inner);
+            schema["type"] = json!(["object", "string"]);
+            schema["pattern"] = format!("{}|{VARIABLE}", form.pattern).into();
+            schema
+        }
         Kind::Map(inner) => map(inner),
         Kind::List(inner) => list(inner),
     }

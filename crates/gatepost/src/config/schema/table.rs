@@ -41,6 +41,18 @@ pub(crate) static ROOT: Object = Object {
         )
         .default_is("1GiB"),
         Field::new("listen", Kind::Object(&LISTEN), "The three addresses to listen on.", "{}"),
+        Field::new(
+            "tls",
+            Kind::Object(&DOOR_TLS),
+            "TLS of the public door; without it the door speaks plain HTTP.",
+            "{ certificate: ./api.pem, key: { file: ./api.key } }",
+        ),
+        Field::new(
+            "proxies",
+            Kind::Object(&PROXIES),
+            "What stands before the public door, and is believed on who calls.",
+            "{ trust: [10.0.0.0/8] }",
+        ),
         Field::new("apis", Kind::Map(&APIS), "The APIs behind the gateway.", "{}"),
         Field::new("plans", Kind::Map(&PLANS), "Usage plans of API keys.", "{}"),
         Field::new("partners", Kind::Map(&PARTNERS), "The companies that call.", "{}"),
@@ -110,6 +122,253 @@ static LISTEN: Object = Object {
     ],
 };
 
+static DOOR_TLS: Object = Object {
+    name: "`tls`",
+    guarded: true,
+    fields: &[
+        Field::new(
+            "certificate",
+            Kind::Form(&FILE),
+            "The door's certificate in PEM, then those that lead to its authority; read again when it changes.",
+            "./api.pem",
+        )
+        .required(),
+        Field::new("key", Kind::Secret, "The certificate's private key in PEM.", "{ file: ./api.key }")
+            .required(),
+        Field::new(
+            "client_ca",
+            Kind::Form(&FILE),
+            "The authorities whose client certificates are taken, in PEM.",
+            "./partners-ca.pem",
+        )
+        .otherwise("no client certificate is asked for"),
+    ],
+};
+
+static PROXIES: Object = Object {
+    name: "`proxies`",
+    guarded: false,
+    fields: &[
+        Field::new(
+            "trust",
+            Kind::List(&PROXY_CIDRS),
+            "The addresses of the proxies and balancers that are believed.",
+            "[10.0.0.0/8]",
+        )
+        .required(),
+        Field::new(
+            "header",
+            Kind::Enum(&["x-forwarded-for", "forwarded"]),
+            "The header in which they name the caller; the other is not read.",
+            "forwarded",
+        )
+        .default_is("x-forwarded-for"),
+        Field::new(
+            "proxy_protocol",
+            Kind::Bool,
+            "Whether their connections begin with a PROXY header, version 1 or 2.",
+            "true",
+        )
+        .default_is("false"),
+    ],
+};
+
+static PROXY_CIDRS: ListOf =
+    ListOf { item: Kind::Form(&CIDR), min: 1, max: 1_000, example: "10.0.0.0/8" };
+
+static SERVICE: Object = Object {
+    name: "an upstream",
+    guarded: false,
+    fields: &[
+        Field::new(
+            "to",
+            Kind::List(&UPSTREAMS),
+            "Its addresses, any of which may answer.",
+            "[http://10.0.0.1:7410, http://10.0.0.2:7410]",
+        )
+        .required(),
+        Field::new(
+            "http",
+            Kind::Enum(&["1.1", "2"]),
+            "Which HTTP it speaks; `2` without TLS, as gRPC services do.",
+            "2",
+        )
+        .default_is("1.1"),
+        Field::new(
+            "connect_timeout",
+            Kind::Duration { min_ms: 10, max_ms: 60 * SECOND },
+            "How long a connection to an address may take.",
+            "500ms",
+        )
+        .default_is("2s"),
+        Field::new(
+            "retries",
+            Kind::Integer { min: 0, max: 5 },
+            "How often a call is tried again that was not begun, or is safe to repeat.",
+            "2",
+        )
+        .default_is("1"),
+        Field::new(
+            "health",
+            Kind::Object(&HEALTH),
+            "How each address is asked if it is well; without it, failed calls tell.",
+            "{ path: /health }",
+        ),
+        Field::new(
+            "slow_start",
+            Kind::Duration { min_ms: 0, max_ms: HOUR },
+            "How long an address that is well again gets less than its share.",
+            "30s",
+        )
+        .default_is("10s"),
+    ],
+};
+
+static UPSTREAMS: ListOf =
+    ListOf { item: Kind::Form(&UPSTREAM), min: 1, max: 64, example: "http://127.0.0.1:7410" };
+
+static HEALTH: Object = Object {
+    name: "`health`",
+    guarded: false,
+    fields: &[
+        Field::new(
+            "path",
+            Kind::Form(&BASE_PATH),
+            "What is asked for, with GET; 2xx and 3xx are well.",
+            "/health",
+        )
+        .required(),
+        Field::new(
+            "every",
+            Kind::Duration { min_ms: 100, max_ms: HOUR },
+            "How often; two good answers in a row bring an address back, two bad ones take it out.",
+            "2s",
+        )
+        .default_is("5s"),
+        Field::new(
+            "timeout",
+            Kind::Duration { min_ms: 10, max_ms: 60 * SECOND },
+            "How long the answer may take.",
+            "1s",
+        )
+        .default_is("2s"),
+    ],
+};
+
+static CANARY: Object = Object {
+    name: "`canary`",
+    guarded: false,
+    fields: &[
+        Field::new(
+            "upstream",
+            Kind::FormOr(&UPSTREAM, &SERVICE),
+            "The second service.",
+            "http://127.0.0.1:7411",
+        )
+        .required(),
+        Field::new(
+            "percent",
+            Kind::Integer { min: 0, max: 100 },
+            "How many partners of a hundred go to it; the same one always goes the same way.",
+            "5",
+        )
+        .required(),
+    ],
+};
+
+static HEADER_RULES: Object = Object {
+    name: "rules for headers",
+    guarded: false,
+    fields: &[
+        Field::new(
+            "set",
+            Kind::Map(&HEADERS_SET),
+            "Headers that are set, in place of what was there.",
+            "{ x-door: partners }",
+        ),
+        Field::new(
+            "remove",
+            Kind::List(&HEADERS_REMOVED),
+            "Headers that are taken off.",
+            "[server, x-powered-by]",
+        ),
+    ],
+};
+
+static HEADERS_SET: MapOf =
+    MapOf { key: &PASSED_HEADER, value: Kind::HeaderText, example: "partners" };
+static HEADERS_REMOVED: ListOf =
+    ListOf { item: Kind::Form(&PASSED_HEADER), min: 0, max: 50, example: "server" };
+static HEADERS_NAMED: ListOf =
+    ListOf { item: Kind::Form(&PASSED_HEADER), min: 0, max: 50, example: "x-request-id" };
+
+static CORS: Object = Object {
+    name: "`cors`",
+    guarded: false,
+    fields: &[
+        Field::new(
+            "origins",
+            Kind::List(&ORIGINS),
+            "The origins whose pages may call, or `*` for any.",
+            "[https://portal.example]",
+        )
+        .required(),
+        Field::new(
+            "headers",
+            Kind::List(&HEADERS_NAMED),
+            "Request headers that pages may set, beyond the simple ones.",
+            "[authorization, content-type]",
+        )
+        .otherwise("`authorization`, `content-type`, `idempotency-key` and the key's"),
+        Field::new(
+            "expose",
+            Kind::List(&HEADERS_NAMED),
+            "Answer headers that pages may read, beyond the simple ones.",
+            "[ratelimit, x-request-id]",
+        )
+        .otherwise("those that Gatepost sets"),
+        Field::new(
+            "max_age",
+            Kind::Duration { min_ms: 0, max_ms: DAY },
+            "How long a browser may remember the answer.",
+            "1h",
+        )
+        .default_is("10m"),
+        Field::new(
+            "credentials",
+            Kind::Bool,
+            "Whether pages may send cookies and certificates; not with `*`.",
+            "true",
+        )
+        .default_is("false"),
+    ],
+};
+
+static ORIGINS: ListOf =
+    ListOf { item: Kind::Form(&ORIGIN), min: 1, max: 100, example: "https://portal.example" };
+
+static FUNCTION: Object = Object {
+    name: "a Lambda function",
+    guarded: false,
+    fields: &[
+        Field::new(
+            "endpoint",
+            Kind::Form(&UPSTREAM),
+            "The Lambda runtime endpoint that is called.",
+            "http://127.0.0.1:9000",
+        )
+        .required(),
+        Field::new("function", Kind::Form(&NAME), "The function's name.", "orders").required(),
+        Field::new(
+            "format",
+            Kind::Enum(&["1.0", "2.0"]),
+            "The payload format: that of REST APIs or that of HTTP APIs.",
+            "2.0",
+        )
+        .default_is("1.0"),
+    ],
+};
+
 static API: Object = Object {
     name: "an API",
     guarded: false,
@@ -125,11 +384,17 @@ static API: Object = Object {
         .default_is(""),
         Field::new(
             "upstream",
-            Kind::Form(&UPSTREAM),
+            Kind::FormOr(&UPSTREAM, &SERVICE),
             "The company's own service that answers.",
             "http://127.0.0.1:7410",
         )
         .required(),
+        Field::new(
+            "canary",
+            Kind::Object(&CANARY),
+            "A second service that gets a part of the calls.",
+            "{ upstream: http://127.0.0.1:7411, percent: 5 }",
+        ),
         Field::new(
             "openapi",
             Kind::Form(&FILE),
@@ -153,6 +418,52 @@ static API: Object = Object {
             Kind::List(&CIDRS),
             "The addresses it answers; empty means any.",
             "[203.0.113.0/24]",
+        ),
+        Field::new(
+            "client_certificate",
+            Kind::Enum(DEMANDS),
+            "Whether a client certificate of `tls.client_ca` is needed.",
+            "required",
+        )
+        .default_is("none"),
+        Field::new(
+            "key_header",
+            Kind::Form(&PASSED_HEADER),
+            "The header that carries the API key.",
+            "x-partner-key",
+        )
+        .default_is("x-api-key"),
+        Field::new(
+            "rate",
+            Kind::Rate { max_per_second: 1_000_000 },
+            "How much all callers together may ask, to protect the service.",
+            "1000/s",
+        )
+        .otherwise("no bound"),
+        Field::new(
+            "burst",
+            Kind::Integer { min: 1, max: 1_000_000 },
+            "How many requests of all callers may come at once after a pause.",
+            "2000",
+        )
+        .otherwise("the rate's count per second, at least 1"),
+        Field::new(
+            "request_headers",
+            Kind::Object(&HEADER_RULES),
+            "Headers put on and taken off the way to the service.",
+            "{ set: { x-door: partners } }",
+        ),
+        Field::new(
+            "response_headers",
+            Kind::Object(&HEADER_RULES),
+            "Headers put on and taken off the way back.",
+            "{ remove: [server] }",
+        ),
+        Field::new(
+            "cors",
+            Kind::Object(&CORS),
+            "Which web pages of other origins may call.",
+            "{ origins: [https://portal.example] }",
         ),
         Field::new(
             "errors",
@@ -200,8 +511,37 @@ static ROUTE: Object = Object {
             "The scopes, with their API's name, of which the token must carry one.",
             "[tires/create.order]",
         ),
+        Field::new(
+            "all_scopes",
+            Kind::Bool,
+            "Whether the token must carry all of the scopes.",
+            "true",
+        )
+        .default_is("false"),
         Field::new("api_key", Kind::Enum(DEMANDS), "Whether an API key is needed.", "required")
             .default_is("none"),
+        Field::new(
+            "timeout",
+            Kind::Duration { min_ms: SECOND, max_ms: HOUR },
+            "How long the upstream may take until its first byte.",
+            "2m",
+        )
+        .otherwise("the API's"),
+        Field::new("body_max", Kind::Form(&BYTES), "The largest request body.", "100MiB")
+            .otherwise("the API's"),
+        Field::new(
+            "idempotency",
+            Kind::Bool,
+            "Whether answers are kept by `Idempotency-Key` and given again for a day.",
+            "true",
+        )
+        .default_is("false"),
+        Field::new(
+            "lambda",
+            Kind::Object(&FUNCTION),
+            "A Lambda function that answers instead of the upstream.",
+            "{ endpoint: http://127.0.0.1:9000, function: orders }",
+        ),
         Field::new("token", Kind::Enum(DEMANDS), "Whether a token is needed.", "required")
             .otherwise("`required` with scopes, `none` without"),
     ],
@@ -242,12 +582,56 @@ static PLAN: Object = Object {
         )
         .otherwise("no bound"),
         Field::new(
+            "concurrency",
+            Kind::Integer { min: 1, max: 1_000_000 },
+            "How many requests of a partner may be under way at once.",
+            "20",
+        )
+        .otherwise("no bound"),
+        Field::new(
+            "routes",
+            Kind::Map(&PLAN_ROUTES),
+            "Other rates for single routes, each counted alone.",
+            "{ tires POST /orders: { rate: 1/s } }",
+        ),
+        Field::new(
+            "observe",
+            Kind::Bool,
+            "Whether the plan's bounds are only told of, and refuse nobody.",
+            "true",
+        )
+        .default_is("false"),
+        Field::new(
             "quota_starts",
             Kind::Integer { min: 0, max: 27 },
             "How many days after the period's first the quota begins anew.",
             "14",
         )
         .default_is("0"),
+    ],
+};
+
+static PLAN_ROUTES: MapOf =
+    MapOf { key: &PLAN_ROUTE, value: Kind::Object(&ROUTE_RATE), example: "{ rate: 1/s }" };
+
+static ROUTE_RATE: Object = Object {
+    name: "a route's rate",
+    guarded: false,
+    fields: &[
+        Field::new(
+            "rate",
+            Kind::Rate { max_per_second: 1_000_000 },
+            "How many requests each API key may make there.",
+            "1/s",
+        )
+        .required(),
+        Field::new(
+            "burst",
+            Kind::Integer { min: 1, max: 1_000_000 },
+            "How many requests may come there at once after a pause.",
+            "2",
+        )
+        .otherwise("the rate's count per second, at least 1"),
     ],
 };
 
@@ -272,6 +656,12 @@ static PARTNER: Object = Object {
             "The addresses it may call from; empty means any.",
             "[203.0.113.7/32]",
         ),
+        Field::new(
+            "certificates",
+            Kind::List(&FINGERPRINTS),
+            "SHA-256 fingerprints of the client certificates it must call with; empty means any or none.",
+            "[5f:1c:…]",
+        ),
         Field::new("status", Kind::Enum(STATUSES), "Whether it may call at all.", "suspended")
             .default_is("active"),
         Field::new(
@@ -287,6 +677,13 @@ static PARTNER: Object = Object {
             "{ car-orders: {} }",
         ),
     ],
+};
+
+static FINGERPRINTS: ListOf = ListOf {
+    item: Kind::Form(&FINGERPRINT),
+    min: 0,
+    max: 20,
+    example: "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881",
 };
 
 static CLIENTS: MapOf = MapOf { key: &NAME, value: Kind::Object(&CLIENT), example: "" };
@@ -898,6 +1295,26 @@ static ROUTE_KEY: Form = Form {
     name: "a method and a path, such as `POST /orders/{id}`",
     pattern: "^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|ANY) /\\S*$",
     check: forms::is_route,
+};
+static PLAN_ROUTE: Form = Form {
+    name: "an API, a method and a path, such as `tires POST /orders/{id}`",
+    pattern: "^[A-Za-z0-9._+-]+ (GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|ANY) /\\S*$",
+    check: forms::is_plan_route,
+};
+static PASSED_HEADER: Form = Form {
+    name: "the name of a header that may be passed on",
+    pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
+    check: forms::is_passed_header,
+};
+static ORIGIN: Form = Form {
+    name: "an origin, such as `https://portal.example`, or `*`",
+    pattern: "^(\\*|https?://[^/]+)$",
+    check: forms::is_origin,
+};
+static FINGERPRINT: Form = Form {
+    name: "a SHA-256 fingerprint: 64 hex digits, with or without colons",
+    pattern: "^([0-9A-Fa-f]{2}:?){32}$",
+    check: forms::is_fingerprint,
 };
 static VARIABLE: Form = Form { name: "a name", pattern: "", check: forms::is_variable };
 static HEADER: Form = Form {

@@ -1,0 +1,413 @@
+//! The head of a message on its way on: what stays, what goes, what is put on (RFC 9110 §7.6).
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv6Addr};
+
+use http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, MAX_FORWARDS, TE, TRANSFER_ENCODING,
+    UPGRADE, VIA,
+};
+use http::request::Parts;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
+use listener::Peer;
+
+use crate::checks::Admission;
+use crate::denial::Denial;
+use crate::record::Recorder;
+use crate::routes::Found;
+use crate::service::Member;
+
+/// What we call ourselves in `Via` (RFC 9110 §7.6.3).
+fn via(version: Version) -> HeaderValue {
+    HeaderValue::from_static(match version {
+        Version::HTTP_2 => "2.0 gatepost",
+        Version::HTTP_10 => "1.0 gatepost",
+        _ => "1.1 gatepost",
+    })
+}
+
+const PARTNER: HeaderName = HeaderName::from_static("gatepost-partner");
+const CLIENT: HeaderName = HeaderName::from_static("gatepost-client");
+const KEY_ID: HeaderName = HeaderName::from_static("gatepost-api-key-id");
+const SCOPES: HeaderName = HeaderName::from_static("gatepost-scopes");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Room for what we put on.
+const OURS: usize = 14;
+
+/// Which HTTP a service is spoken to in, and what for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spoken {
+    One,
+    Two,
+    /// HTTP/1.1, to change to another protocol.
+    Upgrade,
+}
+
+/// A call on its way to a service.
+#[derive(Clone, Copy)]
+pub(crate) struct Call<'a> {
+    pub(crate) parts: &'a Parts,
+    pub(crate) found: &'a Found,
+    pub(crate) admission: &'a Admission,
+    pub(crate) peer: &'a Peer,
+}
+
+/// The request as the service gets it. Made anew for each try, so that one that failed can be
+/// followed by another.
+pub(crate) fn outgoing<B>(
+    call: Call<'_>,
+    recorder: &Recorder,
+    (member, spoken): (&Member, Spoken),
+    body: B,
+) -> Result<Request<B>, Denial> {
+    let Call { parts, found, admission, peer } = call;
+    let mut headers = HeaderMap::with_capacity(parts.headers.len() + OURS);
+    if spoken != Spoken::Two {
+        headers.insert(HOST, member.host.clone());
+    }
+    keep(call, &mut headers);
+    // gRPC services answer nobody who does not take trailers.
+    if spoken == Spoken::Two && says(&parts.headers, &TE, "trailers") {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+    if spoken == Spoken::Upgrade
+        && let Some(protocol) = parts.headers.get(UPGRADE)
+    {
+        headers.insert(UPGRADE, protocol.clone());
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+    identify(&mut headers, admission, recorder);
+    // RFC 9112 §3.2.2: what stands in the target comes before what stands in Host.
+    let authority = parts.uri.authority();
+    let host = authority.and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+    let host = host.or_else(|| parts.headers.get(HOST).cloned());
+    origin(&mut headers, (recorder.address(), peer.tls.is_some()), host);
+    headers.append(VIA, via(parts.version));
+    if parts.method == Method::OPTIONS
+        && let Some(hops) = max_forwards(&parts.headers)
+    {
+        headers.insert(MAX_FORWARDS, HeaderValue::from(hops.saturating_sub(1)));
+    }
+    for (name, value) in &found.api.request_headers.set {
+        headers.insert(name.clone(), value.clone());
+    }
+    let path = target(member, found.path(parts.uri.path()), parts.uri.query())?;
+    let (uri, version) = match spoken {
+        Spoken::Two => (absolute(&member.upstream.authority, path)?, Version::HTTP_2),
+        Spoken::One | Spoken::Upgrade => (Uri::from(path), Version::HTTP_11),
+    };
+    let mut request = Request::new(body);
+    *request.method_mut() = parts.method.clone();
+    *request.uri_mut() = uri;
+    *request.version_mut() = version;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+/// Copies what may go on.
+fn keep(call: Call<'_>, headers: &mut HeaderMap) {
+    let api = &call.found.api;
+    let parts = call.parts;
+    let named = Named::of(&parts.headers);
+    let mut cookies: Option<Vec<u8>> = None;
+    let split = parts.headers.get_all(COOKIE).iter().nth(1).is_some();
+    for (name, value) in &parts.headers {
+        if is_ours(name.as_str())
+            || named.has(name)
+            || *name == api.key_header
+            || (*name == AUTHORIZATION && !api.api.forward_token)
+            || api.request_headers.remove.contains(name)
+        {
+            continue;
+        }
+        if split && *name == COOKIE {
+            // RFC 9113 §8.2.3: HTTP/2 may split it, HTTP/1.1 may not.
+            let joined = cookies.get_or_insert_with(Vec::new);
+            if !joined.is_empty() {
+                joined.extend_from_slice(b"; ");
+            }
+            joined.extend_from_slice(value.as_bytes());
+            continue;
+        }
+        headers.append(name.clone(), value.clone());
+    }
+    if let Some(joined) = cookies.and_then(|joined| HeaderValue::from_bytes(&joined).ok()) {
+        headers.insert(COOKIE, joined);
+    }
+}
+
+/// Whether a caller's field never goes on: it concerns one connection only (RFC 9110 §7.6.1), or
+/// says what only we may say. Some servers hand `_` and `-` on as the same letter (CGI, WSGI), so
+/// both spellings are ours.
+fn is_ours(name: &str) -> bool {
+    match name {
+        "connection"
+        | "keep-alive"
+        | "proxy-authenticate"
+        | "proxy-authorization"
+        | "proxy-connection"
+        | "transfer-encoding"
+        | "upgrade"
+        | "te"
+        | "expect"
+        | "host"
+        | "forwarded"
+        | "x-request-id"
+        | "traceparent"
+        | "x-real-ip"
+        | "x-api-key"
+        | "http2-settings" => true,
+        name if name.starts_with("x-forwarded-") || name.starts_with("gatepost-") => true,
+        name if name.contains('_') => {
+            let name = name.replace('_', "-");
+            name.contains("forwarded") || is_ours(&name)
+        }
+        _ => false,
+    }
+}
+
+/// The fields that `Connection` names.
+struct Named(Vec<HeaderName>);
+
+impl Named {
+    fn of(headers: &HeaderMap) -> Self {
+        let mut named = Vec::new();
+        for value in headers.get_all(CONNECTION) {
+            let bytes = value.as_bytes();
+            // What nearly every message says names nothing that is not dropped anyway.
+            if bytes.eq_ignore_ascii_case(b"keep-alive") || bytes.eq_ignore_ascii_case(b"close") {
+                continue;
+            }
+            let names = bytes.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+            named.extend(names.filter_map(|name| HeaderName::from_bytes(name).ok()));
+        }
+        // A caller must not name a field away that the message's form hangs on.
+        named.retain(|name: &HeaderName| *name != CONTENT_LENGTH && *name != HOST);
+        Self(named)
+    }
+
+    fn has(&self, name: &HeaderName) -> bool {
+        !self.0.is_empty() && self.0.contains(name)
+    }
+}
+
+/// How many more times an OPTIONS may be forwarded (RFC 9110 §7.6.2).
+pub(crate) fn max_forwards(headers: &HeaderMap) -> Option<u64> {
+    headers.get(MAX_FORWARDS)?.to_str().ok()?.parse().ok()
+}
+
+/// Whether an OPTIONS is to be answered here and not forwarded.
+pub(crate) fn ends_here<B>(request: &Request<B>) -> bool {
+    request.method() == Method::OPTIONS && max_forwards(request.headers()) == Some(0)
+}
+
+/// Whether a text is a host with or without a port, and nothing else (RFC 9110 §7.2).
+pub(crate) fn is_host(text: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(text) else { return false };
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let port_fits = port.is_none_or(|port| port.is_empty() || port.parse::<u16>().is_ok());
+    let fits = match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').is_some_and(|v6| v6.parse::<Ipv6Addr>().is_ok()),
+        None => host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(&b)),
+    };
+    port_fits && fits
+}
+
+/// Makes an answer's framing have one reading (RFC 9112 §6.3), or says what is wrong with it.
+pub(crate) fn framing(headers: &mut HeaderMap) -> Result<(), &'static str> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    if let Some(coding) = codings.next() {
+        if codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
+            return Err("its answer has a transfer coding that is not `chunked`");
+        }
+        headers.remove(CONTENT_LENGTH);
+    }
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let is_number = |value: &HeaderValue| value.as_bytes().iter().all(u8::is_ascii_digit);
+    match (lengths.next(), lengths.next()) {
+        (Some(length), None) if is_number(length) => Ok(()),
+        (None, _) => Ok(()),
+        _ => Err("its answer has more than one length"),
+    }
+}
+
+/// Whether a list-valued field has an element.
+pub(crate) fn says(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    let mut words = values.flat_map(|value| value.split(','));
+    words.any(|element| {
+        let element = element.split(';').next().unwrap_or_default();
+        element.trim().eq_ignore_ascii_case(word)
+    })
+}
+
+/// Tells the service who calls.
+fn identify(headers: &mut HeaderMap, admission: &Admission, recorder: &Recorder) {
+    let mut insert = |name: HeaderName, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    };
+    if let Some(partner) = admission.partner() {
+        insert(PARTNER, partner);
+    }
+    if let Some(token) = admission.token() {
+        insert(CLIENT, &token.client_id);
+        insert(SCOPES, &token.scope);
+    }
+    if let Some(key) = admission.key() {
+        headers.insert(KEY_ID, key.id_value.clone());
+    }
+    headers.insert(REQUEST_ID, recorder.request_id().clone());
+    if let Ok(trace) = HeaderValue::from_bytes(&recorder.trace().to_bytes()) {
+        headers.insert(TRACEPARENT, trace);
+    }
+}
+
+/// Tells the service where the call came from (RFC 7239, and the older fields).
+fn origin(headers: &mut HeaderMap, (address, tls): (IpAddr, bool), host: Option<HeaderValue>) {
+    let scheme = if tls { "https" } else { "http" };
+    let mut text = String::with_capacity(64);
+    // Writing to a string cannot fail.
+    let written = match address {
+        IpAddr::V4(v4) => write!(text, "for={v4};proto={scheme}"),
+        // RFC 7239 §6: an IPv6 address stands in brackets and quotes.
+        IpAddr::V6(v6) => write!(text, r#"for="[{v6}]";proto={scheme}"#),
+    };
+    if written.is_ok()
+        && let Ok(value) = HeaderValue::from_str(&text)
+    {
+        headers.insert(http::header::FORWARDED, value);
+    }
+    text.clear();
+    if write!(text, "{address}").is_ok()
+        && let Ok(value) = HeaderValue::from_str(&text)
+    {
+        headers.insert(FORWARDED_FOR, value);
+    }
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
+    if let Some(host) = host {
+        headers.insert(FORWARDED_HOST, host);
+    }
+}
+
+fn target(member: &Member, path: &str, query: Option<&str>) -> Result<PathAndQuery, Denial> {
+    let prefix = &member.upstream.path_prefix;
+    let length = prefix.len() + path.len() + query.map_or(0, |query| query.len() + 1);
+    let mut whole = String::with_capacity(length);
+    whole.push_str(prefix);
+    whole.push_str(path);
+    if let Some(query) = query {
+        whole.push('?');
+        whole.push_str(query);
+    }
+    PathAndQuery::try_from(whole)
+        .map_err(|error| Denial::UpstreamUnreachable { reason: error.to_string() })
+}
+
+fn absolute(authority: &str, path: PathAndQuery) -> Result<Uri, Denial> {
+    let failed = |reason: String| Denial::UpstreamUnreachable { reason };
+    let mut parts = http::uri::Parts::default();
+    let authority: Result<Authority, _> = authority.parse();
+    parts.scheme = Some(Scheme::HTTP);
+    parts.authority = Some(authority.map_err(|error| failed(error.to_string()))?);
+    parts.path_and_query = Some(path);
+    Uri::from_parts(parts).map_err(|error| failed(error.to_string()))
+}
+
+/// The service's answer as the partner gets it.
+pub(crate) fn incoming(headers: &mut HeaderMap, found: &Found, version: Version) {
+    let named = Named::of(headers);
+    if headers.keys().any(|name| is_hop(name.as_str())) || !named.0.is_empty() {
+        let gone: Vec<HeaderName> = headers
+            .keys()
+            .filter(|name| is_hop(name.as_str()) || named.has(name))
+            .cloned()
+            .collect();
+        for name in gone {
+            headers.remove(name);
+        }
+    }
+    headers.append(VIA, via(version));
+    let rules = &found.api.response_headers;
+    for name in &rules.remove {
+        headers.remove(name);
+    }
+    for (name, value) in &rules.set {
+        headers.insert(name.clone(), value.clone());
+    }
+}
+
+/// Fields of an answer that concern one connection only (RFC 9110 §7.6.1).
+fn is_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-connection"
+            | "proxy-authentication-info"
+            | "transfer-encoding"
+            | "upgrade"
+            | "te"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_we_may_say_is_taken_off_in_every_spelling() {
+        for name in [
+            "connection",
+            "transfer-encoding",
+            "forwarded",
+            "x-forwarded-for",
+            "x_forwarded_for",
+            "x-forwarded_for",
+            "gatepost-partner",
+            "gatepost_partner",
+            "x-request-id",
+            "x_real_ip",
+            "traceparent",
+            "x_api_key",
+            "host",
+            "expect",
+        ] {
+            assert!(is_ours(name), "{name}");
+        }
+        for name in ["content-length", "accept", "x-custom", "snake_case", "trailer", "cookie"] {
+            assert!(!is_ours(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_and_a_port() {
+        for host in ["gate", "gate:80", "gate:", "", "10.0.0.1:8080", "[::1]", "[::1]:80"] {
+            assert!(is_host(host.as_bytes()), "{host}");
+        }
+        for host in
+            ["gate, other", "u@gate", "gate:8a", "gate:80:81", "gate/t", "gate?x", "ga te", "[::1"]
+        {
+            assert!(!is_host(host.as_bytes()), "{host}");
+        }
+        assert!(!is_host(b"g\xe4te"));
+    }
+
+    #[test]
+    fn a_list_is_looked_through() {
+        let mut headers = HeaderMap::new();
+        headers.append(TE, HeaderValue::from_static("gzip;q=0.5, Trailers"));
+        assert!(says(&headers, &TE, "trailers") && !says(&headers, &TE, "deflate"));
+    }
+}
