@@ -18,6 +18,7 @@ mod plan;
 mod rule;
 mod secret;
 mod time;
+mod usage;
 
 pub use api::{
     Api, ErrorStyle, KeyRule, Method, PathTemplate, Route, Segment, TokenRule, Upstream,
@@ -42,5 +43,9 @@ pub use plan::UsagePlan;
 pub use rule::{Bus, Rule, Target};
 pub use secret::{Secret, SecretError, SecretReader, SecretSource};
 pub use time::{Clock, Random, Timestamp};
+pub use usage::{
+    AnsweredBy, Grain, LATENCY_BOUNDS_US, LATENCY_BUCKETS, Latency, UsageBy, UsageCounts, UsageKey,
+    UsageSample,
+};
 
 pub use ipnet::IpNet;
