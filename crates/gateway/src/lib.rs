@@ -8,6 +8,7 @@
 //!   denial.rs       every way to say no; the only place that chooses a status
 //!   forward.rs      Admission + request → the company's own service, streamed
 //!   record.rs       what is told of each request: who, what, why, how long
+//!   usage.rs        what is counted of each request, until it is kept
 //! ```
 
 mod checks;
@@ -18,6 +19,7 @@ mod record;
 mod routes;
 mod snapshot;
 mod token_memory;
+mod usage;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,6 +35,7 @@ use tokio_util::task::TaskTracker;
 pub use checks::plan::Meter;
 pub use record::{Observer, Record};
 pub use snapshot::{BuildError, Snapshot, Source};
+pub use usage::{UsageBook, UsageOf, answered_by};
 
 use denial::Denial;
 use record::Recorder;

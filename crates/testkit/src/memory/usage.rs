@@ -43,7 +43,7 @@ impl Counted {
         for ((grain, start, key), counts) in &self.0 {
             let in_time = *grain == query.grain && *start >= from && *start < query.until;
             let fits = |(by, text): (UsageBy, &str)| {
-                key.part(by).is_some_and(|part| part.as_ref() == text)
+                key.part(by).is_some_and(|part| **part == *text)
             };
             if in_time && query.only.parts().all(fits) {
                 let start = if query.by.contains(&UsageBy::Period) { *start } else { from };
