@@ -8,7 +8,7 @@
 //! public door    gateway + token service, one runtime per core
 //! internal door  the bus takes the company's events
 //! admin door     operators, health, metrics
-//! courier, schedules, replays, retention, readings for the metrics
+//! courier, schedules, replays, retention, usage, readings for the metrics
 //! ```
 
 mod apply;
@@ -17,6 +17,7 @@ mod public;
 mod readings;
 mod retention;
 mod status;
+mod usage;
 mod webhook_jwks;
 
 use std::path::PathBuf;
@@ -136,6 +137,7 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     let names = if local { intake::Names::Local } else { intake::Names::Any };
     let internal = intake::router(live.bus(&parts), names);
     open(&parts, server.internal, internal, "internal")?;
+    let usage = usage::Keeping::begin(&parts);
     let public = open_public(&parts, server.public, &live)?;
     let courier = Courier::new(parts.courier_world(&live));
     let no_more_deliveries = CancellationToken::new();
@@ -163,6 +165,7 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     for task in [public, firing, feeding, keeping, reading, following] {
         ended(task.await);
     }
+    usage.end().await;
     live.give_back(&*parts.store).await;
     no_more_deliveries.cancel();
     ended(courier.await);

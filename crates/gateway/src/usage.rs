@@ -211,15 +211,12 @@ impl UsageBook {
 
     /// Counts a request as it was recorded.
     pub fn request(&self, record: &Record) {
-        fn text(text: Option<&String>) -> &str {
-            text.map_or("", String::as_str)
-        }
         let of = UsageOf {
-            partner: text(record.partner.as_ref()),
-            client: text(record.client.as_ref()),
-            api_key: text(record.key_id.as_ref()),
-            api: text(record.api.as_ref()),
-            route: text(record.route.as_ref()),
+            partner: record.partner.as_deref().unwrap_or_default(),
+            client: record.client.as_deref().unwrap_or_default(),
+            api_key: record.key_id.as_deref().unwrap_or_default(),
+            api: record.api.as_deref().unwrap_or_default(),
+            route: record.route.as_deref().unwrap_or_default(),
         };
         let sample = UsageSample {
             status: record.status,
