@@ -24,3 +24,4 @@ mod signing;
 mod states;
 mod tokens;
 mod trade;
+mod usage;
