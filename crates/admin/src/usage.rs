@@ -178,8 +178,7 @@ pub(crate) async fn list(
             let lines = rows.iter().map(|row| line(row, &query));
             let text: String = std::iter::once(HEAD.to_owned()).chain(lines).collect();
             let mut response =
-                ([(CONTENT_TYPE, "text/csv; charset=utf-8; header=present")], text)
-                    .into_response();
+                ([(CONTENT_TYPE, "text/csv; charset=utf-8; header=present")], text).into_response();
             // The place is base64url, which a header may hold.
             if let Some(next) = next.and_then(|next| HeaderValue::from_str(&next).ok()) {
                 response.headers_mut().insert(NEXT, next);

@@ -118,13 +118,8 @@ fn columns() -> Vec<String> {
 
 /// Counts as they stand in the columns.
 fn numbers(counts: &UsageCounts) -> Vec<i64> {
-    let sums = [
-        counts.refused,
-        counts.limited,
-        counts.bytes_in,
-        counts.bytes_out,
-        counts.upstream_us,
-    ];
+    let sums =
+        [counts.refused, counts.limited, counts.bytes_in, counts.bytes_out, counts.upstream_us];
     let all = counts.statuses.iter().chain(&sums).chain(counts.latency.counts());
     all.map(|number| signed(*number)).collect()
 }
@@ -199,8 +194,7 @@ fn key_of(connection: &Connection, key: &UsageKey) -> rusqlite::Result<i64> {
     if let Some(id) = known {
         return Ok(id);
     }
-    let sql =
-        "INSERT INTO usage_key(partner, client, api_key, api, route) VALUES(?, ?, ?, ?, ?)";
+    let sql = "INSERT INTO usage_key(partner, client, api_key, api, route) VALUES(?, ?, ?, ?, ?)";
     execute(connection, sql, texts)?;
     Ok(connection.last_insert_rowid())
 }

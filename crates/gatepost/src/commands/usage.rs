@@ -414,12 +414,9 @@ mod tests {
         ] {
             assert_eq!(bytes(number), expected, "{number:?}");
         }
-        for (us, expected) in [
-            (Some(90), "90 us"),
-            (Some(2_550), "2.5 ms"),
-            (Some(1_250_000), "1.2 s"),
-            (None, "-"),
-        ] {
+        for (us, expected) in
+            [(Some(90), "90 us"), (Some(2_550), "2.5 ms"), (Some(1_250_000), "1.2 s"), (None, "-")]
+        {
             assert_eq!(duration(us), expected, "{us:?}");
         }
     }

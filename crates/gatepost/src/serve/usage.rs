@@ -206,8 +206,9 @@ mod tests {
         let first = waiting.take(2);
         let rest = waiting.take(2);
         let shown = |rows: Vec<UsageRow>| -> Vec<_> {
-            let row =
-                |row: UsageRow| (row.start.ms(), row.key.partner.to_string(), row.counts.requests());
+            let row = |row: UsageRow| {
+                (row.start.ms(), row.key.partner.to_string(), row.counts.requests())
+            };
             rows.into_iter().map(row).collect()
         };
         assert_eq!(shown(first), [(0, "b".to_owned(), 1), (60_000, "a".to_owned(), 1)]);

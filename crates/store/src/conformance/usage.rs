@@ -125,11 +125,7 @@ pub async fn usage_adds_up_to_the_same_in_every_grain<B: Bench>(bench: &B) {
     let all = recorded(&*store).await;
     for grain in Grain::ALL {
         let whole = read(&*store, within(grain, 2)).await;
-        let expected = UsageRow {
-            start: later(0),
-            key: UsageKey::default(),
-            counts: total(&all),
-        };
+        let expected = UsageRow { start: later(0), key: UsageKey::default(), counts: total(&all) };
         assert_eq!(whole, [expected], "{grain:?}");
     }
     for (grain, starts) in [

@@ -42,17 +42,15 @@ impl Counted {
         let mut groups: BTreeMap<(Timestamp, UsageKey), UsageCounts> = BTreeMap::new();
         for ((grain, start, key), counts) in &self.0 {
             let in_time = *grain == query.grain && *start >= from && *start < query.until;
-            let fits = |(by, text): (UsageBy, &str)| {
-                key.part(by).is_some_and(|part| **part == *text)
-            };
+            let fits =
+                |(by, text): (UsageBy, &str)| key.part(by).is_some_and(|part| **part == *text);
             if in_time && query.only.parts().all(fits) {
                 let start = if query.by.contains(&UsageBy::Period) { *start } else { from };
                 groups.entry((start, key.only(&query.by))).or_default().merge(counts);
             }
         }
-        let behind = |place: &(Timestamp, UsageKey)| {
-            query.after.as_ref().is_none_or(|after| place > after)
-        };
+        let behind =
+            |place: &(Timestamp, UsageKey)| query.after.as_ref().is_none_or(|after| place > after);
         let rows = groups.into_iter().filter(|(place, _)| behind(place)).take(query.limit);
         rows.map(|((start, key), counts)| UsageRow { start, key, counts }).collect()
     }
