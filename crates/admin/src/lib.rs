@@ -23,6 +23,7 @@ mod search;
 mod secrets;
 mod token;
 mod trail;
+mod usage;
 mod waiting;
 mod webhook_keys;
 mod wire;
@@ -110,6 +111,7 @@ pub fn router(world: World) -> Router {
         .route("/webhook-keys", get(webhook_keys::list).post(webhook_keys::rotate))
         .route("/secrets", get(secrets::list))
         .route("/secrets/{name}", put(secrets::set).delete(secrets::remove))
+        .route("/usage", get(usage::list))
         .route("/audit", get(trail::list))
         .fallback(problem::no_such_endpoint)
         .method_not_allowed_fallback(problem::other_method)

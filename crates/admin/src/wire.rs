@@ -3,11 +3,11 @@
 use courier::{Standing, webhook_key_is_published, webhook_key_signs};
 use model::{
     Attempt, Client, DeadLetter, Definitions, Event, KeyCredential, Name, Partner,
-    SecretCredential, SigningKeyRecord, Status, Timestamp,
+    SecretCredential, SigningKeyRecord, Status, Timestamp, UsageBy,
 };
 use serde_json::{Value, json};
 use signature::Jwk;
-use store::{ReplayProgress, ReplaySpec, Switch, SwitchState};
+use store::{ReplayProgress, ReplaySpec, Switch, SwitchState, UsageRow};
 
 /// A listing: `{"items": […]}`.
 pub(crate) fn items(items: Vec<Value>) -> Value {
@@ -176,4 +176,37 @@ pub(crate) fn replay(spec: &ReplaySpec, progress: &ReplayProgress) -> Value {
 
 pub(crate) fn event(event: &Event) -> Value {
     serde_json::from_str(&event.envelope()).unwrap_or(Value::Null)
+}
+
+/// What was counted; of the key, the parts that are told apart, and null for none.
+pub(crate) fn usage(row: &UsageRow, by: &[UsageBy]) -> Value {
+    let mut item = json!({});
+    for part in UsageBy::ALL.into_iter().filter(|part| by.contains(part)) {
+        item[part.as_str()] = match row.key.part(part) {
+            None => row.start.to_string().into(),
+            Some(text) if text.is_empty() => Value::Null,
+            Some(text) => text.to_string().into(),
+        };
+    }
+    let counts = &row.counts;
+    let [s2xx, s3xx, s4xx, s5xx, other] = counts.statuses;
+    add(
+        &mut item,
+        json!({
+            "requests": counts.requests(),
+            "errors": counts.errors(),
+            "statuses":
+                { "2xx": s2xx, "3xx": s3xx, "4xx": s4xx, "5xx": s5xx, "other": other },
+            "refused": counts.refused,
+            "limited": counts.limited,
+            "bytes_in": counts.bytes_in,
+            "bytes_out": counts.bytes_out,
+            "upstream_us": counts.upstream_us,
+            "p50_us": counts.latency.quantile_us(500),
+            "p95_us": counts.latency.quantile_us(950),
+            "p99_us": counts.latency.quantile_us(990),
+            "latency": counts.latency.counts().as_slice(),
+        }),
+    );
+    item
 }

@@ -22,6 +22,7 @@ mod replays;
 mod rules;
 mod secrets;
 mod serve;
+mod usage;
 mod webhooks;
 
 use std::path::PathBuf;
@@ -89,6 +90,8 @@ enum Command {
     /// Secrets that Gatepost keeps for the configuration: set, list, remove
     #[command(subcommand)]
     Secret(secrets::Command),
+    /// How much was asked at the gateway, by whom and of what
+    Usage(Box<usage::Arguments>),
     /// Who changed what
     Audit(audit::Arguments),
     /// Explain a problem's code or a configuration key
@@ -170,6 +173,7 @@ fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Listen(arguments) => done(listen::run(arguments)),
         Command::Webhooks(command) => webhooks::run(command),
         Command::Secret(command) => done(secrets::run(command)),
+        Command::Usage(arguments) => done(usage::run(*arguments)),
         Command::Audit(arguments) => done(audit::run(arguments)),
         Command::Explain { what } => Ok(explain_command(what.as_deref())),
         Command::Schema => {

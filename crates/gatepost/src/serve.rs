@@ -8,7 +8,7 @@
 //! public door    gateway + token service, one runtime per core
 //! internal door  the bus takes the company's events
 //! admin door     operators, health, metrics
-//! courier, schedules, replays, retention, readings for the metrics
+//! courier, schedules, replays, retention, usage, readings for the metrics
 //! ```
 
 mod apply;
@@ -18,6 +18,7 @@ mod public;
 mod readings;
 mod retention;
 mod status;
+mod usage;
 mod webhook_jwks;
 
 use std::path::PathBuf;
@@ -141,6 +142,7 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     open(&parts, server.internal, internal, "internal")?;
     let certificate = Certificate::open(server.tls.as_ref())?;
     let public = open_public(&parts, &server, &live, certificate.door())?;
+    let usage = usage::Keeping::begin(&parts);
     let courier = Courier::new(parts.courier_world(&live));
     let no_more_deliveries = CancellationToken::new();
     let courier = tokio_task(&parts, courier.run(live.plans(), no_more_deliveries.clone()));
@@ -170,6 +172,7 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     for task in [public, firing, feeding, keeping, reading, health, watching, following] {
         ended(task.await);
     }
+    usage.end().await;
     live.give_back(&*parts.store).await;
     no_more_deliveries.cancel();
     ended(courier.await);

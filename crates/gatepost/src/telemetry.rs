@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bus::Published;
 use courier::AttemptRecord;
-use gateway::Record;
+use gateway::{Record, UsageBook};
 use model::{Clock, EntryError, EventId, Name};
 use oauth::TokenRecord;
 use retry::Notice;
@@ -36,13 +36,14 @@ pub struct Reading {
 pub struct Telemetry {
     lines: Lines,
     metrics: Metrics,
+    usage: Arc<UsageBook>,
     clock: Arc<dyn Clock>,
 }
 
 impl Telemetry {
     /// Over a log and metrics.
     pub fn new(lines: Lines, clock: Arc<dyn Clock>) -> Self {
-        Self { lines, metrics: Metrics::new(), clock }
+        Self { lines, metrics: Metrics::new(), usage: Arc::default(), clock }
     }
 
     /// The metrics in Prometheus' text form.
@@ -70,6 +71,11 @@ impl Telemetry {
         self.metrics.dropped(events, attempts);
     }
 
+    /// The requests that were counted and are not kept yet.
+    pub fn usage(&self) -> Arc<UsageBook> {
+        Arc::clone(&self.usage)
+    }
+
     /// Writes what waits and ends the writer.
     pub fn close(&self) {
         self.lines.close();
@@ -79,6 +85,7 @@ impl Telemetry {
 impl gateway::Observer for Telemetry {
     fn record(&self, record: &Record) {
         self.metrics.request(record);
+        self.usage.request(record);
         self.lines.write(|form| show::request(record, form));
     }
 }

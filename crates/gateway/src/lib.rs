@@ -9,6 +9,7 @@
 //!   forward.rs      Admission + request → the company's own service, streamed
 //!   service.rs      which of a service's addresses is called; health.rs asks them how they are
 //!   record.rs       what is told of each request: who, what, why, how long
+//!   usage.rs        what is counted of each request, until it is kept
 //! ```
 
 mod checks;
@@ -27,6 +28,7 @@ mod snapshot;
 mod token_memory;
 mod tunnel;
 mod upstreams;
+mod usage;
 
 use std::sync::Arc;
 
@@ -43,6 +45,7 @@ pub use checks::plan::Meter;
 pub use health::Health;
 pub use record::{Observer, Passed, Record};
 pub use snapshot::{BuildError, Snapshot, Source};
+pub use usage::{UsageBook, UsageOf, answered_by};
 
 use denial::Denial;
 use forward::Answered;

@@ -134,6 +134,17 @@ impl Record {
         self.token.as_ref().map(|token| token.client_id.as_str())
     }
 
+    /// The route as the file has it, `POST /orders`, once known.
+    pub fn route_key(&self) -> Option<&str> {
+        let keys = self.api.as_ref().map(|entry| &entry.route_keys)?;
+        keys.get(self.route).map(String::as_str)
+    }
+
+    /// The name of the API key, once known.
+    pub fn key_name(&self) -> Option<&str> {
+        self.key.as_ref().map(|key| key.name.as_str())
+    }
+
     /// The API key's id, once known.
     pub fn key_id(&self) -> Option<&str> {
         self.key.as_ref().map(|key| key.id.as_str())

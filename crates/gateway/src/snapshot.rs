@@ -107,6 +107,8 @@ impl ApiEntry {
 /// One value of an API key.
 pub(crate) struct KeyEntry {
     pub(crate) id: String,
+    /// The name of the key that it is a value of.
+    pub(crate) name: Name,
     /// The id as the service gets it.
     pub(crate) id_value: HeaderValue,
     pub(crate) digest: Digest,
@@ -285,6 +287,7 @@ fn key(
         partner: Arc::clone(partner),
         plan: plan.cloned().map(Arc::new),
         meter: meter(&format!("{}/{}", key.partner, key.name)),
+        name: key.name.clone(),
         id_value: HeaderValue::from_str(&credential.id)
             .unwrap_or(HeaderValue::from_static("unknown")),
         id: credential.id,

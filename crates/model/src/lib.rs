@@ -19,6 +19,7 @@ mod rule;
 mod secret;
 mod time;
 mod upstream;
+mod usage;
 
 pub use api::{Api, ErrorStyle, KeyRule, Method, PathTemplate, Route, Segment, TokenRule};
 pub use credentials::{KeptSecret, KeyCredential, Revision, SecretCredential, SigningKeyRecord};
@@ -42,5 +43,9 @@ pub use rule::{Bus, Rule, Target};
 pub use secret::{Secret, SecretError, SecretReader, SecretSource};
 pub use time::{Clock, Random, Timestamp};
 pub use upstream::{Canary, Cors, Function, HeaderRules, Health, Service, Upstream};
+pub use usage::{
+    AnsweredBy, Grain, LATENCY_BOUNDS_US, LATENCY_BUCKETS, Latency, UsageBy, UsageCounts, UsageKey,
+    UsageSample,
+};
 
 pub use ipnet::IpNet;

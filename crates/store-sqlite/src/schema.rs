@@ -49,6 +49,21 @@ CREATE TABLE replay(name TEXT PRIMARY KEY, bus TEXT NOT NULL, from_ts INTEGER NO
     "
 CREATE TABLE kept_secret(name TEXT PRIMARY KEY, sealed BLOB NOT NULL, set_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ",
+    // Usage. `grain` is 0 for a minute, 1 for an hour, 2 for a day, and `start_min` the minutes from 1970 to
+    // the period's beginning; `h0` to `h16` are the buckets of latencies. A nought takes no room in a row.
+    "
+CREATE TABLE usage_key(id INTEGER PRIMARY KEY, partner TEXT NOT NULL, client TEXT NOT NULL, api_key TEXT NOT NULL,
+  api TEXT NOT NULL, route TEXT NOT NULL, UNIQUE(partner, client, api_key, api, route)) STRICT;
+CREATE TABLE usage(grain INTEGER, start_min INTEGER, key INTEGER,
+  s2xx INTEGER NOT NULL, s3xx INTEGER NOT NULL, s4xx INTEGER NOT NULL, s5xx INTEGER NOT NULL, other INTEGER NOT NULL,
+  refused INTEGER NOT NULL, limited INTEGER NOT NULL, bytes_in INTEGER NOT NULL, bytes_out INTEGER NOT NULL,
+  upstream_us INTEGER NOT NULL,
+  h0 INTEGER NOT NULL, h1 INTEGER NOT NULL, h2 INTEGER NOT NULL, h3 INTEGER NOT NULL, h4 INTEGER NOT NULL,
+  h5 INTEGER NOT NULL, h6 INTEGER NOT NULL, h7 INTEGER NOT NULL, h8 INTEGER NOT NULL, h9 INTEGER NOT NULL,
+  h10 INTEGER NOT NULL, h11 INTEGER NOT NULL, h12 INTEGER NOT NULL, h13 INTEGER NOT NULL, h14 INTEGER NOT NULL,
+  h15 INTEGER NOT NULL, h16 INTEGER NOT NULL,
+  PRIMARY KEY(grain, start_min, key)) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// A segment of the log. It is never migrated: the whole log is read by the program that wrote it, or

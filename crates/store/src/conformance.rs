@@ -66,7 +66,11 @@ pub use states::{
     after_a_restart_a_destination_is_as_it_was_switched,
     after_a_restart_a_rule_is_paused_until_it_is_resumed,
 };
-pub use usage::leases_never_exceed_the_quota;
+pub use usage::{
+    after_a_restart_usage_counts_on, leases_never_exceed_the_quota,
+    usage_adds_up_to_the_same_in_every_grain, usage_is_found_by_every_filter,
+    usage_is_read_page_by_page, usage_past_its_grains_time_is_dropped,
+};
 
 /// Makes a test of each claim, on the bench that the expression gives anew each time.
 #[macro_export]
@@ -78,6 +82,11 @@ macro_rules! claims {
             webhook_keys_make_way_for_new_ones,
             a_kept_secret_is_the_last_one_set,
             leases_never_exceed_the_quota,
+            usage_adds_up_to_the_same_in_every_grain,
+            usage_is_found_by_every_filter,
+            usage_is_read_page_by_page,
+            usage_past_its_grains_time_is_dropped,
+            after_a_restart_usage_counts_on,
             after_a_restart_a_destination_is_as_it_was_switched,
             after_a_restart_a_rule_is_paused_until_it_is_resumed,
             a_lane_reads_what_was_appended_in_order,

@@ -34,7 +34,7 @@ pub use replays::{Replay, ReplayProgress, ReplaySpec, ReplayState, Replays, Turn
 pub use states::{
     DestinationNote, DestinationState, PausedRule, States, Switch, SwitchState, Trouble,
 };
-pub use usage::{Lease, Usage};
+pub use usage::{Lease, Usage, UsageOnly, UsageQuery, UsageRow};
 
 /// Everything together; what the program hands to the services.
 pub trait Store: Catalog + Keys + EventLog + Deliveries + Usage + States + Replays {}

@@ -38,6 +38,7 @@ struct Tables {
     log: log::Log,
     deliveries: deliveries::Outcomes,
     usage: usage::Quotas,
+    counted: usage::Counted,
     states: states::Marks,
     replays: replays::Book,
 }

@@ -10,7 +10,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderValue, Method, Request};
 use http_body_util::Full;
 use model::Secret;
-use outbound::{Bounds, Guard, Origin, Pool, send_whole};
+use outbound::{Answer, Bounds, Guard, Origin, Pool, send_whole};
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
 
@@ -80,6 +80,14 @@ impl Operator {
         self.send(Method::GET, path, None).await
     }
 
+    /// Asks for a listing in another form than JSON; gives a page of it, and where the next begins.
+    pub(super) async fn get_text(&self, path: &str) -> anyhow::Result<(String, Option<String>)> {
+        let answer = exchange(&self.pool, self.request(Method::GET, path)?, None).await?;
+        let next = answer.headers.get("gatepost-next").and_then(|next| next.to_str().ok());
+        let next = next.map(str::to_owned);
+        Ok((String::from_utf8_lossy(&answer.body).into_owned(), next))
+    }
+
     /// Has something done.
     pub(super) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         self.send(Method::POST, path, Some(body)).await
@@ -101,12 +109,15 @@ impl Operator {
         path: &str,
         body: Option<&Value>,
     ) -> anyhow::Result<Value> {
+        ask(&self.pool, self.request(method, path)?, body).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> anyhow::Result<http::request::Builder> {
         let mut token = HeaderValue::from_str(&format!("Bearer {}", self.token.expose()))
             .context("the admin token is no header value")?;
         token.set_sensitive(true);
         let path = format!("/admin/v1/{path}");
-        let request = Request::builder().method(method).uri(path).header(AUTHORIZATION, token);
-        ask(&self.pool, request, body).await
+        Ok(Request::builder().method(method).uri(path).header(AUTHORIZATION, token))
     }
 }
 
@@ -124,6 +135,16 @@ pub(super) async fn ask(
     request: http::request::Builder,
     body: Option<&Value>,
 ) -> anyhow::Result<Value> {
+    let answer = exchange(pool, request, body).await?;
+    Ok(serde_json::from_slice(&answer.body).unwrap_or_default())
+}
+
+/// The same with the answer as it came.
+async fn exchange(
+    pool: &Pool<Full<Bytes>>,
+    request: http::request::Builder,
+    body: Option<&Value>,
+) -> anyhow::Result<Answer> {
     let text = body.map(ToString::to_string).unwrap_or_default();
     let request = request
         .header(HOST, pool.origin().authority())
@@ -134,12 +155,11 @@ pub(super) async fn ask(
     let answer = answer.with_context(|| {
         format!("{} does not answer; is `gatepost serve` running?", pool.origin())
     })?;
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     if answer.headers.contains_key("gatepost-in-force") {
         super::output::complain("This is kept but not yet in force; look at the server's log.");
     }
     if answer.status.is_success() {
-        return Ok(body);
+        return Ok(answer);
     }
     if answer.status == http::StatusCode::UNAUTHORIZED {
         bail!(
@@ -148,6 +168,7 @@ pub(super) async fn ask(
             pool.origin()
         );
     }
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let detail = body["detail"].as_str().map_or_else(|| answer.status.to_string(), str::to_owned);
     bail!("{detail}")
 }

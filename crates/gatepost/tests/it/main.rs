@@ -25,3 +25,4 @@ mod signing;
 mod states;
 mod tokens;
 mod trade;
+mod usage;

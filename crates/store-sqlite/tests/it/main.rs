@@ -69,6 +69,17 @@ async fn a_file_of_another_version_is_refused_by_name() {
     assert!(error.contains("core.db is of version 99"), "{error}");
 }
 
+#[tokio::test]
+async fn a_core_db_from_before_usage_takes_the_step() {
+    let directory = directory();
+    drop(directory.open().await);
+    let core = rusqlite::Connection::open(directory.0.path().join("core.db")).unwrap();
+    let back = "DROP TABLE usage; DROP TABLE usage_key; PRAGMA user_version = 4";
+    core.execute_batch(back).unwrap();
+    drop(core);
+    store::conformance::after_a_restart_usage_counts_on(&directory).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_publishers_at_once_each_get_their_own_ids() {
     let directory = directory();
