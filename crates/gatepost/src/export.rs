@@ -49,8 +49,8 @@ mod fixture {
     use std::collections::BTreeMap;
 
     use model::{
-        Api, Client, Definitions, ErrorStyle, KeyRule, Method, Name, PathTemplate, Route, Status,
-        TokenRule, Upstream,
+        Api, Client, Definitions, KeyRule, Method, Name, PathTemplate, Route, Status, TokenRule,
+        Upstream,
     };
     use serde_json::{Value, json};
 

@@ -138,9 +138,12 @@ impl Tries<'_> {
             {
                 under_way.failed(self.recorder.ticks_ns());
             }
+            // Sent, and no answer begun: another address may do better, and a connection that had
+            // rested may have been closed just then.
+            let again = repeatable && (failed.reused || self.state.members.len() > 1);
             body = match failed.unsent {
                 Some(unsent) => Some(unsent),
-                None if repeatable => Some(listener::empty()),
+                None if again && !failed.answering => Some(listener::empty()),
                 None => return Err(failed.denial),
             };
             if retries >= self.state.service.retries || !self.state.may_retry() {
@@ -156,7 +159,7 @@ impl Tries<'_> {
         &self,
         body: &mut Option<Body>,
     ) -> Result<(Response<Incoming>, Option<Lent<Body>>), Failed> {
-        let failed = |denial, unsent| Failed { denial, unsent, reused: false };
+        let failed = |denial, unsent| Failed { denial, unsent, reused: false, answering: false };
         let Some(member) = self.at.as_ref().map(UnderWay::member) else {
             return Err(failed(Denial::Forgotten, None));
         };
@@ -225,8 +228,8 @@ pub(crate) fn upgrade_of<B>(request: &mut Request<B>) -> Option<OnUpgrade> {
         && request.method() == Method::GET
         && headers.contains_key(UPGRADE)
         && says(headers, &CONNECTION, "upgrade")
-        // HTTP/2 is not begun this way (RFC 9113 §3.1); the request is answered in HTTP/1.1.
-        && !says(headers, &UPGRADE, "h2c");
+        // No other protocol is carried; the request is answered in HTTP/1.1.
+        && says(headers, &UPGRADE, "websocket");
     wants.then(|| request.extensions_mut().remove::<OnUpgrade>()).flatten()
 }
 

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv6Addr};
 
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, MAX_FORWARDS, TE, TRANSFER_ENCODING,
-    UPGRADE, VIA,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, MAX_FORWARDS, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -85,7 +85,10 @@ pub(crate) fn outgoing<B>(
     identify(&mut headers, admission, recorder);
     // RFC 9112 §3.2.2: what stands in the target comes before what stands in Host.
     let authority = parts.uri.authority();
-    let host = authority.and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+    let host = authority.and_then(|authority| {
+        let (_, host) = authority.as_str().rsplit_once('@').unwrap_or(("", authority.as_str()));
+        HeaderValue::from_str(host).ok()
+    });
     let host = host.or_else(|| parts.headers.get(HOST).cloned());
     origin(&mut headers, (recorder.address(), peer.tls.is_some()), host);
     headers.append(VIA, via(parts.version));
@@ -119,6 +122,8 @@ fn keep(call: Call<'_>, headers: &mut HeaderMap) {
     let split = parts.headers.get_all(COOKIE).iter().nth(1).is_some();
     for (name, value) in &parts.headers {
         if is_ours(name.as_str())
+            // What would follow is not taken in HTTP/1.1.
+            || (*name == TRAILER && parts.version != Version::HTTP_2)
             || named.has(name)
             || *name == api.key_header
             || (*name == AUTHORIZATION && !api.api.forward_token)

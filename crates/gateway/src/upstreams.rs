@@ -46,6 +46,8 @@ pub(crate) struct Failed {
     pub(crate) unsent: Option<Body>,
     /// Whether the connection had served a call before: it may have been closed meanwhile.
     pub(crate) reused: bool,
+    /// Whether something came that is no answer.
+    pub(crate) answering: bool,
 }
 
 impl Upstreams {
@@ -121,8 +123,10 @@ impl Line {
         };
         sent.map(|response| (response, lent)).map_err(|mut error| {
             let unsent = error.take_message().map(Request::into_body);
-            let reason = in_words(&error.into_error());
-            Failed { denial: Denial::UpstreamBroke { reason }, unsent, reused }
+            let error = error.into_error();
+            let answering = error.is_parse();
+            let denial = Denial::UpstreamBroke { reason: in_words(&error) };
+            Failed { denial, unsent, reused, answering }
         })
     }
 }

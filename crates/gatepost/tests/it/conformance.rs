@@ -28,13 +28,12 @@ use wire::{Message, Side};
 /// How long the connection of a row may last: none has to wait for anything.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// Fields of one connection (RFC 9110 §7.6.1), which no forwarded message may have.
-const ONE_CONNECTION: [&str; 7] = [
+const ONE_CONNECTION: [&str; 6] = [
     "keep-alive",
     "proxy-authenticate",
     "proxy-authorization",
     "proxy-connection",
     "te",
-    "trailer",
     "upgrade",
 ];
 

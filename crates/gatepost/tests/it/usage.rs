@@ -142,7 +142,7 @@ async fn usage_is_a_table_for_people_and_csv_for_billing() {
     let csv = program.done(&["usage", "--csv", "--by", "partner,route", "--grain", "day"]);
     let lines: Vec<_> = csv.lines().collect();
     assert!(lines[0].starts_with("from,until,partner,client,key,api,route,requests,"), "{csv}");
-    assert!(lines[1].contains(",cars,,,,/orders,2,2,0,0,0,0,0,0,4,8,"), "{csv}");
+    assert!(lines[1].contains(",cars,,,,POST /orders,2,2,0,0,0,0,0,0,4,8,"), "{csv}");
     assert_eq!(lines.len(), 2, "{csv}");
     let output = program.run(&["usage", "--by", "company"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

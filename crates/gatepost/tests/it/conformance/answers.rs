@@ -2,10 +2,13 @@
 //! §6, §8).
 
 use super::row::Claim::{Body, Has, Lacks, Start};
-use super::row::{CHUNKED, GET, Next, OK, Row, TWO, answer, broken};
+use super::row::{CHUNKED, GET, Next, OK, POST, Row, TWO, answer, broken};
 
 /// An answer that nobody asked for.
 const EVIL: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
+
+/// What may not be sent once more when no answer comes (RFC 9110 §9.2.2).
+const NEVER_AGAIN: &[&[u8]] = &[POST, b"Content-Length: 0\r\n\r\n"];
 
 pub(super) const FIELDS: &[Row] = &[
     answer(
@@ -118,8 +121,10 @@ pub(super) const LINES: &[Row] = &[
     answer("9110 §15 a status below 100", &[b"HTTP/1.1 099 Odd\r\n", TWO], &[502], &[]),
     answer("9110 §15 a status above 599", &[b"HTTP/1.1 999 Odd\r\n", TWO], &[502, 999], &[]),
     answer("9112 §4 a space before the status line", &[b" HTTP/1.1 200 OK\r\n", TWO], &[502], &[]),
-    answer("9112 §8 an end without an answer", &[], &[502], &[]).closing(),
-    answer("9112 §8 an end within the head", &[OK, b"Content-Le"], &[502], &[]).closing(),
+    answer("9112 §8 an end without an answer", &[], &[502], &[]).asked(NEVER_AGAIN).closing(),
+    answer("9112 §8 an end within the head", &[OK, b"Content-Le"], &[502], &[])
+        .asked(NEVER_AGAIN)
+        .closing(),
 ];
 
 pub(super) const INTERIM: &[Row] = &[
@@ -157,6 +162,7 @@ pub(super) const INTERIM: &[Row] = &[
         &[502],
         &[],
     )
+    .asked(NEVER_AGAIN)
     .closing(),
     answer(
         "9110 §15.2.2 101 that nobody asked for",

@@ -281,11 +281,6 @@ pub(super) const VERSIONS: &[Row] = &[
         &[b"GET /t/a HTTP/1.2\r\nHost: gate\r\n\r\n"],
         &[Start(PLAIN)],
     ),
-    refused(
-        "9113 §3.4 the preface of HTTP/2",
-        &[400, 505, 0],
-        &[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
-    ),
     refused("9112 §2.3 HTTP/2.0", &[400, 505], &[b"GET /t/a HTTP/2.0\r\nHost: gate\r\n\r\n"]),
     refused("9112 §2.3 HTTP/3", &[400, 505], &[b"GET /t/a HTTP/3\r\nHost: gate\r\n\r\n"]),
     refused("9112 §2.3 HTTP/1.10", &[400, 505], &[b"GET /t/a HTTP/1.10\r\nHost: gate\r\n\r\n"]),
