@@ -83,6 +83,7 @@ mod fixture {
                 .map(|scope| ((*scope).to_owned(), format!("May {scope}")))
                 .collect::<BTreeMap<_, _>>(),
             routes,
+            issuers: Vec::new(),
             allow_ips: Vec::new(),
             errors: ErrorStyle::Problem,
             bare_token: false,

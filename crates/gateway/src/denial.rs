@@ -14,6 +14,7 @@ use listener::{Body, Problem, full};
 use model::{ErrorStyle, Name, Timestamp};
 
 use crate::checks::plan::Limits;
+use crate::issuers::IssuerFault;
 use crate::path::BadPath;
 use crate::snapshot::ApiEntry;
 
@@ -38,6 +39,15 @@ pub(crate) enum Denial {
     /// A good token of a client that no longer is, or is suspended.
     TokenRevoked {
         client: String,
+    },
+    /// A good token of another issuer, of a client that belongs to no partner.
+    ClientUnknown {
+        issuer: Name,
+        client: String,
+    },
+    /// There are no keys to verify a token of this issuer with.
+    IssuerUnavailable {
+        issuer: Name,
     },
     ScopeMissing {
         needed: Vec<String>,
@@ -126,6 +136,12 @@ impl Denial {
             Self::AddressRefused { address } => format!("{address} is on no list"),
             Self::TokenInvalid(fault) => fault.to_string(),
             Self::TokenRevoked { client } => format!("client {client} is suspended or gone"),
+            Self::ClientUnknown { issuer, client } => {
+                format!("client {client} of issuer {issuer} belongs to no partner")
+            }
+            Self::IssuerUnavailable { issuer } => {
+                format!("the keys of issuer {issuer} cannot be got")
+            }
             Self::KeyUnknown { why, id } => {
                 let why = match why {
                     UnknownKey::Unreadable => "mistyped or not a key",
@@ -211,6 +227,8 @@ impl Denial {
                 insert(RETRY_AFTER, &seconds_up(*wait).to_string());
             }
             Self::StoreUnavailable { .. } => insert(RETRY_AFTER, "1"),
+            // The first pauses after a failure are of this length.
+            Self::IssuerUnavailable { .. } => insert(RETRY_AFTER, "5"),
             _ => {}
         }
         if let Self::RateExceeded { limits: Some(limits), .. }
@@ -339,6 +357,23 @@ impl Denial {
                 "token-revoked",
                 "The token was revoked",
                 "The token's client has been suspended or removed. Ask who gave you the client."
+                    .into(),
+            ),
+            Self::ClientUnknown { client, .. } => (
+                S::FORBIDDEN,
+                "client-unknown",
+                "The token's client is not known here",
+                format!(
+                    "The token is good, but its client `{client}` belongs to no partner of this \
+                     API. Tell your contact here the client's name."
+                ),
+            ),
+            Self::IssuerUnavailable { .. } => (
+                S::SERVICE_UNAVAILABLE,
+                "issuer-unavailable",
+                "The token cannot be verified now",
+                "The keys of the token's issuer cannot be got. Nothing is wrong with your request. \
+                 Send it again after Retry-After."
                     .into(),
             ),
             Self::ScopeMissing { needed } => (
@@ -485,7 +520,8 @@ impl Denial {
             | Self::TokenInvalid(_)
             | Self::TokenRevoked { .. }
             | Self::ScopeMissing { .. } => unauthorized,
-            Self::KeyMissing
+            Self::ClientUnknown { .. }
+            | Self::KeyMissing
             | Self::KeyUnknown { .. }
             | Self::KeyExpired { .. }
             | Self::KeyWithoutPlan { .. }
@@ -506,7 +542,7 @@ impl Denial {
             Self::UpstreamTimeout { .. } => {
                 (S::GATEWAY_TIMEOUT, "Endpoint request timed out", "InternalServerErrorException")
             }
-            Self::StoreUnavailable { .. } => {
+            Self::StoreUnavailable { .. } | Self::IssuerUnavailable { .. } => {
                 (S::INTERNAL_SERVER_ERROR, "Internal server error", "InternalServerErrorException")
             }
         };
@@ -520,6 +556,17 @@ impl Denial {
             headers.insert("x-amzn-requestid", id);
         }
         response
+    }
+}
+
+impl From<IssuerFault> for Denial {
+    fn from(fault: IssuerFault) -> Self {
+        match fault {
+            IssuerFault::Token(fault) => Self::TokenInvalid(fault),
+            IssuerFault::NotTrusted => Self::TokenInvalid(Fault::Issuer),
+            IssuerFault::NoKeys { issuer } => Self::IssuerUnavailable { issuer },
+            IssuerFault::UnknownClient { issuer, client } => Self::ClientUnknown { issuer, client },
+        }
     }
 }
 

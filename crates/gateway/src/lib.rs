@@ -4,6 +4,7 @@
 //! Gateway::handle   find → admit → forward → record
 //!   snapshot.rs     routes, keys, clients as one immutable value; swapped when they change
 //!   routes.rs       method and path → route
+//!   issuers.rs      token issuers beside our own: their keys, kept fresh in the background
 //!   checks.rs       the checks in their order → Admission, which nothing else can make
 //!   denial.rs       every way to say no; the only place that chooses a status
 //!   forward.rs      Admission + request → the company's own service, streamed
@@ -13,6 +14,7 @@
 mod checks;
 mod denial;
 mod forward;
+mod issuers;
 mod path;
 mod record;
 mod routes;
@@ -31,6 +33,7 @@ use store::Store;
 use tokio_util::task::TaskTracker;
 
 pub use checks::plan::Meter;
+pub use issuers::{IssuerFault, IssuerState, Issuers, KeysStanding, Verified};
 pub use record::{Observer, Record};
 pub use snapshot::{BuildError, Snapshot, Source};
 
@@ -48,6 +51,8 @@ pub struct World {
     pub store: Arc<dyn Store>,
     /// Who is told of every request.
     pub observer: Arc<dyn Observer>,
+    /// The token issuers that are trusted beside our own.
+    pub issuers: Arc<Issuers>,
 }
 
 /// The door on one core: shares the snapshot with the others, has upstream connections of its own.

@@ -40,6 +40,7 @@ pub struct Snapshot {
     apis: Vec<Arc<ApiEntry>>,
     keys: HashMap<String, Arc<KeyEntry>>,
     clients: HashMap<Name, ClientEntry>,
+    partners: BTreeMap<Name, Arc<PartnerEntry>>,
     meters: BTreeMap<String, Arc<Meter>>,
     pub(crate) issuer: String,
     pub(crate) signing_keys: Keys,
@@ -103,6 +104,7 @@ impl Snapshot {
             apis: apis(definitions),
             keys,
             clients: clients(definitions, &partners),
+            partners,
             meters,
             issuer: definitions.public_url.clone(),
             signing_keys: signing_keys(source.signing_keys)?,
@@ -122,6 +124,10 @@ impl Snapshot {
 
     pub(crate) fn client(&self, id: &str) -> Option<&ClientEntry> {
         self.clients.get(id)
+    }
+
+    pub(crate) fn partner(&self, name: &Name) -> Option<&Arc<PartnerEntry>> {
+        self.partners.get(name)
     }
 
     /// The meters, to give unspent leases back at the end.

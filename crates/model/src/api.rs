@@ -22,6 +22,8 @@ pub struct Api {
     pub scopes: BTreeMap<String, String>,
     /// What may be called.
     pub routes: Vec<Route>,
+    /// The issuers whose tokens it takes beside our own.
+    pub issuers: Vec<Name>,
     /// The addresses it answers; empty means any.
     pub allow_ips: Vec<IpNet>,
     /// The form of refusals.

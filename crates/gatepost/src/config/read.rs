@@ -7,6 +7,7 @@ mod api;
 mod bus;
 mod connection;
 mod destination;
+mod issuer;
 mod partner;
 
 use std::collections::BTreeMap;
@@ -26,8 +27,9 @@ use super::schema::ROOT;
 use super::source::{Source, Span};
 
 /// The sections of the file and the kinds of their documents.
-const KINDS: [(&str, &str); 7] = [
+const KINDS: [(&str, &str); 8] = [
     ("apis", "api"),
+    ("issuers", "issuer"),
     ("plans", "plan"),
     ("partners", "partner"),
     ("buses", "bus"),
@@ -53,6 +55,7 @@ pub(crate) fn read(root: &Node, sources: &[Source], problems: &mut Problems) -> 
     reader.definitions.company = fields.text("company").unwrap_or_default();
     reader.definitions.public_url =
         fields.text("public_url").unwrap_or_else(|| format!("http://{}", server.public));
+    reader.issuers(&fields);
     reader.apis(&fields);
     reader.plans(&fields);
     reader.partners(&fields);
