@@ -162,11 +162,12 @@ impl Issuers {
     ) -> Result<Verified, IssuerFault> {
         let iss = jwt::claimed_issuer(token)?;
         let trusted = self.find(trusted, &iss).ok_or(IssuerFault::NotTrusted)?;
+        let requests = *trusted.source.ended.borrow();
         match trusted.judge(token, now, self.now_ms()) {
             Err(IssuerFault::NoKeys { .. } | IssuerFault::Token(Fault::UnknownKey)) => {}
             judged => return judged,
         }
-        self.renew(&trusted.source).await;
+        self.renew(&trusted.source, requests).await;
         trusted.judge(token, now, self.now_ms())
     }
 
@@ -189,9 +190,13 @@ impl Issuers {
         known.find(|trusted| trusted.issuer.issuer == iss).cloned()
     }
 
-    /// Asks for keys, if that is not too soon, and waits for them for a moment.
-    async fn renew(&self, source: &KeySource) {
+    /// Asks for keys, if that is not too soon, and waits for them for a moment; not if a request
+    /// has ended since this count of them.
+    async fn renew(&self, source: &KeySource, requests: u64) {
         let mut ended = source.ended.subscribe();
+        if *ended.borrow_and_update() != requests {
+            return;
+        }
         let are_coming = source.refresh.lock().ask(self.now_ms());
         if are_coming {
             self.wake.notify_one();

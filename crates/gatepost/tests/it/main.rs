@@ -14,6 +14,7 @@ mod deliveries;
 mod disk;
 mod duplicates;
 mod hostile;
+mod issuers;
 mod ordeal;
 mod patterns;
 mod program;
