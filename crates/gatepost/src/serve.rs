@@ -185,8 +185,7 @@ fn issuers(
     random: &Arc<SystemRandom>,
     tracker: &TaskTracker,
 ) -> Arc<Issuers> {
-    let issuers =
-        Issuers::new(Arc::clone(clock) as _, Arc::clone(random) as _, tracker.clone());
+    let issuers = Issuers::new(Arc::clone(clock) as _, Arc::clone(random) as _, tracker.clone());
     Arc::new(issuers)
 }
 

@@ -266,8 +266,6 @@ async fn without_keys_nobody_is_refused_for_good_and_metadata_lead_to_them() {
         "/k" => Reply::status(200).body(&set),
         _ => Reply::status(404),
     });
-    until("the keys are there", async || {
-        (world.order(&token()).await.status == 201).then_some(())
-    })
-    .await;
+    until("the keys are there", async || (world.order(&token()).await.status == 201).then_some(()))
+        .await;
 }

@@ -133,9 +133,9 @@ fn callers(fields: &Fields<'_>) -> Callers {
     if let Some(partner) = fields.parse("partner", forms::name) {
         return Callers::Partner(partner);
     }
-    let clients = fields.entries("clients").filter_map(|entry| {
-        Some((entry.key.clone(), forms::name(entry.value.text()?).ok()?))
-    });
+    let clients = fields
+        .entries("clients")
+        .filter_map(|entry| Some((entry.key.clone(), forms::name(entry.value.text()?).ok()?)));
     Callers::Clients(clients.collect())
 }
 
