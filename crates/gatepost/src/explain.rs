@@ -49,6 +49,14 @@ const PROBLEMS: &[(&str, &str)] = &[
         "The token is good, but its client was suspended or removed. Status 401 `invalid_token`.",
     ),
     (
+        "client-unknown",
+        "The token of another issuer is good, but its client belongs to no partner: the value of the issuer's `client_claim` is not among its `clients`. The log has the value. Status 403.",
+    ),
+    (
+        "issuer-unavailable",
+        "A token of another issuer cannot be verified: its keys have never been got, or not for more than a day. The program's log says why; nothing is known of the token. Status 503 with Retry-After.",
+    ),
+    (
         "insufficient-scope",
         "The token has none of the scopes the route asks for; WWW-Authenticate lists them. Status 403.",
     ),

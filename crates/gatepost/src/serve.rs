@@ -8,7 +8,7 @@
 //! public door    gateway + token service, one runtime per core
 //! internal door  the bus takes the company's events
 //! admin door     operators, health, metrics
-//! courier, schedules, replays, retention, usage, readings for the metrics
+//! courier, schedules, replays, keys of other issuers, retention, usage, readings for the metrics
 //! ```
 
 mod apply;
@@ -27,6 +27,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use courier::{Board, Courier};
+use gateway::Issuers;
 use listener::{Door, RouterHandler, TlsDoor, Trusted, bind, serve, serve_on_cores};
 use model::{Clock as _, Secret};
 use store::Store;
@@ -68,6 +69,7 @@ struct Parts {
     store: Arc<dyn Store>,
     telemetry: Arc<Telemetry>,
     board: Arc<Board>,
+    issuers: Arc<Issuers>,
     status: Arc<ProgramStatus>,
     tracker: TaskTracker,
     /// Cancelled when the doors are to close.
@@ -105,28 +107,30 @@ impl Parts {
             store: Arc::clone(&self.store),
             observer: Arc::clone(&self.telemetry) as _,
             trusted: Arc::new(trusted.clone()),
+            issuers: Arc::clone(&self.issuers),
         }
     }
 }
 
 /// Serves until told to stop: by SIGTERM or SIGINT, orderly; by a second one, at once.
 pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
-    let clock = Arc::new(SystemClock::new());
-    let random = Arc::new(SystemRandom);
+    let (clock, random) = (Arc::new(SystemClock::new()), Arc::new(SystemRandom));
     let data = DataDirectory::take(&loaded.server.data)?;
     let (master, admin_token) = (data.master(&*random)?, data.admin_token(&*random)?);
     let sqlite = SqliteStore::open_with(data.path(), sealing(&loaded.server));
     let sqlite = Arc::new(sqlite.context("the store cannot be opened")?);
     let lines = Lines::to_stdout(options.form).context("the log cannot be started")?;
     let telemetry = Arc::new(Telemetry::new(lines, Arc::clone(&clock) as _));
+    let tracker = TaskTracker::new();
     let parts = Parts {
         status: Arc::new(ProgramStatus::new(Arc::clone(&telemetry))),
+        issuers: issuers(&clock, &random, &tracker),
         clock,
         random,
         store: Arc::clone(&sqlite) as Arc<dyn Store>,
         telemetry,
         board: Arc::default(),
-        tracker: TaskTracker::new(),
+        tracker,
         stop: CancellationToken::new(),
     };
     apply::documents(&*parts.store, &loaded.documents, parts.clock.now()).await?;
@@ -148,6 +152,7 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     let courier = tokio_task(&parts, courier.run(live.plans(), no_more_deliveries.clone()));
     let firing = bus::Schedules::run(live.schedules(), parts.bus_world(), parts.stop.clone());
     let firing = tokio_task(&parts, firing);
+    let trusting = tokio_task(&parts, Arc::clone(&parts.issuers).run(parts.stop.clone()));
     let feeding = tokio_task(&parts, live.feeder(&parts));
     let keeping = tokio_task(&parts, retention::run(parts.clone(), live.definitions()));
     let reading = readings::run(parts.clone(), live.plans(), Arc::clone(&parts.board));
@@ -169,7 +174,8 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     // it knows; the store closes last.
     parts.status.draining();
     parts.stop.cancel();
-    for task in [public, firing, feeding, keeping, reading, health, watching, following] {
+    let doors = [public, firing, feeding, keeping, reading, trusting, health, watching, following];
+    for task in doors {
         ended(task.await);
     }
     usage.end().await;
@@ -182,6 +188,16 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     tokio::task::spawn_blocking(move || sqlite.close()).await.context("closing the store")?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The token issuers that are trusted beside our own; `Live` says which.
+fn issuers(
+    clock: &Arc<SystemClock>,
+    random: &Arc<SystemRandom>,
+    tracker: &TaskTracker,
+) -> Arc<Issuers> {
+    let issuers = Issuers::new(Arc::clone(clock) as _, Arc::clone(random) as _, tracker.clone());
+    Arc::new(issuers)
 }
 
 /// When a file of the log makes way for a new one.

@@ -18,6 +18,7 @@ use listener::Peer;
 use model::{KeyRule, Name, Route, Status, Timestamp, TokenRule};
 
 use crate::denial::Denial;
+use crate::issuers::Issuers;
 use crate::record::{Check, Passed};
 use crate::routes::Found;
 use crate::snapshot::{KeyEntry, PartnerEntry, Snapshot};
@@ -83,19 +84,19 @@ pub(crate) struct Refused {
 /// Runs the checks of a route in API Gateway's order.
 pub(crate) fn admit(
     snapshot: &Snapshot,
+    issuers: &Issuers,
     found: &Found,
-    asked: Asked<'_>,
-    now: Now,
+    at: (Asked<'_>, Now),
 ) -> Result<Admitted, Refused> {
     let mut known = Admitted::nobody();
-    match check(snapshot, found, (asked, now), &mut known) {
+    match check((snapshot, issuers), found, at, &mut known) {
         Ok(()) => Ok(known),
         Err(denial) => Err(Refused { denial, known: Box::new(known) }),
     }
 }
 
 fn check(
-    snapshot: &Snapshot,
+    (snapshot, issuers): (&Snapshot, &Issuers),
     found: &Found,
     (asked, now): (Asked<'_>, Now),
     known: &mut Admitted,
@@ -112,7 +113,7 @@ fn check(
     }
     let mut partner: Option<Arc<PartnerEntry>> = None;
     if route.token == TokenRule::Required {
-        let (claims, of_client) = token::check(snapshot, found, asked, now)?;
+        let (claims, of_client) = token::check(snapshot, issuers, found, (asked, now))?;
         known.passed.add(Check::Token);
         known.partner = Some(of_client.name.clone());
         known.token = Some(Arc::clone(&claims));

@@ -14,6 +14,7 @@ use listener::{Body, Problem, TraceParent, full};
 use model::{ErrorStyle, Name, Timestamp};
 
 use crate::checks::plan::Limits;
+use crate::issuers::IssuerFault;
 use crate::path::BadPath;
 use crate::snapshot::ApiEntry;
 
@@ -48,6 +49,15 @@ pub(crate) enum Denial {
     /// A good token of a client that no longer is, or is suspended.
     TokenRevoked {
         client: String,
+    },
+    /// A good token of another issuer, of a client that belongs to no partner.
+    ClientUnknown {
+        issuer: Name,
+        client: String,
+    },
+    /// There are no keys to verify a token of this issuer with.
+    IssuerUnavailable {
+        issuer: Name,
     },
     ScopeMissing {
         needed: Vec<String>,
@@ -113,6 +123,8 @@ pub(crate) enum Denial {
     StoreUnavailable {
         reason: String,
     },
+    /// A token of another issuer that is not verified yet: nothing that a caller sees.
+    Unverified,
     /// A fault of our own.
     Forgotten,
 }
@@ -155,6 +167,12 @@ impl Denial {
             Self::AddressRefused { address } => format!("{address} is on no list"),
             Self::TokenInvalid(fault) => fault.to_string(),
             Self::TokenRevoked { client } => format!("client {client} is suspended or gone"),
+            Self::ClientUnknown { issuer, client } => {
+                format!("client {client} of issuer {issuer} belongs to no partner")
+            }
+            Self::IssuerUnavailable { issuer } => {
+                format!("the keys of issuer {issuer} cannot be got")
+            }
             Self::KeyUnknown { why, id } => {
                 let why = match why {
                     UnknownKey::Unreadable => "mistyped or not a key",
@@ -249,6 +267,8 @@ impl Denial {
             Self::StoreUnavailable { .. } | Self::ConcurrencyExceeded { .. } | Self::Forgotten => {
                 insert(RETRY_AFTER, "1");
             }
+            // The first pauses after a failure are of this length.
+            Self::IssuerUnavailable { .. } => insert(RETRY_AFTER, "5"),
             _ => {}
         }
         // What a message means whose form is doubtful is not known beyond its end.
@@ -416,6 +436,23 @@ impl Denial {
                 "The token's client has been suspended or removed. Ask who gave you the client."
                     .into(),
             ),
+            Self::ClientUnknown { client, .. } => (
+                S::FORBIDDEN,
+                "client-unknown",
+                "The token's client is not known here",
+                format!(
+                    "The token is good, but its client `{client}` belongs to no partner of this \
+                     API. Tell your contact here the client's name."
+                ),
+            ),
+            Self::IssuerUnavailable { .. } => (
+                S::SERVICE_UNAVAILABLE,
+                "issuer-unavailable",
+                "The token cannot be verified now",
+                "The keys of the token's issuer cannot be got. Nothing is wrong with your request. \
+                 Send it again after Retry-After."
+                    .into(),
+            ),
             Self::ScopeMissing { needed, all } => (
                 S::FORBIDDEN,
                 "insufficient-scope",
@@ -548,7 +585,7 @@ impl Denial {
                 "This gateway cannot count your request",
                 "Nothing is wrong with your request. Send it again after Retry-After.".into(),
             ),
-            Self::Forgotten => (
+            Self::Unverified | Self::Forgotten => (
                 S::SERVICE_UNAVAILABLE,
                 "internal-error",
                 "Internal error",
@@ -596,6 +633,7 @@ impl Denial {
             Self::CertificateMissing
             | Self::CertificateOfOther
             | Self::KeyMissing { .. }
+            | Self::ClientUnknown { .. }
             | Self::KeyUnknown { .. }
             | Self::KeyExpired { .. }
             | Self::KeyWithoutPlan { .. }
@@ -622,7 +660,10 @@ impl Denial {
             Self::ServiceOut { .. } => {
                 (S::SERVICE_UNAVAILABLE, "Service Unavailable", "ServiceUnavailableException")
             }
-            Self::StoreUnavailable { .. } | Self::Forgotten => {
+            Self::StoreUnavailable { .. }
+            | Self::IssuerUnavailable { .. }
+            | Self::Unverified
+            | Self::Forgotten => {
                 (S::INTERNAL_SERVER_ERROR, "Internal server error", "InternalServerErrorException")
             }
         };
@@ -634,6 +675,17 @@ impl Denial {
         headers.insert("x-amzn-errortype", HeaderValue::from_static(kind));
         headers.insert("x-amzn-requestid", request_id.clone());
         response
+    }
+}
+
+impl From<IssuerFault> for Denial {
+    fn from(fault: IssuerFault) -> Self {
+        match fault {
+            IssuerFault::Token(fault) => Self::TokenInvalid(fault),
+            IssuerFault::NotTrusted => Self::TokenInvalid(Fault::Issuer),
+            IssuerFault::NoKeys { issuer } => Self::IssuerUnavailable { issuer },
+            IssuerFault::UnknownClient { issuer, client } => Self::ClientUnknown { issuer, client },
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! Gateway::handle   find → admit → forward → record
 //!   snapshot.rs     routes, keys, clients as one immutable value; swapped when they change
 //!   routes.rs       method and path → route
+//!   issuers.rs      token issuers beside our own: their keys, kept fresh in the background
 //!   checks.rs       the checks in their order → Admission, which nothing else can make
 //!   denial.rs       every way to say no; the only place that chooses a status
 //!   forward.rs      Admission + request → the company's own service, streamed
@@ -20,6 +21,7 @@ mod forward;
 mod headers;
 mod health;
 mod ids;
+mod issuers;
 mod path;
 mod record;
 mod routes;
@@ -43,6 +45,7 @@ use tokio_util::task::TaskTracker;
 
 pub use checks::plan::Meter;
 pub use health::Health;
+pub use issuers::{IssuerFault, IssuerState, Issuers, KeysStanding, Verified};
 pub use record::{Observer, Passed, Record};
 pub use snapshot::{BuildError, Snapshot, Source};
 pub use usage::{UsageBook, UsageOf, answered_by};
@@ -66,6 +69,8 @@ pub struct World {
     pub observer: Arc<dyn Observer>,
     /// Who stands before the door and is believed on where a request came from.
     pub trusted: Arc<Trusted>,
+    /// The token issuers that are trusted beside our own.
+    pub issuers: Arc<Issuers>,
 }
 
 /// The door on one core: shares the snapshot with the others, has upstream connections of its own.
@@ -127,7 +132,12 @@ impl Core {
             return Err(Refusal::bare(denial));
         }
         let now = checks::Now { at: recorder.at(), ticks_ns: recorder.began_ns() };
-        let (found, admitted) = match self.judge(&request, peer, recorder, now)? {
+        let mut judged = self.judge(&request, peer, recorder, now);
+        if let Err(Refusal { denial: Denial::Unverified, .. }) = &judged {
+            self.verify(&request, peer, recorder, now).await?;
+            judged = self.judge(&request, peer, recorder, now);
+        }
+        let (found, admitted) = match judged? {
             Judged::Admitted(found, admitted) => (found, admitted),
             Judged::Answered(response) => return Ok(Reply::Whole(response)),
         };
@@ -162,6 +172,22 @@ impl Core {
         Ok(Reply::Coming(response))
     }
 
+    /// Verifies a token of another issuer, so that the checks find it among those they know.
+    async fn verify(
+        &self,
+        request: &Request<Incoming>,
+        peer: &Peer,
+        recorder: &Recorder,
+        now: checks::Now,
+    ) -> Result<(), Refusal> {
+        let snapshot = self.snapshot.load_full();
+        let found = routes::find(&snapshot, request)?;
+        let asked = checks::Asked::new(request, recorder.address(), peer);
+        let issuers = &self.world.issuers;
+        let verified = checks::token::foreign(&snapshot, issuers, &found, (asked, now)).await;
+        verified.map_err(|denial| found.refusal(denial))
+    }
+
     /// Everything that is decided from the snapshot, without waiting for anything.
     fn judge(
         &self,
@@ -191,7 +217,7 @@ impl Core {
             }
         }
         let asked = checks::Asked::new(request, recorder.address(), peer);
-        match checks::admit(&snapshot, &found, asked, now) {
+        match checks::admit(&snapshot, &self.world.issuers, &found, (asked, now)) {
             Ok(_) if headers::ends_here(request) => Ok(Judged::Answered(last_stop(&found))),
             Ok(admitted) => Ok(Judged::Admitted(found, admitted)),
             Err(refused) => {

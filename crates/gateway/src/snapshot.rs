@@ -157,9 +157,9 @@ impl Snapshot {
         }
         Ok(Self {
             apis: apis(definitions, before),
-            partners: partners.clone(),
             keys,
             clients: clients(definitions, &partners),
+            partners,
             meters,
             issuer: definitions.public_url.clone(),
             signing_keys: signing_keys(source.signing_keys)?,
@@ -190,6 +190,10 @@ impl Snapshot {
             services.extend(entry.canary.iter().map(|(canary, _)| Arc::clone(canary)));
         }
         services
+    }
+
+    pub(crate) fn partner(&self, name: &Name) -> Option<&Arc<PartnerEntry>> {
+        self.partners.get(name)
     }
 
     /// The meters, to give unspent leases back at the end.

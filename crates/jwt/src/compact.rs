@@ -17,6 +17,18 @@ pub(crate) struct Compact<'a> {
     pub(crate) signature: Vec<u8>,
 }
 
+impl Compact<'_> {
+    /// Refuses headers that ask for what is not done here.
+    pub(crate) fn without_extensions(&self) -> Result<(), Fault> {
+        // RFC 7515 §4.1.11: extensions we do not know must not be passed over. RFC 7797's `b64`
+        // comes only with `crit`, but a header that carries it alone is refused as well.
+        if self.header.contains_key("crit") || self.header.contains_key("b64") {
+            return Err(Fault::Malformed("its header asks for an extension"));
+        }
+        Ok(())
+    }
+}
+
 /// Takes a token apart. The engine used refuses padding, white space and non-zero trailing bits.
 pub(crate) fn parse(token: &str) -> Result<Compact<'_>, Fault> {
     if token.len() > TOKEN_BYTES_MAX {

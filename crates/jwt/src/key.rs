@@ -16,18 +16,56 @@ use zeroize::Zeroizing;
 use crate::compact;
 
 /// The signature algorithms of this crate. The list is closed: `none` and HMAC have no variant.
+///
+/// Our own tokens are signed with ES256; the others are verified only, in tokens of other issuers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
     /// ECDSA on P-256 with SHA-256 (RFC 7518 §3.4).
     Es256,
+    /// ECDSA on P-384 with SHA-384 (RFC 7518 §3.4).
+    Es384,
+    /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 §3.3).
+    Rs256,
+    /// RSASSA-PKCS1-v1_5 with SHA-384 (RFC 7518 §3.3).
+    Rs384,
+    /// RSASSA-PKCS1-v1_5 with SHA-512 (RFC 7518 §3.3).
+    Rs512,
+    /// RSASSA-PSS with SHA-256 (RFC 7518 §3.5).
+    Ps256,
+    /// Ed25519, under its older name `EdDSA` (RFC 8037 §3.1) or its own (RFC 9864 §2.2).
+    EdDsa,
 }
 
 impl Algorithm {
+    /// The `alg` values, each algorithm once.
+    pub const NAMES: [&'static str; 7] =
+        ["ES256", "ES384", "RS256", "RS384", "RS512", "PS256", "EdDSA"];
+
     /// The `alg` value.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
+            Self::Rs256 => "RS256",
+            Self::Rs384 => "RS384",
+            Self::Rs512 => "RS512",
+            Self::Ps256 => "PS256",
+            Self::EdDsa => "EdDSA",
         }
+    }
+
+    /// Reads an `alg` value; names are case-sensitive (RFC 7515 §4.1.1).
+    pub fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "ES256" => Self::Es256,
+            "ES384" => Self::Es384,
+            "RS256" => Self::Rs256,
+            "RS384" => Self::Rs384,
+            "RS512" => Self::Rs512,
+            "PS256" => Self::Ps256,
+            "EdDSA" | "Ed25519" => Self::EdDsa,
+            _ => return None,
+        })
     }
 }
 
@@ -148,6 +186,10 @@ pub struct VerifyingKey {
 }
 
 impl VerifyingKey {
+    pub(crate) fn new(algorithm: Algorithm, key: ParsedPublicKey) -> Self {
+        Self { algorithm, key }
+    }
+
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.key.verify_sig(message, signature).is_ok()
     }

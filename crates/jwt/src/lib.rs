@@ -5,21 +5,26 @@
 //!
 //! Strict where laxness has been an attack: compact form only, base64url without padding or
 //! stray bits, no `crit`, no duplicate members, the algorithm taken from the key and compared with
-//! the header, `typ` demanded.
+//! the header, `typ` demanded. Tokens of other issuers have a verifier of their own
+//! ([`verify_foreign`]): their claims differ, their form is judged as strictly.
 
 mod assertion;
 mod claims;
 mod compact;
+mod foreign;
 mod json;
 mod key;
 mod policy;
+mod set;
 mod sign;
 mod verify;
 
 pub use assertion::{Assertion, AssertionKey, AssertionKeyError};
 pub use claims::AccessToken;
 pub use compact::TOKEN_BYTES_MAX;
+pub use foreign::{ForeignDemand, ForeignToken, TokenType, claimed_issuer, verify_foreign};
 pub use key::{Algorithm, Jwk, Jwks, KeyError, SigningKey, VerifyingKey};
 pub use policy::{Demand, Fault};
+pub use set::{KeySet, SET_BYTES_MAX, SET_KEYS_MAX, SetError};
 pub use sign::sign;
 pub use verify::{Keys, verify};

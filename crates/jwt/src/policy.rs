@@ -28,6 +28,9 @@ pub enum Fault {
     /// No key of that name is published.
     #[error("the token was signed with a key that this issuer does not publish")]
     UnknownKey,
+    /// The token names no key, or one that is published more than once, and several would fit.
+    #[error("the token does not say which of its issuer's keys signed it (kid)")]
+    AmbiguousKey,
     /// The signature does not fit.
     #[error("the token's signature does not fit")]
     Signature,

@@ -24,6 +24,8 @@ pub struct Api {
     pub scopes: BTreeMap<String, String>,
     /// What may be called.
     pub routes: Vec<Route>,
+    /// The issuers whose tokens it takes beside our own.
+    pub issuers: Vec<Name>,
     /// The addresses it answers; empty means any.
     pub allow_ips: Vec<IpNet>,
     /// Whether a client certificate of the door's authorities is needed.
@@ -61,6 +63,7 @@ impl Api {
             canary: None,
             scopes: BTreeMap::new(),
             routes: Vec::new(),
+            issuers: Vec::new(),
             allow_ips: Vec::new(),
             client_certificate: false,
             key_header: "x-api-key".to_owned(),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Api, ApiKey, Bus, Client, Connection, Destination, Name, Partner, Rule, Schedule, SecretSource,
-    UsagePlan,
+    Api, ApiKey, Bus, Client, Connection, Destination, Issuer, Name, Partner, Rule, Schedule,
+    SecretSource, UsagePlan,
 };
 
 /// Everything a company defines. Whoever builds it has checked that names lead somewhere.
@@ -16,6 +16,8 @@ pub struct Definitions {
     pub public_url: String,
     /// The APIs behind the gateway.
     pub apis: BTreeMap<Name, Api>,
+    /// Token issuers beside our own.
+    pub issuers: BTreeMap<Name, Issuer>,
     /// Usage plans.
     pub plans: BTreeMap<Name, UsagePlan>,
     /// Partners.

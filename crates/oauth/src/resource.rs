@@ -14,12 +14,14 @@ const PLACE: &str = "/.well-known/oauth-protected-resource";
 pub(crate) async fn show(State(service): State<Service>, uri: Uri) -> Response {
     let state = service.state.load_full();
     let base = uri.path().strip_prefix(PLACE).unwrap_or_default();
-    let Some(scopes) = state.resources.get(base) else { return no_such_endpoint(uri).await };
+    let Some(resource) = state.resources.get(base) else { return no_such_endpoint(uri).await };
+    let others = resource.issuers.iter().map(String::as_str);
+    let issuers: Vec<&str> = std::iter::once(state.issuer.as_str()).chain(others).collect();
     let document = json!({
         "resource": format!("{}{base}", state.issuer),
-        "authorization_servers": [state.issuer],
+        "authorization_servers": issuers,
         "jwks_uri": format!("{}/.well-known/jwks.json", state.issuer),
-        "scopes_supported": scopes,
+        "scopes_supported": resource.scopes,
         "bearer_methods_supported": ["header"],
     });
     let fields = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "public, max-age=300")];

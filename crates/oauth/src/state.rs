@@ -28,8 +28,8 @@ pub struct State {
     pub(crate) issuer: String,
     pub(crate) realm: String,
     pub(crate) scopes: Vec<String>,
-    /// The scopes of each API, by its base path.
-    pub(crate) resources: BTreeMap<String, Vec<String>>,
+    /// The APIs by their base paths.
+    pub(crate) resources: BTreeMap<String, Resource>,
     pub(crate) digester: Arc<Digester>,
     pub(crate) signing_key: SigningKey,
     pub(crate) jwks: Document,
@@ -41,6 +41,13 @@ pub(crate) struct ClientEntry {
     pub(crate) client: Client,
     pub(crate) partner_status: Status,
     pub(crate) secrets: Vec<SecretCredential>,
+}
+
+/// What an API says of itself.
+pub(crate) struct Resource {
+    pub(crate) scopes: Vec<String>,
+    /// The issuers it trusts beside us.
+    pub(crate) issuers: Vec<String>,
 }
 
 /// A published document and its `ETag`.
@@ -56,8 +63,13 @@ impl State {
         let of_api = |api: &Api| -> Vec<String> {
             api.scopes.keys().map(|scope| format!("{}/{scope}", api.name)).collect()
         };
+        let resource = |api: &Api| {
+            let issuers = api.issuers.iter().filter_map(|name| definitions.issuers.get(name));
+            let issuers = issuers.map(|issuer| issuer.issuer.clone()).collect();
+            Resource { scopes: of_api(api), issuers }
+        };
         let apis = definitions.apis.values();
-        let resources = apis.map(|api| (api.base_path.clone(), of_api(api))).collect();
+        let resources = apis.map(|api| (api.base_path.clone(), resource(api))).collect();
         let scopes = definitions.apis.values().flat_map(of_api);
         Ok(Self {
             issuer: definitions.public_url.clone(),

@@ -461,6 +461,25 @@ pub(crate) fn is_url(text: &str) -> Result<(), Wrong> {
     Ok(())
 }
 
+/// What an issuer calls itself (RFC 8414 §2): a URL without query and fragment.
+pub(crate) fn is_issuer(text: &str) -> Result<(), Wrong> {
+    if text.contains(['?', '#']) {
+        return Err(Wrong::new("an issuer's URL has neither `?` nor `#`")
+            .help("write it as its tokens have it in `iss`"));
+    }
+    is_url(text)
+}
+
+/// The name or value of a claim that can be compared byte for byte: visible ASCII and blanks.
+pub(crate) fn is_claim_text(text: &str) -> Result<(), Wrong> {
+    let fits = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    if fits && (1..=256).contains(&text.len()) && text.trim() == text {
+        return Ok(());
+    }
+    Err(Wrong::new("this is not the text of a claim")
+        .help("write from 1 to 256 printable ASCII characters, with no blank at either end"))
+}
+
 pub(crate) fn upstream(text: &str) -> Result<Upstream, Wrong> {
     Upstream::parse(text).map_err(|reason| {
         Wrong::new(format!("`{text}` is not an upstream: {reason}"))

@@ -7,6 +7,7 @@ mod api;
 mod bus;
 mod connection;
 mod destination;
+mod issuer;
 mod partner;
 
 use std::collections::BTreeMap;
@@ -27,8 +28,9 @@ use super::source::{Source, Span};
 use super::{DoorTls, Server};
 
 /// The sections of the file and the kinds of their documents.
-const KINDS: [(&str, &str); 7] = [
+const KINDS: [(&str, &str); 8] = [
     ("apis", "api"),
+    ("issuers", "issuer"),
     ("plans", "plan"),
     ("partners", "partner"),
     ("buses", "bus"),
@@ -54,6 +56,7 @@ pub(crate) fn read(root: &Node, sources: &[Source], problems: &mut Problems) -> 
     reader.definitions.company = fields.text("company").unwrap_or_default();
     reader.definitions.public_url =
         fields.text("public_url").unwrap_or_else(|| format!("http://{}", server.public));
+    reader.issuers(&fields);
     reader.apis(&fields);
     reader.plans(&fields);
     reader.partners(&fields);

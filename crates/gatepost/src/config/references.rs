@@ -12,6 +12,8 @@ use super::schema::Noun;
 pub(crate) struct Known {
     connections: BTreeSet<String>,
     destinations: BTreeSet<String>,
+    issuers: BTreeSet<String>,
+    partners: BTreeSet<String>,
     plans: BTreeSet<String>,
     /// In full: `tires/create.order`.
     scopes: BTreeSet<String>,
@@ -27,6 +29,8 @@ impl Known {
         let mut known = Self {
             connections: names("connections"),
             destinations: names("destinations"),
+            issuers: names("issuers"),
+            partners: names("partners"),
             plans: names("plans"),
             scopes: BTreeSet::new(),
         };
@@ -43,6 +47,8 @@ impl Known {
         let (names, place) = match noun {
             Noun::Connection => (&self.connections, "connections"),
             Noun::Destination => (&self.destinations, "destinations"),
+            Noun::Issuer => (&self.issuers, "issuers"),
+            Noun::Partner => (&self.partners, "partners"),
             Noun::Plan => (&self.plans, "plans"),
             Noun::Scope => (&self.scopes, "apis.NAME.scopes"),
         };

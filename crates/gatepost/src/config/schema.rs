@@ -70,6 +70,8 @@ pub(crate) const OFF: &str = "off";
 pub(crate) enum Noun {
     Connection,
     Destination,
+    Issuer,
+    Partner,
     Plan,
     Scope,
 }
@@ -159,6 +161,8 @@ impl Noun {
         match self {
             Self::Connection => "a connection",
             Self::Destination => "a destination",
+            Self::Issuer => "an issuer",
+            Self::Partner => "a partner",
             Self::Plan => "a plan",
             Self::Scope => "a scope",
         }
@@ -166,7 +170,7 @@ impl Noun {
 
     /// The same word alone.
     pub(crate) fn word(self) -> &'static str {
-        self.name().trim_start_matches("a ")
+        self.name().split_once(' ').map_or(self.name(), |(_, word)| word)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The configuration as its users meet it: whole files, whole reports.
 
 mod connections;
+mod issuers;
 
 use std::fs;
 use std::path::Path;
@@ -580,6 +581,7 @@ fn the_keys_of_the_language_are_all_there() {
         "apis.routes.api_key",
         "buses.rules.send.retry.for",
         "connections.oauth.token_url",
+        "issuers.clients",
     ] {
         assert!(keys.iter().any(|known| known == key), "{key}");
     }

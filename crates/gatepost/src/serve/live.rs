@@ -59,6 +59,7 @@ impl Live {
         let (digester, vault) = (Arc::new(master.digester()), Arc::new(master.vault()));
         let revision = *parts.store.revisions().borrow();
         let built = build(parts, &definitions, (&digester, &vault), None).await?;
+        parts.issuers.define(&definitions.issuers);
         Ok(Self {
             caught_up: watch::Sender::new(revision),
             definitions: Arc::new(ArcSwap::from_pointee(definitions)),
@@ -151,6 +152,8 @@ impl Live {
         let before = self.gateway.load_full();
         let secrets = (&self.digester, &self.vault);
         let built = build(parts, &definitions, secrets, Some(&before)).await?;
+        // Before what trusts them.
+        parts.issuers.define(&definitions.issuers);
         self.definitions.store(definitions);
         self.gateway.store(Arc::new(built.gateway));
         self.tokens.store(Arc::new(built.tokens));

@@ -8,6 +8,7 @@ use model::Status;
 
 use crate::checks::{Asked, Now};
 use crate::denial::Denial;
+use crate::issuers::{IssuerFault, Issuers};
 use crate::routes::Found;
 use crate::snapshot::{PartnerEntry, Snapshot};
 use crate::token_memory::Key;
@@ -16,11 +17,12 @@ use crate::token_memory::Key;
 const LEEWAY_S: i64 = 0;
 
 /// Verifies the request's token; gives its claims and the partner whose client it was issued to.
+/// One of another issuer is only looked for in the memory: see [`foreign`].
 pub(crate) fn check(
     snapshot: &Snapshot,
+    issuers: &Issuers,
     found: &Found,
-    asked: Asked<'_>,
-    now: Now,
+    (asked, now): (Asked<'_>, Now),
 ) -> Result<(Arc<AccessToken>, Arc<PartnerEntry>), Denial> {
     let api = &found.api.api;
     let token = bearer(asked, api.bare_token)?;
@@ -32,25 +34,63 @@ pub(crate) fn check(
             // Before any signature is verified: that is what a flood would cost us.
             let wait = snapshot.damper.may_try(asked.address, now.ticks_ns);
             wait.map_err(|wait| Denial::BadTokens { wait })?;
+            let foreign = !api.issuers.is_empty()
+                && jwt::claimed_issuer(token).is_ok_and(|issuer| issuer != snapshot.issuer);
+            if foreign {
+                return Err(Denial::Unverified);
+            }
             let demand =
                 Demand { issuer: &snapshot.issuer, audience: &api.name, now_s, leeway_s: LEEWAY_S };
             let claims = jwt::verify(token, &snapshot.signing_keys, &demand);
             let claims = Arc::new(claims.map_err(|fault| {
-                // A token that was good once is no attack.
-                if !matches!(fault, Fault::Expired { .. }) {
-                    snapshot.damper.failed(asked.address, now.ticks_ns);
-                }
+                tell(snapshot, asked, &fault, now);
                 Denial::TokenInvalid(fault)
             })?);
             snapshot.tokens.remember(&key, Arc::clone(&claims), now_s);
             claims
         }
     };
+    // A client of another issuer is never one of ours of the same name.
+    if claims.iss != snapshot.issuer {
+        let name = issuers.caller(&api.issuers, &claims.iss, &claims.client_id);
+        let partner = name.and_then(|name| snapshot.partner(&name).cloned());
+        let gone = || Denial::TokenRevoked { client: claims.client_id.clone() };
+        let partner = partner.ok_or_else(gone)?;
+        return Ok((claims, partner));
+    }
     match snapshot.client(&claims.client_id) {
         Some(client) if client.status == Status::Active => {
             Ok((claims, Arc::clone(&client.partner)))
         }
         _ => Err(Denial::TokenRevoked { client: claims.client_id.clone() }),
+    }
+}
+
+/// Verifies a token of another issuer, whose keys may have to be asked for, and remembers it; the
+/// checks are then made once more.
+pub(crate) async fn foreign(
+    snapshot: &Snapshot,
+    issuers: &Issuers,
+    found: &Found,
+    (asked, now): (Asked<'_>, Now),
+) -> Result<(), Denial> {
+    let api = &found.api.api;
+    let token = bearer(asked, api.bare_token)?;
+    let verified = issuers.verify(token, &api.issuers, now.at).await;
+    let verified = verified.inspect_err(|fault| {
+        if let IssuerFault::Token(fault) = fault {
+            tell(snapshot, asked, fault, now);
+        }
+    })?;
+    let claims = Arc::new(verified.to_access_token(&api.name));
+    snapshot.tokens.remember(&Key::of(token), claims, now.at.seconds());
+    Ok(())
+}
+
+/// Counts a bad token; one that was good once is no attack.
+fn tell(snapshot: &Snapshot, asked: Asked<'_>, fault: &Fault, now: Now) {
+    if !matches!(fault, Fault::Expired { .. }) {
+        snapshot.damper.failed(asked.address, now.ticks_ns);
     }
 }
 

@@ -30,6 +30,7 @@ impl Reader<'_> {
                 base_paths.insert(base_path.clone(), name.clone());
             }
             self.openapi(&name, &fields);
+            self.same_issuer(&fields);
             let routes = self.routes(&fields);
             let (Some(upstream), limit) = (service(&fields), self.limit(&fields)) else {
                 continue;
@@ -48,6 +49,7 @@ impl Reader<'_> {
                 cors: self.cors(&fields),
                 scopes: scopes(&fields),
                 routes,
+                issuers: fields.parse_list("issuers", forms::name),
                 allow_ips: fields.parse_list("allow_ips", forms::cidr),
                 errors: match fields.text("errors").as_deref() {
                     Some("aws") => ErrorStyle::Aws,

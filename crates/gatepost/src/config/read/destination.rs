@@ -220,7 +220,7 @@ impl Reader<'_> {
 }
 
 /// The host of a URL, without port and brackets.
-fn host(url: &str) -> &str {
+pub(super) fn host(url: &str) -> &str {
     let authority = url.split("://").nth(1).unwrap_or_default();
     let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
     if let Some(bracketed) = authority.strip_prefix('[') {

@@ -54,6 +54,12 @@ pub(crate) static ROOT: Object = Object {
             "{ trust: [10.0.0.0/8] }",
         ),
         Field::new("apis", Kind::Map(&APIS), "The APIs behind the gateway.", "{}"),
+        Field::new(
+            "issuers",
+            Kind::Map(&ISSUERS),
+            "Token issuers that APIs may trust beside our own token service.",
+            "{}",
+        ),
         Field::new("plans", Kind::Map(&PLANS), "Usage plans of API keys.", "{}"),
         Field::new("partners", Kind::Map(&PARTNERS), "The companies that call.", "{}"),
         Field::new("buses", Kind::Map(&BUSES), "Event buses and their rules.", "{}"),
@@ -87,6 +93,7 @@ static HISTORY: Object = Object {
 };
 
 static APIS: MapOf = MapOf { key: &NAME, value: Kind::Object(&API), example: "" };
+static ISSUERS: MapOf = MapOf { key: &NAME, value: Kind::Object(&ISSUER), example: "" };
 static PLANS: MapOf = MapOf { key: &NAME, value: Kind::Object(&PLAN), example: "" };
 static PARTNERS: MapOf = MapOf { key: &NAME, value: Kind::Object(&PARTNER), example: "" };
 static BUSES: MapOf = MapOf { key: &BUS_NAME, value: Kind::Object(&BUS), example: "" };
@@ -414,6 +421,13 @@ static API: Object = Object {
             "{ POST /orders: { api_key: required } }",
         ),
         Field::new(
+            "issuers",
+            Kind::List(&API_ISSUERS),
+            "The issuers whose tokens it takes beside our own.",
+            "[azure]",
+        )
+        .otherwise("our own alone"),
+        Field::new(
             "allow_ips",
             Kind::List(&CIDRS),
             "The addresses it answers; empty means any.",
@@ -553,6 +567,107 @@ static CLIENT_SCOPES: ListOf =
     ListOf { item: Kind::Reference(Noun::Scope), min: 1, max: 50, example: "tires/create.order" };
 static CIDRS: ListOf =
     ListOf { item: Kind::Form(&CIDR), min: 0, max: 1_000, example: "203.0.113.0/24" };
+
+static ISSUER: Object = Object {
+    name: "an issuer",
+    guarded: false,
+    fields: &[
+        Field::new(
+            "issuer",
+            Kind::Form(&ISSUER_URL),
+            "What its tokens have in `iss`, byte for byte.",
+            "https://login.example/tenant/v2.0",
+        )
+        .required(),
+        Field::new(
+            "jwks_url",
+            Kind::Form(&URL),
+            "Where its keys are.",
+            "https://login.example/tenant/keys",
+        )
+        .otherwise("found by the metadata of `issuer` (OpenID Connect Discovery, RFC 8414)"),
+        Field::new(
+            "audiences",
+            Kind::List(&AUDIENCES),
+            "The audiences (`aud`) of which its tokens must carry one.",
+            "[api://tires]",
+        )
+        .required(),
+        Field::new(
+            "algorithms",
+            Kind::List(&ALGORITHMS),
+            "The signature algorithms that are accepted of it.",
+            "[RS256]",
+        )
+        .otherwise("`ES256`, `RS256`, `PS256` and `EdDSA`"),
+        Field::new(
+            "token_type",
+            Kind::Enum(&["jwt", "at+jwt"]),
+            "What its tokens must call themselves: `at+jwt` as RFC 9068 has it, or with `jwt` also `JWT` or nothing.",
+            "at+jwt",
+        )
+        .default_is("jwt"),
+        Field::new(
+            "partner",
+            Kind::Reference(Noun::Partner),
+            "The partner that calls with all of its tokens.",
+            "lee-james-luxury-cars",
+        )
+        .otherwise("that of `clients`"),
+        Field::new(
+            "clients",
+            Kind::Map(&ISSUER_CLIENTS),
+            "The partner of each client, by the value of `client_claim`; others are refused.",
+            "{ 6f1e0c6a: lee-james-luxury-cars }",
+        )
+        .otherwise("that of `partner`"),
+        Field::new(
+            "client_claim",
+            Kind::Form(&CLAIM),
+            "The claim that names the client: `client_id`, `azp`, `appid`, `sub` …",
+            "azp",
+        )
+        .default_is("client_id"),
+        Field::new(
+            "scope_claim",
+            Kind::Form(&CLAIM),
+            "The claim that holds the scopes, a text or a list, with their API's name.",
+            "roles",
+        )
+        .otherwise("`scope`, or else `scp`"),
+        Field::new(
+            "scopes",
+            Kind::List(&ISSUER_SCOPES),
+            "The scopes that its tokens may carry at the most; what else they carry is not looked at.",
+            "[tires/create.order]",
+        )
+        .otherwise("any"),
+        Field::new(
+            "allow_private",
+            Kind::List(&CIDRS),
+            "Private ranges its metadata and keys may be in; all others are refused.",
+            "[10.0.0.0/8]",
+        ),
+    ],
+};
+
+static API_ISSUERS: ListOf =
+    ListOf { item: Kind::Reference(Noun::Issuer), min: 0, max: 20, example: "azure" };
+static AUDIENCES: ListOf =
+    ListOf { item: Kind::Form(&AUDIENCE), min: 1, max: 20, example: "api://tires" };
+static ALGORITHMS: ListOf = ListOf {
+    item: Kind::Enum(&jwt::Algorithm::NAMES),
+    min: 1,
+    max: jwt::Algorithm::NAMES.len(),
+    example: "RS256",
+};
+static ISSUER_SCOPES: ListOf =
+    ListOf { item: Kind::Reference(Noun::Scope), min: 1, max: 100, example: "tires/create.order" };
+static ISSUER_CLIENTS: MapOf = MapOf {
+    key: &CLIENT_VALUE,
+    value: Kind::Reference(Noun::Partner),
+    example: "lee-james-luxury-cars",
+};
 
 static PLAN: Object = Object {
     name: "a plan",
@@ -1337,6 +1452,20 @@ static PUBLIC_URL: Form = Form {
 };
 static URL: Form =
     Form { name: "an `http` or `https` URL", pattern: "^https?://", check: forms::is_url };
+static ISSUER_URL: Form = Form {
+    name: "an `http` or `https` URL without `?` and `#`",
+    pattern: "^https?://[^?#]+$",
+    check: forms::is_issuer,
+};
+static AUDIENCE: Form =
+    Form { name: "an audience", pattern: "^.{1,256}$", check: forms::is_claim_text };
+static CLAIM: Form =
+    Form { name: "a claim's name", pattern: "^.{1,256}$", check: forms::is_claim_text };
+static CLIENT_VALUE: Form = Form {
+    name: "a client's name at the issuer",
+    pattern: "^.{1,256}$",
+    check: forms::is_claim_text,
+};
 static UPSTREAM: Form = Form {
     name: "the URL of an own service, such as `http://127.0.0.1:7410`",
     pattern: "^http://",

@@ -1,0 +1,382 @@
+//! Token issuers beside our own: their keys, kept fresh in the background, and their tokens.
+//!
+//! ```text
+//! Issuers           shared by all cores; the present keys of each issuer by an atomic pointer
+//!   refresh.rs      when keys are asked for, until when they are in force: decides from numbers
+//!   fetch.rs        asking for them, under the outbound guard
+//! ```
+//!
+//! A key that is not known is asked for once, and the request that brought it waits for the answer
+//! for a moment. When an issuer cannot be reached its keys stay in force for a day.
+
+mod fetch;
+mod refresh;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use jwt::{AccessToken, Fault, ForeignDemand, ForeignToken, KeySet};
+use model::{Clock, Issuer, Name, Random, Timestamp};
+use outbound::in_words;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use fetch::{FetchError, Got, Place};
+pub use refresh::KeysStanding;
+use refresh::Refresh;
+
+/// How far an issuer's clock and ours may differ, in seconds.
+const LEEWAY_S: i64 = 60;
+/// How long a request waits for a key that is not known.
+const WAIT: Duration = Duration::from_secs(2);
+/// How long the background task sleeps at the most.
+const LONGEST_MS: u64 = 60_000;
+
+/// A verified token of another issuer, and who calls with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verified {
+    /// The issuer's name here.
+    pub issuer: Name,
+    /// The partner that calls.
+    pub partner: Name,
+    /// What the token says; its scopes are those that the issuer may grant.
+    pub token: ForeignToken,
+}
+
+/// Why a token of another issuer is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IssuerFault {
+    /// The token itself is not in order.
+    #[error(transparent)]
+    Token(#[from] Fault),
+    /// The API does not trust its issuer.
+    #[error("the token's issuer is not one that this API trusts")]
+    NotTrusted,
+    /// There are no keys to verify it with. Nothing is known of the token.
+    #[error("the keys of the issuer {issuer} cannot be got")]
+    NoKeys {
+        /// The issuer's name here.
+        issuer: Name,
+    },
+    /// The token is good, and its client belongs to no partner.
+    #[error("the client {client} of the issuer {issuer} belongs to no partner")]
+    UnknownClient {
+        /// The issuer's name here.
+        issuer: Name,
+        /// The client's name there.
+        client: String,
+    },
+}
+
+/// How it stands with an issuer, for operators.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuerState {
+    /// The issuer's name here.
+    pub name: Name,
+    /// How many of its keys can verify.
+    pub keys: usize,
+    /// Whether they are in force.
+    pub standing: KeysStanding,
+    /// Failures since they were last got.
+    pub failures: u32,
+    /// Why the last request failed, if it did.
+    pub error: Option<String>,
+}
+
+/// The issuers that are trusted beside our own.
+pub struct Issuers {
+    table: ArcSwap<BTreeMap<Name, Arc<Trusted>>>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    tracker: TaskTracker,
+    /// Wakes the background task: something is due, or is not any more.
+    wake: Notify,
+}
+
+/// One issuer as it is configured now.
+struct Trusted {
+    issuer: Issuer,
+    source: Arc<KeySource>,
+}
+
+/// One issuer's keys. Outlives changes of what does not say where they are.
+struct KeySource {
+    name: Name,
+    place: Place,
+    keys: ArcSwapOption<KeySet>,
+    refresh: Mutex<Refresh>,
+    error: Mutex<Option<String>>,
+    /// Counts the requests that ended.
+    ended: watch::Sender<u64>,
+}
+
+impl Issuers {
+    /// Knows no issuer yet. Calls run on `tracker` and are known to whoever shuts down.
+    pub fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>, tracker: TaskTracker) -> Self {
+        Self { table: ArcSwap::default(), clock, random, tracker, wake: Notify::new() }
+    }
+
+    /// Takes new definitions over. Keys stay where the place they come from is the same.
+    pub fn define(&self, issuers: &BTreeMap<Name, Issuer>) {
+        let (present, now_ms) = (self.table.load_full(), self.now_ms());
+        let table = issuers.iter().map(|(name, issuer)| {
+            let place = Place {
+                issuer: issuer.issuer.clone(),
+                jwks_url: issuer.jwks_url.clone(),
+                allow_private: issuer.allow_private.clone(),
+            };
+            let kept = present.get(name).filter(|trusted| trusted.source.place == place);
+            let source = match kept {
+                Some(trusted) => Arc::clone(&trusted.source),
+                None => Arc::new(KeySource::new(name.clone(), place, now_ms)),
+            };
+            (name.clone(), Arc::new(Trusted { issuer: issuer.clone(), source }))
+        });
+        self.table.store(Arc::new(table.collect()));
+        self.wake.notify_one();
+    }
+
+    /// Keeps keys fresh until stopped.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let wait = self.begin_what_is_due(&stop);
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.wake.notified() => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// Verifies a token of one of these issuers at this moment: the one it names, by its own word,
+    /// among these alone. May wait 2 s for keys where one is not known.
+    pub async fn verify(
+        &self,
+        token: &str,
+        trusted: &[Name],
+        now: Timestamp,
+    ) -> Result<Verified, IssuerFault> {
+        let iss = jwt::claimed_issuer(token)?;
+        let trusted = self.find(trusted, &iss).ok_or(IssuerFault::NotTrusted)?;
+        let requests = *trusted.source.ended.borrow();
+        match trusted.judge(token, now, self.now_ms()) {
+            Err(IssuerFault::NoKeys { .. } | IssuerFault::Token(Fault::UnknownKey)) => {}
+            judged => return judged,
+        }
+        self.renew(&trusted.source, requests).await;
+        trusted.judge(token, now, self.now_ms())
+    }
+
+    /// The partner that calls with a token of this issuer and client, as things are defined now;
+    /// for a token that was verified before.
+    pub fn caller(&self, trusted: &[Name], iss: &str, client: &str) -> Option<Name> {
+        self.find(trusted, iss)?.issuer.caller(Some(client)).cloned()
+    }
+
+    /// How it stands with every issuer.
+    pub fn states(&self) -> Vec<IssuerState> {
+        let now_ms = self.now_ms();
+        let table = self.table.load_full();
+        table.values().map(|trusted| trusted.source.state(now_ms)).collect()
+    }
+
+    fn find(&self, names: &[Name], iss: &str) -> Option<Arc<Trusted>> {
+        let table = self.table.load_full();
+        let mut known = names.iter().filter_map(|name| table.get(name));
+        known.find(|trusted| trusted.issuer.issuer == iss).cloned()
+    }
+
+    /// Asks for keys, if that is not too soon, and waits for them for a moment; not if a request
+    /// has ended since this count of them.
+    async fn renew(&self, source: &KeySource, requests: u64) {
+        let mut ended = source.ended.subscribe();
+        if *ended.borrow_and_update() != requests {
+            return;
+        }
+        let are_coming = source.refresh.lock().ask(self.now_ms());
+        if are_coming {
+            self.wake.notify_one();
+            if tokio::time::timeout(WAIT, ended.changed()).await.is_err() {
+                tracing::debug!(issuer = %source.name, "keys did not come in time for a request");
+            }
+        }
+    }
+
+    /// Begins the requests that are due; how long until the next is.
+    fn begin_what_is_due(self: &Arc<Self>, stop: &CancellationToken) -> Duration {
+        let (table, now_ms) = (self.table.load_full(), self.now_ms());
+        let mut wait_ms = LONGEST_MS;
+        for trusted in table.values() {
+            let (begins, next_ms) = {
+                let mut refresh = trusted.source.refresh.lock();
+                (refresh.begin(now_ms), refresh.wait_ms(now_ms))
+            };
+            if begins {
+                self.begin(Arc::clone(&trusted.source), stop.clone());
+            }
+            wait_ms = wait_ms.min(next_ms.unwrap_or(LONGEST_MS));
+        }
+        Duration::from_millis(wait_ms)
+    }
+
+    fn begin(self: &Arc<Self>, source: Arc<KeySource>, stop: CancellationToken) {
+        let issuers = Arc::clone(self);
+        self.tracker.spawn(async move {
+            let got = tokio::select! {
+                got = fetch::keys(&source.place, &issuers.tracker) => got,
+                () = stop.cancelled() => return,
+            };
+            let mut spread = [0; 2];
+            issuers.random.fill(&mut spread);
+            source.take(got, issuers.now_ms(), u16::from_le_bytes(spread));
+            issuers.wake.notify_one();
+        });
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.clock.ticks_ns() / 1_000_000
+    }
+}
+
+impl Trusted {
+    fn judge(&self, token: &str, now: Timestamp, now_ms: u64) -> Result<Verified, IssuerFault> {
+        let issuer = &self.issuer;
+        let name = || issuer.name.clone();
+        let keys = self.source.in_force(now_ms);
+        let keys = keys.ok_or_else(|| IssuerFault::NoKeys { issuer: name() })?;
+        let demand = ForeignDemand {
+            issuer: &issuer.issuer,
+            audiences: &issuer.audiences,
+            algorithms: &issuer.algorithms,
+            token_type: issuer.token_type,
+            client_claim: &issuer.client_claim,
+            scope_claim: issuer.scope_claim.as_deref(),
+            now_s: now.seconds(),
+            leeway_s: LEEWAY_S,
+        };
+        let mut token = jwt::verify_foreign(token, &keys, &demand)?;
+        let Some(partner) = issuer.caller(token.client.as_deref()).cloned() else {
+            let client = token.client.unwrap_or_default();
+            return Err(IssuerFault::UnknownClient { issuer: name(), client });
+        };
+        token.scopes.retain(|scope| issuer.may_grant(scope));
+        Ok(Verified { issuer: name(), partner, token })
+    }
+}
+
+impl Verified {
+    /// The client's name: what the client claim says, or else whom the token is about.
+    pub fn client(&self) -> &str {
+        self.token.client.as_deref().unwrap_or(&self.token.sub)
+    }
+
+    /// The token as one of our own for this API would say it. Its `iss` stays the issuer's, and its
+    /// client is one of the issuer's and never one of ours of the same name.
+    pub fn to_access_token(&self, api: &str) -> AccessToken {
+        let token = &self.token;
+        let iat = token.iat.or(token.nbf).unwrap_or_default();
+        AccessToken {
+            iss: token.iss.clone(),
+            aud: api.to_owned(),
+            sub: token.sub.clone(),
+            client_id: self.client().to_owned(),
+            scope: token.scopes.join(" "),
+            exp: token.exp,
+            iat,
+            auth_time: iat,
+            jti: token.jti.clone().unwrap_or_default(),
+            token_use: "access".to_owned(),
+            version: 2,
+        }
+    }
+}
+
+impl KeySource {
+    fn new(name: Name, place: Place, now_ms: u64) -> Self {
+        Self {
+            name,
+            place,
+            keys: ArcSwapOption::empty(),
+            refresh: Mutex::new(Refresh::new(now_ms)),
+            error: Mutex::default(),
+            ended: watch::Sender::new(0),
+        }
+    }
+
+    /// The keys, unless they are too old.
+    fn in_force(&self, now_ms: u64) -> Option<Arc<KeySet>> {
+        let standing = self.refresh.lock().standing(now_ms);
+        match standing {
+            KeysStanding::Fresh | KeysStanding::Stale => self.keys.load_full(),
+            KeysStanding::Missing | KeysStanding::Over => None,
+        }
+    }
+
+    /// Takes over what a request gave, and tells of it.
+    fn take(&self, got: Result<Got, FetchError>, now_ms: u64, spread: u16) {
+        match got {
+            Ok(got) => self.took(got, now_ms, spread),
+            Err(error) => self.missed(&error, now_ms, spread),
+        }
+        self.ended.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    fn took(&self, got: Got, now_ms: u64, spread: u16) {
+        let (keys, skipped) = (got.keys.count(), got.keys.skipped());
+        // The keys first: who sees them fresh must see the new ones.
+        let before = self.keys.swap(Some(Arc::new(got.keys)));
+        let failures = {
+            let mut refresh = self.refresh.lock();
+            let failures = refresh.failures();
+            refresh.succeeded(now_ms, got.fresh_ms, spread);
+            failures
+        };
+        *self.error.lock() = None;
+        if before.is_none() || failures > 0 {
+            let issuer = &self.name;
+            tracing::info!(%issuer, keys, skipped, failures, "the keys of an issuer are in force");
+        }
+    }
+
+    fn missed(&self, error: &FetchError, now_ms: u64, spread: u16) {
+        let (standing, failures) = {
+            let mut refresh = self.refresh.lock();
+            refresh.failed(now_ms, spread);
+            (refresh.standing(now_ms), refresh.failures())
+        };
+        let (issuer, error) = (&self.name, in_words(error));
+        match standing {
+            KeysStanding::Fresh | KeysStanding::Stale => tracing::warn!(
+                %issuer, %error, failures,
+                "the keys of an issuer could not be got again; those that are here stay in force \
+                 for a day"
+            ),
+            KeysStanding::Missing | KeysStanding::Over => tracing::error!(
+                %issuer, %error, failures,
+                "the keys of an issuer cannot be got; its tokens are refused"
+            ),
+        }
+        *self.error.lock() = Some(error);
+    }
+
+    fn state(&self, now_ms: u64) -> IssuerState {
+        let (standing, failures) = {
+            let refresh = self.refresh.lock();
+            (refresh.standing(now_ms), refresh.failures())
+        };
+        IssuerState {
+            name: self.name.clone(),
+            keys: self.keys.load_full().map_or(0, |keys| keys.count()),
+            standing,
+            failures,
+            error: self.error.lock().clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
