@@ -3,11 +3,12 @@
 use super::{Finding, manifest::Manifest, source::mentions, tree::Tree};
 
 /// Packages of others that decide nothing but by their arguments, or are used that way.
-const MAY_USE: [&str; 13] = [
+const MAY_USE: [&str; 14] = [
     "thiserror",
     "serde",
     "serde_json",
     "jiff",
+    "jsonschema",
     "aws-lc-rs",
     "base64",
     "crc32fast",
