@@ -239,7 +239,7 @@ async fn an_issuer_that_is_down_stops_nobody_who_has_a_known_key() {
     // A key that is not known makes the gateway ask, in vain.
     world.refused(&jwt::sign(&claims(), &key()), 401, "token-invalid").await;
     until("the log tells of it", async || {
-        world.program.read("stdout").contains("could not be got again").then_some(())
+        world.program.read("stderr").contains("could not be got again").then_some(())
     })
     .await;
     assert_eq!(world.order(&jwt::sign(&claims(), &world.key)).await.status, 201);
