@@ -3,6 +3,7 @@
 
 pub mod lines;
 mod metrics;
+mod requests;
 mod show;
 
 use std::sync::Arc;
@@ -86,7 +87,7 @@ impl gateway::Observer for Telemetry {
     fn record(&self, record: &Record) {
         self.metrics.request(record);
         self.usage.request(record);
-        self.lines.write(|form| show::request(record, form));
+        self.lines.write_with(|form, line| requests::write(record, form, line));
     }
 }
 

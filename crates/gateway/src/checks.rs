@@ -15,7 +15,7 @@ use std::sync::Arc;
 use http::{HeaderMap, Request};
 use jwt::AccessToken;
 use listener::Peer;
-use model::{KeyRule, Name, Route, Status, Timestamp, TokenRule};
+use model::{KeyRule, Route, Status, Timestamp, TokenRule};
 
 use crate::denial::Denial;
 use crate::issuers::Issuers;
@@ -54,13 +54,11 @@ impl<'a> Asked<'a> {
 pub(crate) struct Admitted {
     pub(crate) token: Option<Arc<AccessToken>>,
     pub(crate) key: Option<Arc<KeyEntry>>,
-    pub(crate) partner: Option<Name>,
+    pub(crate) partner: Option<Arc<PartnerEntry>>,
     /// The checks that passed, for the access log.
     pub(crate) passed: Passed,
     /// What would have refused the request if its plan did more than observe.
     pub(crate) observed: Option<&'static str>,
-    /// The partner, for its bound on requests at once.
-    pub(crate) entry: Option<Arc<PartnerEntry>>,
     _proof: Proof,
 }
 
@@ -70,8 +68,8 @@ struct Proof;
 impl Admitted {
     fn nobody() -> Self {
         let (passed, observed) = (Passed::default(), None);
-        let (token, key, partner, entry) = (None, None, None, None);
-        Self { token, key, partner, passed, observed, entry, _proof: Proof }
+        let (token, key, partner) = (None, None, None);
+        Self { token, key, partner, passed, observed, _proof: Proof }
     }
 }
 
@@ -115,7 +113,7 @@ fn check(
     if route.token == TokenRule::Required {
         let (claims, of_client) = token::check(snapshot, issuers, found, (asked, now))?;
         known.passed.add(Check::Token);
-        known.partner = Some(of_client.name.clone());
+        known.partner = Some(Arc::clone(&of_client));
         known.token = Some(Arc::clone(&claims));
         of_partner(&of_client, asked, &mut known.passed)?;
         scopes(&claims, route)?;
@@ -127,7 +125,7 @@ fn check(
     if route.api_key == KeyRule::Required {
         let entry = key::check(snapshot, found, asked.headers, now.at)?;
         known.key = Some(Arc::clone(&entry));
-        known.partner.get_or_insert_with(|| entry.partner.name.clone());
+        known.partner.get_or_insert_with(|| Arc::clone(&entry.partner));
         match &partner {
             Some(of_client) if of_client.name != entry.partner.name => {
                 return Err(Denial::KeyOfOther);
@@ -144,7 +142,6 @@ fn check(
         }
         known.passed.add(Check::Partner);
     }
-    known.entry = partner;
     Ok(())
 }
 

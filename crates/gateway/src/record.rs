@@ -19,7 +19,7 @@ use model::{Name, Timestamp};
 use crate::checks::Admitted;
 use crate::checks::plan::Slot;
 use crate::routes::Found;
-use crate::snapshot::{ApiEntry, KeyEntry};
+use crate::snapshot::{ApiEntry, KeyEntry, PartnerEntry};
 use crate::{Refusal, World, cors};
 
 /// A check that a request has passed.
@@ -97,7 +97,7 @@ pub struct Record {
     target: Option<PathAndQuery>,
     api: Option<Arc<ApiEntry>>,
     route: usize,
-    partner: Option<Name>,
+    partner: Option<Arc<PartnerEntry>>,
     token: Option<Arc<AccessToken>>,
     key: Option<Arc<KeyEntry>>,
 }
@@ -126,7 +126,7 @@ impl Record {
 
     /// The partner, once known.
     pub fn partner(&self) -> Option<&Name> {
-        self.partner.as_ref()
+        self.partner.as_ref().map(|partner| &partner.name)
     }
 
     /// The token's client, once known.
@@ -151,14 +151,14 @@ impl Record {
     }
 
     /// A number that is the same for all requests of the same route, as long as nothing is
-    /// defined anew.
+    /// defined anew, and never another route's; 0 where it is not known.
     pub fn route_number(&self) -> usize {
-        self.api.as_ref().map_or(0, |entry| (Arc::as_ptr(entry) as usize).wrapping_add(self.route))
+        self.api.as_ref().map_or(0, |entry| entry.number + self.route)
     }
 
     /// The same for the partner; 0 where it is not known.
     pub fn partner_number(&self) -> usize {
-        self.partner.as_ref().map_or(0, |name| name.as_str().as_ptr() as usize)
+        self.partner.as_ref().map_or(0, |partner| partner.number)
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use credential::{Digest, Digester};
 use http::{HeaderName, HeaderValue};
@@ -55,8 +55,14 @@ pub struct Snapshot {
     pub(crate) damper: Arc<Damper>,
 }
 
+/// Numbers routes and partners over the whole life of the program, so that what is counted by
+/// number is never another's.
+static NEXT_NUMBER: AtomicUsize = AtomicUsize::new(1);
+
 /// An API with its routes as a tree.
 pub(crate) struct ApiEntry {
+    /// The number of its first route; the others follow.
+    pub(crate) number: usize,
     pub(crate) api: Api,
     pub(crate) tree: Tree,
     pub(crate) realm: String,
@@ -128,6 +134,7 @@ pub(crate) struct ClientEntry {
 
 /// A partner, as far as its requests are concerned.
 pub(crate) struct PartnerEntry {
+    pub(crate) number: usize,
     pub(crate) name: Name,
     pub(crate) status: Status,
     pub(crate) allow_ips: Vec<IpNet>,
@@ -220,6 +227,7 @@ fn apis(definitions: &Definitions, before: Option<&Snapshot>) -> Vec<Arc<ApiEntr
         };
         let name = HeaderName::from_bytes(api.key_header.as_bytes());
         Arc::new(ApiEntry {
+            number: NEXT_NUMBER.fetch_add(api.routes.len().max(1), Ordering::Relaxed),
             tree: Tree::new(&api.routes),
             route_keys: api.routes.iter().map(model::Route::key).collect(),
             realm,
@@ -248,8 +256,9 @@ fn partners(
     let entry = |partner: &Partner| {
         let known = before.and_then(|before| before.partners.get(&partner.name));
         PartnerEntry {
-            // The same text as before: what is counted by its place goes on.
-            name: known.map_or_else(|| partner.name.clone(), |known| known.name.clone()),
+            number: known
+                .map_or_else(|| NEXT_NUMBER.fetch_add(1, Ordering::Relaxed), |known| known.number),
+            name: partner.name.clone(),
             status: partner.status,
             allow_ips: partner.allow_ips.clone(),
             certificates: partner.certificates.clone(),

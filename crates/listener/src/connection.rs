@@ -223,6 +223,8 @@ where
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(None)
+                // Most answers are small: one copy costs less than a vectored write.
+                .writev(false)
                 .max_buf_size(limits.head_bytes_max)
                 .serve_connection(io, service)
                 .with_upgrades();

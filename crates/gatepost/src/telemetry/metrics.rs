@@ -1,11 +1,13 @@
 //! The metrics: Prometheus names and base units, and no label a partner can choose.
 
+use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 
 use courier::AttemptRecord;
 use gateway::Record;
 use model::Name;
 use oauth::TokenRecord;
+use parking_lot::Mutex;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -27,9 +29,23 @@ type Gauges = Family<Labels<1>, Gauge>;
 type Counters<const N: usize> = Family<Labels<N>, Counter>;
 type Histograms<const N: usize> = Family<Labels<N>, Histogram, fn() -> Histogram>;
 
+/// Counters of requests that are found without their labels: making texts of them costs more than
+/// counting.
+const KNOWN_MAX: usize = 16_384;
+
+/// What tells requests apart that are counted alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct RequestKey {
+    route: usize,
+    partner: usize,
+    class: u16,
+    refusal: Option<&'static str>,
+}
+
 /// All metrics of the program.
 pub struct Metrics {
     registry: Registry,
+    known: Mutex<HashMap<RequestKey, (Counter, Histogram)>>,
     requests: Counters<5>,
     request_seconds: Histograms<2>,
     tokens: Counters<1>,
@@ -75,6 +91,7 @@ impl Metrics {
     pub fn new() -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("gatepost"),
+            known: Mutex::default(),
             requests: Family::default(),
             request_seconds: Family::new_with_constructor(seconds),
             tokens: Family::default(),
@@ -148,20 +165,44 @@ impl Metrics {
     }
 
     pub(super) fn request(&self, record: &Record) {
+        let key = RequestKey {
+            route: record.route_number(),
+            partner: record.partner_number(),
+            class: record.status / 100,
+            refusal: record.refusal.as_ref().map(|(code, _)| *code),
+        };
+        let seconds = from_us(record.took_us);
+        let mut known = self.known.lock();
+        if let Some((count, time)) = known.get(&key) {
+            count.inc();
+            time.observe(seconds);
+            return;
+        }
+        let (count, time) = self.of_request(record);
+        count.inc();
+        time.observe(seconds);
+        // Numbers change with every definition; what is no longer used goes with the rest.
+        if known.len() >= KNOWN_MAX {
+            known.clear();
+        }
+        known.insert(key, (count, time));
+    }
+
+    /// What counts a request, found by its labels.
+    fn of_request(&self, record: &Record) -> (Counter, Histogram) {
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-        let partner = record.partner().map(Name::as_str);
         let class = format!("{}xx", record.status / 100);
         let refusal = record.refusal.as_ref().map_or("", |(code, _)| *code).to_owned();
         let labels = [
             ("api", text(record.api())),
             ("route", text(record.route())),
-            ("partner", text(partner)),
+            ("partner", text(record.partner().map(Name::as_str))),
             ("status", class),
             ("refusal", refusal),
         ];
-        self.requests.get_or_create(&labels).inc();
+        let count = self.requests.get_or_create(&labels).clone();
         let labels = [("api", text(record.api())), ("route", text(record.route()))];
-        self.request_seconds.get_or_create(&labels).observe(from_us(record.took_us));
+        (count, self.request_seconds.get_or_create(&labels).clone())
     }
 
     pub(super) fn token(&self, record: &TokenRecord) {

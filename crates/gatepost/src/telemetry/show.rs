@@ -2,7 +2,6 @@
 
 use bus::Published;
 use courier::AttemptRecord;
-use gateway::Record;
 use model::{EntryError, EventId, Name, Outcome, Timestamp};
 use oauth::TokenRecord;
 use serde_json::{Value, json};
@@ -24,54 +23,6 @@ fn clock(at: Timestamp) -> String {
 /// The trace's id inside a `traceparent`.
 fn trace_id(traceparent: Option<&str>) -> Value {
     traceparent.and_then(|text| text.split('-').nth(1)).map_or(Value::Null, Into::into)
-}
-
-pub(super) fn request(record: &Record, form: Form) -> String {
-    let (code, reason) = match &record.refusal {
-        Some((code, reason)) => (Some(*code), Some(reason)),
-        None => (None, None),
-    };
-    let passed = || record.passed.names().collect::<Vec<_>>();
-    if form == Form::Json {
-        return json!({
-            "kind": "request",
-            "at": record.at.to_string(),
-            "request_id": record.request_id(),
-            "trace_id": record.trace.trace_id(),
-            "address": record.address.to_string(),
-            "method": record.method.as_str(),
-            "path": record.path(),
-            "api": record.api(),
-            "route": record.route(),
-            "partner": record.partner().map(Name::as_str),
-            "client": record.client(),
-            "key_id": record.key_id(),
-            "status": record.status,
-            "refusal": code,
-            "reason": reason,
-            "passed": passed(),
-            "observed": record.observed,
-            "duration_ms": ms(record.took_us),
-            "upstream_ms": record.upstream_us.map(ms),
-            "bytes_in": record.bytes_in,
-            "bytes_out": record.bytes_out,
-        })
-        .to_string();
-    }
-    let who = record.partner().map_or("-", Name::as_str);
-    let end = match (code, reason) {
-        (Some(code), Some(reason)) => format!("{code}: {reason}"),
-        _ => passed().join(" "),
-    };
-    format!(
-        "{} {} {} {} {:.1} ms {who} {} {end}",
-        clock(record.at),
-        record.method,
-        record.path(),
-        record.status,
-        ms(record.took_us),
-        record.address,
-    )
 }
 
 pub(super) fn token(record: &TokenRecord, form: Form) -> String {

@@ -34,7 +34,7 @@ impl Admission {
     }
 
     pub(crate) fn partner(&self) -> Option<&Name> {
-        self.admitted.partner.as_ref()
+        self.admitted.partner.as_ref().map(|partner| &partner.name)
     }
 
     pub(crate) fn admitted(&self) -> &Admitted {
@@ -324,7 +324,7 @@ fn concurrency(
     counted: Option<(Limit, Taken)>,
     now: Now,
 ) -> Result<Option<Slot>, Denial> {
-    let (Some(most), Some(partner)) = (plan.concurrency, admitted.entry.clone()) else {
+    let (Some(most), Some(partner)) = (plan.concurrency, admitted.partner.clone()) else {
         return Ok(None);
     };
     let (slot, fits) = Slot::take(&partner.under_way, most);

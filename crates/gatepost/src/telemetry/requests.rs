@@ -1,0 +1,198 @@
+//! The access line: one per request, written by hand, for it is what every request pays.
+
+use std::cell::RefCell;
+use std::io::Write as _;
+
+use gateway::Record;
+use model::{Name, Timestamp};
+
+use super::Form;
+
+thread_local! {
+    /// The text of the second that was written last: most lines are of the same one.
+    static SECOND: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+}
+
+/// Writes a request's line.
+pub(super) fn write(record: &Record, form: Form, line: &mut Vec<u8>) {
+    match form {
+        Form::Json => json(record, line),
+        Form::Human => human(record, line),
+    }
+}
+
+fn json(record: &Record, line: &mut Vec<u8>) {
+    line.extend_from_slice(br#"{"kind":"request","at":""#);
+    moment(record.at, line);
+    line.push(b'"');
+    let mut fields = Fields(line);
+    fields.plain("request_id", Some(record.request_id()));
+    fields.trace(record);
+    fields.number("address", format_args!("\"{}\"", record.address));
+    fields.text("method", Some(record.method.as_str()));
+    fields.text("path", Some(record.path()));
+    fields.text("api", record.api());
+    fields.text("route", record.route());
+    fields.text("partner", record.partner().map(Name::as_str));
+    fields.text("client", record.client());
+    fields.text("key_id", record.key_id());
+    fields.number("status", format_args!("{}", record.status));
+    let (code, reason) = match &record.refusal {
+        Some((code, reason)) => (Some(*code), Some(reason.as_str())),
+        None => (None, None),
+    };
+    fields.plain("refusal", code);
+    fields.text("reason", reason);
+    fields.0.extend_from_slice(br#","passed":["#);
+    for (index, name) in record.passed.names().enumerate() {
+        if index > 0 {
+            fields.0.push(b',');
+        }
+        fields.0.push(b'"');
+        fields.0.extend_from_slice(name.as_bytes());
+        fields.0.push(b'"');
+    }
+    fields.0.push(b']');
+    fields.plain("observed", record.observed);
+    fields.ms("duration_ms", Some(record.took_us));
+    fields.ms("upstream_ms", record.upstream_us);
+    fields.number("bytes_in", format_args!("{}", record.bytes_in));
+    fields.number("bytes_out", format_args!("{}", record.bytes_out));
+    line.push(b'}');
+}
+
+/// The members of an object that has begun.
+struct Fields<'a>(&'a mut Vec<u8>);
+
+impl Fields<'_> {
+    fn name(&mut self, name: &str) {
+        self.0.extend_from_slice(b",\"");
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\":");
+    }
+
+    /// A text of ours that needs no escaping.
+    fn plain(&mut self, name: &str, text: Option<&str>) {
+        self.name(name);
+        match text {
+            Some(text) => {
+                self.0.push(b'"');
+                self.0.extend_from_slice(text.as_bytes());
+                self.0.push(b'"');
+            }
+            None => self.0.extend_from_slice(b"null"),
+        }
+    }
+
+    fn text(&mut self, name: &str, text: Option<&str>) {
+        match text {
+            // What most texts are made of stands for itself.
+            Some(plain)
+                if plain.bytes().all(|b| (b' '..=b'~').contains(&b) && b != b'"' && b != b'\\') =>
+            {
+                self.plain(name, Some(plain));
+            }
+            Some(text) => {
+                self.name(name);
+                self.0.extend_from_slice(serde_json::Value::from(text).to_string().as_bytes());
+            }
+            None => self.plain(name, None),
+        }
+    }
+
+    fn number(&mut self, name: &str, number: std::fmt::Arguments<'_>) {
+        self.name(name);
+        // Writing to a vector cannot fail.
+        let _written = self.0.write_fmt(number);
+    }
+
+    fn trace(&mut self, record: &Record) {
+        self.name("trace_id");
+        self.0.push(b'"');
+        self.0.extend_from_slice(&record.trace.to_bytes()[3..35]);
+        self.0.push(b'"');
+    }
+
+    /// Milliseconds with three digits behind the point, without zeros at the end.
+    fn ms(&mut self, name: &str, us: Option<u64>) {
+        let Some(us) = us else { return self.plain(name, None) };
+        self.name(name);
+        let _written = write!(self.0, "{}.{:03}", us / 1000, us % 1000);
+        while self.0.ends_with(b"0") && !self.0.ends_with(b".0") {
+            self.0.pop();
+        }
+    }
+}
+
+/// RFC 3339 in UTC with milliseconds.
+fn moment(at: Timestamp, line: &mut Vec<u8>) {
+    SECOND.with_borrow_mut(|(second, text)| {
+        if *second != at.seconds() {
+            *text = at.to_seconds_text();
+            text.truncate(19);
+            *second = at.seconds();
+        }
+        line.extend_from_slice(text.as_bytes());
+    });
+    let _written = write!(line, ".{:03}Z", at.ms().rem_euclid(1000));
+}
+
+fn human(record: &Record, line: &mut Vec<u8>) {
+    let who = record.partner().map_or("-", Name::as_str);
+    let end = match &record.refusal {
+        Some((code, reason)) => format!("{code}: {reason}"),
+        None => record.passed.names().collect::<Vec<_>>().join(" "),
+    };
+    let clock = record.at.to_string();
+    let clock = clock.get(11..23).unwrap_or_default();
+    let observed = record.observed.map(|code| format!(" (observed: {code})")).unwrap_or_default();
+    let ms = format!("{}.{}", record.took_us / 1000, record.took_us % 1000 / 100);
+    let _written = write!(
+        line,
+        "{clock} {} {} {} {ms} ms {who} {} {end}{observed}",
+        record.method,
+        record.path(),
+        record.status,
+        record.address,
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(text: &str) -> String {
+        let mut line = b"{\"a\":1".to_vec();
+        Fields(&mut line).text("t", Some(text));
+        line.push(b'}');
+        let value: serde_json::Value = serde_json::from_slice(&line).unwrap();
+        value["t"].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn every_text_is_read_back_as_it_was() {
+        for text in ["/orders", "", "a\"b", "a\\b", "ä", "line\nbreak", "\u{0}", "\u{7f}"] {
+            assert_eq!(member(text), text);
+        }
+    }
+
+    #[test]
+    fn milliseconds_have_no_zeros_at_the_end() {
+        for (us, text) in
+            [(0, "0.0"), (1, "0.001"), (1500, "1.5"), (12_340, "12.34"), (7000, "7.0")]
+        {
+            let mut line = Vec::new();
+            Fields(&mut line).ms("d", Some(us));
+            assert_eq!(line, format!(",\"d\":{text}").into_bytes());
+        }
+    }
+
+    #[test]
+    fn a_moment_has_milliseconds_also_in_another_second() {
+        for ms in [1_764_187_200_007, 1_764_187_200_999, 1_764_187_201_000, -1] {
+            let mut line = Vec::new();
+            moment(Timestamp::from_ms(ms), &mut line);
+            assert_eq!(String::from_utf8(line).unwrap(), Timestamp::from_ms(ms).to_string());
+        }
+    }
+}
