@@ -12,7 +12,8 @@ use tokio::task::JoinSet;
 /// What is sent where.
 pub(crate) struct Load {
     pub(crate) address: String,
-    pub(crate) request: Vec<u8>,
+    /// Sent in turn by each connection, and each begins elsewhere.
+    pub(crate) requests: Vec<Vec<u8>>,
     pub(crate) connections: usize,
 }
 
@@ -35,21 +36,23 @@ impl Load {
     }
 
     async fn drive(&self, time: Duration, requests_max: u64) -> Outcome {
-        let request: Arc<[u8]> = self.request.clone().into();
+        let requests: Arc<[Vec<u8>]> = self.requests.clone().into();
         let begun = Arc::new(AtomicU64::new(0));
         let began = Instant::now();
         let mut connections = JoinSet::new();
-        for _ in 0..self.connections {
-            let (address, request) = (self.address.clone(), Arc::clone(&request));
+        for number in 0..self.connections {
+            let (address, requests) = (self.address.clone(), Arc::clone(&requests));
             let begun = Arc::clone(&begun);
+            let mut next = number * requests.len() / self.connections;
             connections.spawn(async move {
                 let mut stream = connect(&address).await;
                 let mut latencies_us = Vec::new();
                 while began.elapsed() < time && begun.fetch_add(1, Ordering::Relaxed) < requests_max
                 {
                     let sent = Instant::now();
-                    exchange(&mut stream, &request).await;
+                    exchange(&mut stream, &requests[next]).await;
                     latencies_us.push(micros(sent.elapsed()));
+                    next = (next + 1) % requests.len();
                 }
                 latencies_us
             });
@@ -117,6 +120,19 @@ pub(crate) async fn answers_well(address: &str, path: &str) -> bool {
         && answer.starts_with("HTTP/1.1 20")
 }
 
+/// The status that a request on a connection of its own is answered with, if it is.
+pub(crate) async fn status(address: &str, request: &[u8]) -> Option<u16> {
+    let mut stream = TcpStream::connect(address).await.ok()?;
+    stream.write_all(request).await.ok()?;
+    let mut answer = Vec::new();
+    while !answer.contains(&b'\n') {
+        if stream.read_buf(&mut answer).await.ok()? == 0 {
+            return None;
+        }
+    }
+    String::from_utf8_lossy(&answer).split(' ').nth(1)?.parse().ok()
+}
+
 async fn connect(address: &str) -> TcpStream {
     let stream = TcpStream::connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();
@@ -132,7 +148,7 @@ async fn exchange(stream: &mut TcpStream, request: &[u8]) -> String {
         assert!(stream.read_buf(&mut buffer).await.unwrap() > 0, "the connection was closed");
         let Some(head) = buffer.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
         let text = String::from_utf8_lossy(&buffer[..head]).to_lowercase();
-        assert!(text.starts_with("http/1.1 20"), "{}", String::from_utf8_lossy(&buffer));
+        assert!(text.starts_with("http/1.1 200 "), "{}", String::from_utf8_lossy(&buffer));
         let length = text.split("content-length: ").nth(1).unwrap_or("0");
         let length: usize = length.lines().next().unwrap_or("0").trim().parse().unwrap();
         if buffer.len() >= head + 4 + length {

@@ -1,6 +1,7 @@
 //! First numbers: the real program, real receivers and a load on loopback, bounded in count and
 //! time. `cargo build --release && cargo run --release -p gatepost-benches` prints a table; a
-//! scenario's name behind `--` runs that one alone, `--quick` only shows that all of it runs.
+//! scenario's name behind `--` runs that one alone, `--quick` only shows that all of it runs, and
+//! `--long` takes more time for steadier numbers. What compares runs only when it is named.
 //!
 //! Load and receiver share the machine's cores with the program, so requests per second say what
 //! this machine does with all three; CPU per request is the program's own and travels better.
@@ -16,10 +17,12 @@
 )]
 
 mod load;
+mod process;
 mod program;
 mod receiver;
 mod report;
 mod scenarios;
+mod stored;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -33,49 +36,88 @@ pub(crate) struct Scale {
     pub(crate) run: Duration,
     /// Numbers of events are divided by this.
     divisor: u64,
+    /// How often each of those that are compared has its turn.
+    pub(crate) rounds: usize,
+    /// How long each load of a turn runs.
+    pub(crate) turn: Duration,
 }
 
 impl Scale {
-    const FULL: Self = Self { run: Duration::from_secs(5), divisor: 1 };
+    const FULL: Self =
+        Self { run: Duration::from_secs(5), divisor: 1, rounds: 3, turn: Duration::from_secs(3) };
+    const LONG: Self =
+        Self { run: Duration::from_secs(20), divisor: 1, rounds: 7, turn: Duration::from_secs(5) };
     /// Whether it runs, not how fast.
-    const QUICK: Self = Self { run: Duration::from_secs(1), divisor: 50 };
+    const QUICK: Self = Self {
+        run: Duration::from_secs(1),
+        divisor: 50,
+        rounds: 1,
+        turn: Duration::from_millis(300),
+    };
+
+    /// What the options ask for, or the one that is none.
+    fn of<'a>(options: &[&'a String]) -> Result<Self, &'a str> {
+        match options.iter().map(|option| option.as_str()).collect::<Vec<_>>()[..] {
+            [] => Ok(Self::FULL),
+            ["--quick"] => Ok(Self::QUICK),
+            ["--long"] => Ok(Self::LONG),
+            [.., odd] => Err(odd),
+        }
+    }
 
     pub(crate) fn events(self, events: u64) -> u64 {
         events / self.divisor
     }
 }
 
+/// What runs when nothing is named: one table, a row for each number.
 const NAMES: [&str; 5] = ["gateway", "publish", "deliver", "latency", "isolation"];
+/// What takes minutes, with tables of its own.
+const COMPARED: [&str; 2] = ["compare", "sizes"];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (options, names): (Vec<&String>, Vec<&String>) =
         arguments.iter().partition(|argument| argument.starts_with("--"));
-    let wrong = names.iter().find(|name| !NAMES.contains(&name.as_str()));
-    let odd = options.iter().find(|option| **option != "--quick");
-    if let Some(wrong) = wrong.or(odd) {
-        eprintln!("`{wrong}` is no scenario; there are {}, and --quick", NAMES.join(", "));
-        return ExitCode::from(2);
-    }
-    let scale = if options.is_empty() { Scale::FULL } else { Scale::QUICK };
+    let all = || NAMES.into_iter().chain(COMPARED);
+    let wrong = names.iter().find(|name| !all().any(|one| one == name.as_str()));
+    let scale = match (wrong, Scale::of(&options)) {
+        (None, Ok(scale)) => scale,
+        (Some(wrong), _) => return refused(wrong),
+        (None, Err(odd)) => return refused(odd),
+    };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    println!("| what | result |");
-    println!("|---|---|");
-    row("`fsync` of 4 KiB on this disk, median", format_args!("{:.0} µs", fsync_us()));
-    let chosen = NAMES.iter().filter(|name| names.is_empty() || names.iter().any(|n| n == *name));
-    for name in chosen {
-        runtime.block_on(async {
-            match *name {
-                "gateway" => scenarios::gateway::measure(scale).await,
-                "publish" => scenarios::publish::measure(scale).await,
-                "deliver" => scenarios::deliver::measure(scale).await,
-                "latency" => scenarios::latency::measure(scale).await,
-                _ => scenarios::isolation::measure(scale).await,
-            }
-        });
+    let is_named = |one: &&str| names.iter().any(|name| name.as_str() == *one);
+    let rows: Vec<&str> =
+        NAMES.into_iter().filter(|one| names.is_empty() || is_named(one)).collect();
+    if !rows.is_empty() {
+        println!("| what | result |");
+        println!("|---|---|");
+        row("`fsync` of 4 KiB on this disk, median", format_args!("{:.0} µs", fsync_us()));
+    }
+    for name in rows.into_iter().chain(COMPARED.into_iter().filter(is_named)) {
+        runtime.block_on(measure(name, scale));
     }
     ExitCode::SUCCESS
+}
+
+fn refused(wrong: &str) -> ExitCode {
+    let names = [&NAMES[..], &COMPARED[..]].concat().join(", ");
+    eprintln!("`{wrong}` does not fit; there are {names}, and one of --quick and --long");
+    ExitCode::from(2)
+}
+
+async fn measure(name: &str, scale: Scale) {
+    match name {
+        "gateway" => scenarios::gateway::measure(scale).await,
+        "publish" => scenarios::publish::measure(scale).await,
+        "deliver" => scenarios::deliver::measure(scale).await,
+        "latency" => scenarios::latency::measure(scale).await,
+        "isolation" => scenarios::isolation::measure(scale).await,
+        "compare" => scenarios::compare::measure(scale).await,
+        _ => scenarios::sizes::measure(scale).await,
+    }
 }
 
 /// What a durable write costs here at the least.

@@ -22,7 +22,7 @@ impl Latencies {
     }
 
     /// The latency that this share of all does not exceed.
-    fn at(&self, share: f64) -> u32 {
+    pub(crate) fn at(&self, share: f64) -> u32 {
         self.0.get(((self.0.len().max(1) - 1) as f64 * share) as usize).copied().unwrap_or(0)
     }
 }
@@ -41,4 +41,11 @@ pub(crate) fn slowest_ms(latencies: &Latencies) -> f64 {
 /// CPU time of one of `count`.
 pub(crate) fn cpu_us(used: Duration, count: u64) -> f64 {
     used.as_micros() as f64 / count.max(1) as f64
+}
+
+/// The middle one of several rounds.
+pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }

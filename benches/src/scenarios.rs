@@ -1,10 +1,13 @@
 //! What is measured, each on a program of its own.
 
+mod checked;
+pub(crate) mod compare;
 pub(crate) mod deliver;
 pub(crate) mod gateway;
 pub(crate) mod isolation;
 pub(crate) mod latency;
 pub(crate) mod publish;
+pub(crate) mod sizes;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,6 +15,9 @@ use std::time::Duration;
 use crate::load::Load;
 use crate::program::Program;
 use crate::report::{Latencies, cpu_us, row};
+
+/// A short load before the one that counts: connections are opened, tokens remembered.
+const WARM_UP: Duration = Duration::from_millis(500);
 
 /// A destination as fast as the configuration lets it be.
 fn destination(name: &str, receiver: SocketAddr) -> String {
@@ -35,8 +41,7 @@ fn rule(source: &str) -> String {
 
 /// Runs a load for its time and tells of it.
 async fn run(what: &str, program: &Program, load: &Load, time: Duration) {
-    // A short run first: connections are opened, tokens remembered.
-    load.run(Duration::from_millis(500)).await;
+    load.run(WARM_UP).await;
     let before = program.cpu();
     let outcome = load.run(time).await;
     let cpu_us = cpu_us(program.cpu().saturating_sub(before), outcome.requests);

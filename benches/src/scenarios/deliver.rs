@@ -33,7 +33,7 @@ async fn deliver(scale: Scale, destinations: u64) {
     let hundred = batch(names.iter().cycle().take(100).map(|name| event(name)));
     let load = Load {
         address: program.internal.clone(),
-        request: publish("loud", &hundred),
+        requests: vec![publish("loud", &hundred)],
         connections: 1,
     };
     let before = program.cpu();

@@ -35,7 +35,7 @@ pub(crate) async fn measure(scale: Scale) {
     let waiting = scale.events(WAITING);
     let load = Load {
         address: program.internal.clone(),
-        request: publish("all", &batch(vec![event("hole"); 100])),
+        requests: vec![publish("all", &batch(vec![event("hole"); 100]))],
         connections: 16,
     };
     let seconds = load.send(waiting / 100).await.seconds;

@@ -11,7 +11,7 @@ pub(crate) async fn measure(scale: Scale) {
     let (program, _) = Program::start("buses: { quiet: { rules: {} } }\n").await;
     let load = |body: &str, connections| Load {
         address: program.internal.clone(),
-        request: publish("quiet", body),
+        requests: vec![publish("quiet", body)],
         connections,
     };
     for publishers in [1, 64, 512] {
