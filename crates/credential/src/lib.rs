@@ -13,6 +13,6 @@ mod sealed;
 mod vault;
 
 pub use digest::{Digest, Digester};
-pub use minted::{Kind, Minted, RANDOM_BYTES, Unreadable, credential_id, mint};
+pub use minted::{Kind, Minted, RANDOM_BYTES, Unreadable, claimed_id, credential_id, mint};
 pub use sealed::{KEY_BYTES, LetterError, open_with, public_half, seal_to};
 pub use vault::{MASTER_BYTES, Master, NONCE_BYTES, Unsealable, Vault};

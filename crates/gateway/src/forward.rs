@@ -44,7 +44,7 @@ pub(crate) async fn send(
     upstreams: &Upstreams,
     call: Call<'_>,
     (body, upgrade): (Incoming, Option<OnUpgrade>),
-    slot: &mut Option<Recorder>,
+    slot: &mut Option<Box<Recorder>>,
 ) -> Result<Answered, Denial> {
     let Some(recorder) = slot.as_mut() else { return Err(Denial::Forgotten) };
     let (api, route) = (&call.found.api, call.found.route());
@@ -69,9 +69,10 @@ pub(crate) async fn send(
     let of_caller = fault.clone();
     let mut tries = Tries { upstreams, call, recorder, state, spoken, at, tried, of_caller };
     let timeout = Duration::from_millis(timeout_ms);
-    let sent = tokio::time::timeout(timeout, tries.until_answered(body)).await;
+    let sent = tokio::time::timeout(timeout, tries.until_answered(body, began_ns)).await;
     let at = tries.at.take();
-    recorder.upstream(began_ns);
+    let now_ns = recorder.ticks_ns();
+    recorder.upstream(began_ns, now_ns);
     let denial = match sent {
         Ok(Ok((response, lent, under_way))) => {
             return answered(call, (response, lent, under_way), upgrade, slot);
@@ -82,7 +83,7 @@ pub(crate) async fn send(
         Err(_) => Denial::UpstreamTimeout { timeout_ms },
     };
     if let (Denial::UpstreamTimeout { .. }, Some(mut under_way)) = (&denial, at) {
-        under_way.failed(recorder.ticks_ns());
+        under_way.failed(now_ns);
     }
     Err(denial)
 }
@@ -105,14 +106,14 @@ type Answer = (Response<Incoming>, Option<Lent<Body>>, UnderWay);
 
 impl Tries<'_> {
     /// Calls one address after the other until one answers or no further try is allowed.
-    async fn until_answered(&mut self, body: Body) -> Result<Answer, Denial> {
+    async fn until_answered(&mut self, body: Body, began_ns: u64) -> Result<Answer, Denial> {
         let repeatable = http_body::Body::is_end_stream(&body)
             && (self.call.parts.method.is_idempotent()
                 || self.call.parts.headers.contains_key(IDEMPOTENCY_KEY));
         self.state.called();
         let (mut body, mut retries, mut rested) = (Some(body), 0, 0);
         loop {
-            let now_ns = self.recorder.ticks_ns();
+            let now_ns = if retries + rested == 0 { began_ns } else { self.recorder.ticks_ns() };
             let chosen = self.state.choose(now_ns, &self.tried);
             let chosen = chosen
                 .map_err(|out| Denial::ServiceOut { wait: Duration::from_nanos(out.wait_ns) })?;
@@ -121,7 +122,7 @@ impl Tries<'_> {
             let failed = match self.once(&mut body).await {
                 Ok((response, lent)) => {
                     let Some(mut under_way) = self.at.take() else { return Err(Denial::Forgotten) };
-                    under_way.succeeded(self.recorder.ticks_ns());
+                    under_way.succeeded(|| self.recorder.ticks_ns());
                     return Ok((response, lent, under_way));
                 }
                 Err(failed) => failed,
@@ -179,7 +180,7 @@ fn answered(
     call: Call<'_>,
     (mut response, lent, under_way): Answer,
     upgrade: Option<OnUpgrade>,
-    slot: &mut Option<Recorder>,
+    slot: &mut Option<Box<Recorder>>,
 ) -> Result<Answered, Denial> {
     let broke = |reason: &str| Denial::UpstreamBroke { reason: reason.to_owned() };
     let protocol = response.headers().get(UPGRADE).cloned();

@@ -1,16 +1,15 @@
 //! The head of a message on its way on: what stays, what goes, what is put on (RFC 9110 §7.6).
 
-use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv6Addr};
 
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, MAX_FORWARDS, TE, TRAILER,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, FORWARDED, HOST, MAX_FORWARDS, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
-use listener::Peer;
+use listener::{Peer, Told};
 
 use crate::checks::Admission;
 use crate::denial::Denial;
@@ -90,7 +89,7 @@ pub(crate) fn outgoing<B>(
         HeaderValue::from_str(host).ok()
     });
     let host = host.or_else(|| parts.headers.get(HOST).cloned());
-    origin(&mut headers, (recorder.address(), peer.tls.is_some()), host);
+    origin(&mut headers, peer, recorder.address(), host);
     headers.append(VIA, via(parts.version));
     if parts.method == Method::OPTIONS
         && let Some(hops) = max_forwards(&parts.headers)
@@ -279,26 +278,16 @@ fn identify(headers: &mut HeaderMap, admission: &Admission, recorder: &Recorder)
 }
 
 /// Tells the service where the call came from (RFC 7239, and the older fields).
-fn origin(headers: &mut HeaderMap, (address, tls): (IpAddr, bool), host: Option<HeaderValue>) {
-    let scheme = if tls { "https" } else { "http" };
-    let mut text = String::with_capacity(64);
-    // Writing to a string cannot fail.
-    let written = match address {
-        IpAddr::V4(v4) => write!(text, "for={v4};proto={scheme}"),
-        // RFC 7239 §6: an IPv6 address stands in brackets and quotes.
-        IpAddr::V6(v6) => write!(text, r#"for="[{v6}]";proto={scheme}"#),
+fn origin(headers: &mut HeaderMap, peer: &Peer, address: IpAddr, host: Option<HeaderValue>) {
+    let tls = peer.tls.is_some();
+    let told = if peer.address.ip().to_canonical() == address {
+        peer.told.clone()
+    } else {
+        Told::of(address, tls)
     };
-    if written.is_ok()
-        && let Ok(value) = HeaderValue::from_str(&text)
-    {
-        headers.insert(http::header::FORWARDED, value);
-    }
-    text.clear();
-    if write!(text, "{address}").is_ok()
-        && let Ok(value) = HeaderValue::from_str(&text)
-    {
-        headers.insert(FORWARDED_FOR, value);
-    }
+    headers.insert(FORWARDED, told.forwarded);
+    headers.insert(FORWARDED_FOR, told.address);
+    let scheme = if tls { "https" } else { "http" };
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
     if let Some(host) = host {
         headers.insert(FORWARDED_HOST, host);

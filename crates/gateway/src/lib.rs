@@ -97,9 +97,10 @@ impl Gateway {
         let core = &self.0;
         let address = core.world.trusted.origin(peer.address.ip(), request.headers());
         let trace = TraceParent::continued(request.headers(), &core.ids);
-        let id = request_id(core.world.clock.now(), &core.ids);
+        let at = core.world.clock.now();
+        let id = request_id(at, &core.ids);
         let id = HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("req_unknown"));
-        let recorder = Recorder::begin(&core.world, &request, address, (id, trace));
+        let recorder = Recorder::begin(&core.world, &request, address, (at, id, trace));
         let mut slot = Some(recorder);
         let answered = core.answer(request, peer, &mut slot).await;
         let Some(recorder) = slot else {
@@ -125,7 +126,7 @@ impl Core {
         &self,
         mut request: Request<Incoming>,
         peer: &Peer,
-        slot: &mut Option<Recorder>,
+        slot: &mut Option<Box<Recorder>>,
     ) -> Result<Reply, Refusal> {
         let Some(recorder) = slot.as_mut() else { return Err(Refusal::bare(Denial::Forgotten)) };
         if let Some(denial) = forward::malformed(&request) {

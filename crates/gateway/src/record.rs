@@ -188,10 +188,10 @@ impl Recorder {
         world: &Arc<World>,
         request: &Request<B>,
         address: IpAddr,
-        (request_id, trace): (HeaderValue, TraceParent),
-    ) -> Self {
+        (at, request_id, trace): (Timestamp, HeaderValue, TraceParent),
+    ) -> Box<Self> {
         let record = Record {
-            at: world.clock.now(),
+            at,
             trace,
             address,
             method: request.method().clone(),
@@ -211,14 +211,14 @@ impl Recorder {
             token: None,
             key: None,
         };
-        Self {
+        Box::new(Self {
             record,
             began_ns: world.clock.ticks_ns(),
             bytes_in: None,
             world: Arc::clone(world),
             slot: None,
             origin: None,
-        }
+        })
     }
 
     pub(crate) fn request_id(&self) -> &HeaderValue {
@@ -270,9 +270,8 @@ impl Recorder {
         self.slot = slot;
     }
 
-    pub(crate) fn upstream(&mut self, began_ns: u64) {
-        let took = self.ticks_ns().saturating_sub(began_ns) / 1000;
-        self.record.upstream_us = Some(took);
+    pub(crate) fn upstream(&mut self, began_ns: u64, now_ns: u64) {
+        self.record.upstream_us = Some(now_ns.saturating_sub(began_ns) / 1000);
     }
 
     /// What an upgraded connection has carried.
@@ -287,14 +286,18 @@ impl Recorder {
     }
 
     /// The gateway has refused.
-    pub(crate) fn refused(mut self, refusal: &Refusal, response: Response<Body>) -> Response<Body> {
+    pub(crate) fn refused(
+        mut self: Box<Self>,
+        refusal: &Refusal,
+        response: Response<Body>,
+    ) -> Response<Body> {
         let denial = &refusal.denial;
         self.record.refusal = Some((denial.code(), denial.reason()));
         self.answered(response)
     }
 
     /// The company's service has answered, or the gateway in its place.
-    pub(crate) fn answered<B>(mut self, mut response: Response<B>) -> Response<Body>
+    pub(crate) fn answered<B>(mut self: Box<Self>, mut response: Response<B>) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes, Error = BoxError> + Send + Unpin + 'static,
     {
@@ -328,7 +331,7 @@ impl Drop for Recorder {
 /// A body that counts what passes.
 struct Counted<B> {
     inner: B,
-    recorder: Recorder,
+    recorder: Box<Recorder>,
 }
 
 impl<B> http_body::Body for Counted<B>

@@ -87,14 +87,14 @@ impl UnderWay {
     }
 
     /// The address has answered.
-    pub(crate) fn succeeded(&mut self, now_ns: u64) {
+    pub(crate) fn succeeded(&mut self, now_ns: impl FnOnce() -> u64) {
         let member = self.member();
         // Most of the time there is nothing to forget, and no other core is disturbed.
         if member.failures.load(Ordering::Relaxed) != 0 {
             member.failures.store(0, Ordering::Relaxed);
             member.outs.store(0, Ordering::Relaxed);
             if member.out_until_ns.swap(0, Ordering::Relaxed) != 0 {
-                member.back_ns.store(now_ns.max(1), Ordering::Relaxed);
+                member.back_ns.store(now_ns().max(1), Ordering::Relaxed);
             }
         }
         self.end_try();
@@ -307,7 +307,7 @@ mod tests {
         let wait_ns = 2 * SECOND;
         assert_eq!(state.choose(2 * SECOND, &[]).unwrap_err(), AllOut { wait_ns });
         let mut second = state.choose(4 * SECOND, &[]).unwrap();
-        second.succeeded(4 * SECOND);
+        second.succeeded(|| 4 * SECOND);
         assert!(state.choose(4 * SECOND, &[]).is_ok() && state.choose(4 * SECOND, &[]).is_ok());
     }
 
@@ -327,7 +327,7 @@ mod tests {
         for round in 0..20 {
             fail(&state, SECOND);
             if round % 4 == 3 {
-                state.choose(SECOND, &[]).unwrap().succeeded(SECOND);
+                state.choose(SECOND, &[]).unwrap().succeeded(|| SECOND);
             }
         }
         assert!(state.choose(SECOND, &[]).is_ok());

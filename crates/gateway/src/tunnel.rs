@@ -23,7 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// Carries bytes between a caller and a service. The request's record is told at the end.
 pub(crate) async fn carry(
     (caller, service): (OnUpgrade, OnUpgrade),
-    mut recorder: Recorder,
+    mut recorder: Box<Recorder>,
     under_way: UnderWay,
 ) {
     let (caller, service) = match tokio::try_join!(caller, service) {

@@ -112,16 +112,17 @@ async fn prepare(
     context: &Context,
 ) -> io::Result<Ready> {
     stream.set_nodelay(true)?;
-    let mut peer = Peer::plain(address, context.tracker.clone());
+    let mut address = address;
     if let Some(balancers) = &context.balancers
         && balancers.has(address.ip())
         && let Some(source) = take_proxy_header(&mut stream, context).await?
     {
-        peer.address = source;
+        address = source;
     }
+    let tasks = context.tracker.clone();
     let Some(tls) = &context.tls else {
         let http = spoken(&stream).await?;
-        return Ok(Ready::Plain(stream, peer, http));
+        return Ok(Ready::Plain(stream, Peer::new(address, None, tasks), http));
     };
     stream.readable().await?;
     let handshake = TlsAcceptor::from(tls.config()).accept(stream);
@@ -129,10 +130,11 @@ async fn prepare(
     let stream = shaken.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
     let (_, state) = stream.get_ref();
     let certificate = state.peer_certificates().and_then(<[_]>::first);
-    peer.tls = Some(Arc::new(TlsPeer {
+    let tls = TlsPeer {
         certificate: certificate.map(|certificate| fingerprint(certificate)),
         server_name: state.server_name().map(str::to_owned),
-    }));
+    };
+    let peer = Peer::new(address, Some(Arc::new(tls)), tasks);
     let http = if state.alpn_protocol() == Some(b"h2") { Http::Two } else { Http::One };
     Ok(Ready::Tls(Box::new(stream), peer, http))
 }

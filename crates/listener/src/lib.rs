@@ -16,7 +16,7 @@ mod trace;
 pub use accept::{Door, Handler, Limits, bind, serve};
 pub use body::{Body, BoxError, empty, full};
 pub use cores::serve_on_cores;
-pub use peer::{Peer, TlsPeer, Trusted};
+pub use peer::{Peer, TlsPeer, Told, Trusted};
 pub use problem::{Problem, panicked};
 pub use router::RouterHandler;
 pub use tls::{TlsDoor, TlsError, TlsMaterial};

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 use tokio_util::task::TaskTracker;
 
@@ -16,12 +16,41 @@ pub struct Peer {
     pub tls: Option<Arc<TlsPeer>>,
     /// Where what goes on after an answer runs, such as a WebSocket: whoever stops waits for it.
     pub tasks: TaskTracker,
+    /// How a service is told of it, made once and not for each request.
+    pub told: Told,
+}
+
+/// Where a request came from, as header values.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// `Forwarded` (RFC 7239).
+    pub forwarded: HeaderValue,
+    /// `X-Forwarded-For`.
+    pub address: HeaderValue,
+}
+
+impl Told {
+    /// Of an address that spoke TLS or not.
+    pub fn of(address: IpAddr, tls: bool) -> Self {
+        let scheme = if tls { "https" } else { "http" };
+        let address = address.to_canonical();
+        let forwarded = match address {
+            IpAddr::V4(v4) => format!("for={v4};proto={scheme}"),
+            // RFC 7239 §6: an IPv6 address stands in brackets and quotes.
+            IpAddr::V6(v6) => format!(r#"for="[{v6}]";proto={scheme}"#),
+        };
+        let value = |text: String| {
+            HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("unknown"))
+        };
+        Self { forwarded: value(forwarded), address: value(address.to_string()) }
+    }
 }
 
 impl Peer {
-    /// An address without TLS.
-    pub fn plain(address: SocketAddr, tasks: TaskTracker) -> Self {
-        Self { address, tls: None, tasks }
+    /// The other end of a connection.
+    pub fn new(address: SocketAddr, tls: Option<Arc<TlsPeer>>, tasks: TaskTracker) -> Self {
+        let told = Told::of(address.ip(), tls.is_some());
+        Self { address, tls, tasks, told }
     }
 }
 

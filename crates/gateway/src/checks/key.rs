@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use credential::{Kind, credential_id};
+use credential::{Kind, claimed_id, credential_id};
 use http::HeaderMap;
 use model::Timestamp;
 
@@ -25,11 +25,14 @@ pub(crate) fn check(
     let (Ok(text), None) = (value.to_str(), values.next()) else {
         return Err(unknown(UnknownKey::Unreadable));
     };
-    let Ok(id) = credential_id(Kind::ApiKey, text.trim()) else {
-        return Err(unknown(UnknownKey::Unreadable));
+    // Check digits tell a mistyped key from an unknown one: looked at only where none is found.
+    let unfound = || match credential_id(Kind::ApiKey, text.trim()) {
+        Ok(_) => unknown(UnknownKey::Unknown),
+        Err(_) => unknown(UnknownKey::Unreadable),
     };
+    let Ok(id) = claimed_id(Kind::ApiKey, text.trim()) else { return Err(unfound()) };
     let digest = snapshot.digester.digest(text.trim());
-    let entry = snapshot.key(id).ok_or_else(|| unknown(UnknownKey::Unknown))?;
+    let entry = snapshot.key(id).ok_or_else(unfound)?;
     let named = |why| Denial::KeyUnknown { why, id: Some(entry.id.clone()) };
     if !entry.digest.matches(&digest) {
         return Err(named(UnknownKey::Unknown));

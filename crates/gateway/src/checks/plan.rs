@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use jwt::AccessToken;
 use limit::{Bucket, Limit, Period, Quota, Taken, Window};
 use model::{Name, Timestamp, UsagePlan};
@@ -61,20 +61,20 @@ impl Admission {
     }
 }
 
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const STATE: HeaderName = HeaderName::from_static("ratelimit");
+
 /// What the `RateLimit-Policy` and `RateLimit` fields say (IETF draft 11).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Limits {
-    policy: String,
-    state: String,
+    policy: HeaderValue,
+    state: HeaderValue,
 }
 
 impl Limits {
     pub(crate) fn add_to(&self, headers: &mut HeaderMap) {
-        for (name, value) in [("ratelimit-policy", &self.policy), ("ratelimit", &self.state)] {
-            if let Ok(value) = HeaderValue::from_str(value) {
-                headers.insert(name, value);
-            }
-        }
+        headers.insert(POLICY, self.policy.clone());
+        headers.insert(STATE, self.state.clone());
     }
 }
 
@@ -352,23 +352,80 @@ fn limits(
     quota: Option<(u64, Window)>,
     now: Timestamp,
 ) -> Option<Limits> {
-    let (mut policy, mut state) = (Vec::new(), Vec::new());
-    let name = &plan.name;
+    let (mut policy, mut state) = (Items::default(), Items::default());
     if let Some((limit, taken)) = counted {
-        let (count, window) = (limit.rate().count(), limit.rate().window_seconds());
-        policy.push(format!(r#""{name}";q={count};w={window}"#));
-        state.push(format!(r#""{name}";r={};t={window}"#, taken.remaining));
+        let window = u64::from(limit.rate().window_seconds());
+        policy.add((&plan.name, ""), (";q=", limit.rate().count().into()), (";w=", window));
+        state.add((&plan.name, ""), (";r=", taken.remaining.into()), (";t=", window));
     }
     if let (Some(quota), Some((left, window))) = (plan.quota, quota) {
         let period = match quota.period() {
-            Period::Day => "day",
-            Period::Week => "week",
-            Period::Month => "month",
+            Period::Day => "-day",
+            Period::Week => "-week",
+            Period::Month => "-month",
         };
-        let seconds = (window.end_ms - window.start_ms) / 1000;
-        let until = (window.end_ms - now.ms()).max(0) / 1000;
-        policy.push(format!(r#""{name}-{period}";q={};w={seconds}"#, quota.limit()));
-        state.push(format!(r#""{name}-{period}";r={left};t={until}"#));
+        let whole = |ms: i64| u64::try_from(ms / 1000).unwrap_or(0);
+        let seconds = whole(window.end_ms - window.start_ms);
+        let until = whole(window.end_ms - now.ms());
+        policy.add((&plan.name, period), (";q=", quota.limit()), (";w=", seconds));
+        state.add((&plan.name, period), (";r=", left), (";t=", until));
     }
-    (!policy.is_empty()).then(|| Limits { policy: policy.join(", "), state: state.join(", ") })
+    let (policy, state) = (policy.into_value()?, state.into_value()?);
+    Some(Limits { policy, state })
+}
+
+/// The items of a `RateLimit` field, written by hand: every answer has some.
+#[derive(Default)]
+struct Items(String);
+
+impl Items {
+    fn add(&mut self, (name, suffix): (&str, &str), one: (&str, u64), other: (&str, u64)) {
+        self.0.reserve(64);
+        self.0.push_str(if self.0.is_empty() { "\"" } else { ", \"" });
+        self.0.push_str(name);
+        self.0.push_str(suffix);
+        self.0.push('"');
+        for (parameter, number) in [one, other] {
+            self.0.push_str(parameter);
+            self.push_number(number);
+        }
+    }
+
+    fn push_number(&mut self, number: u64) {
+        let mut digits = [0; 20];
+        let (mut at, mut rest) = (digits.len(), number);
+        loop {
+            at -= 1;
+            digits[at] = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.0.extend(digits[at..].iter().map(|digit| char::from(*digit)));
+    }
+
+    fn into_value(self) -> Option<HeaderValue> {
+        if self.0.is_empty() { None } else { HeaderValue::try_from(self.0).ok() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fields_name_each_bound_and_what_is_left_of_it() {
+        let mut items = Items::default();
+        items.add(("external", ""), (";r=", 9), (";t=", 1));
+        items.add(("external", "-month"), (";r=", 0), (";t=", 2_592_000));
+        let text = r#""external";r=9;t=1, "external-month";r=0;t=2592000"#;
+        assert_eq!(items.into_value().unwrap(), text);
+        assert_eq!(Items::default().into_value(), None);
+        for number in [0, 7, 10, 1_000_000_000_000, u64::MAX] {
+            let mut items = Items::default();
+            items.push_number(number);
+            assert_eq!(items.0, number.to_string());
+        }
+    }
 }
