@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::fault::{Fault, Location};
+use crate::fault::{Fault, Location, REQUIRED};
 use crate::json;
 use crate::pointer;
 use crate::reading::Reading;
@@ -37,7 +37,7 @@ impl BodyRule<'_> {
             Self::Unchecked { required } | Self::Unsupported { required, .. } => *required,
             Self::Json(body) => body.is_required,
         };
-        is_required.then(|| Fault::new(Location::Body, "", "is required"))
+        is_required.then(|| Fault::new(Location::Body, "", REQUIRED))
     }
 }
 

@@ -8,6 +8,9 @@ pub(crate) const FAULTS_MAX: usize = 20;
 /// The longest piece of a request, or of the document, that is repeated in a reason, in characters.
 pub(crate) const ECHO_CHARS_MAX: usize = 64;
 
+/// The reason of what is not there.
+pub(crate) const REQUIRED: &str = "is required";
+
 /// The longest pointer that is told, in characters: names of members are the caller's.
 const POINTER_CHARS_MAX: usize = 256;
 
@@ -69,6 +72,11 @@ impl Fault {
     pub(crate) fn new(location: Location, pointer: &str, reason: impl Into<String>) -> Self {
         Self { location, pointer: short(pointer, POINTER_CHARS_MAX), reason: reason.into() }
     }
+
+    /// Whether what it points to is required and not there.
+    pub fn is_missing(&self) -> bool {
+        self.reason == REQUIRED
+    }
 }
 
 impl fmt::Display for Fault {
@@ -103,8 +111,10 @@ mod tests {
     fn a_fault_reads_as_a_sentence() {
         let fault = Fault::new(Location::Body, "/items/0", "is required");
         assert_eq!(fault.to_string(), "body /items/0 is required");
+        assert!(fault.is_missing());
         let fault = Fault::new(Location::Body, "", "is not valid JSON");
         assert_eq!(fault.to_string(), "body is not valid JSON");
+        assert!(!fault.is_missing());
         assert_eq!(Location::parse("query"), Some(Location::Query));
         assert_eq!(Location::parse("body"), None);
     }

@@ -6,7 +6,7 @@ mod texts;
 
 use std::borrow::Cow;
 
-use crate::fault::{Fault, Location};
+use crate::fault::{Fault, Location, REQUIRED};
 use crate::json;
 use crate::schema::{SchemaId, Schemas};
 
@@ -89,7 +89,7 @@ impl Parameter {
     pub(crate) fn check(&self, received: &Received<'_, '_>, schemas: &Schemas) -> Vec<Fault> {
         let texts = match self.texts(received) {
             Ok(Some(texts)) => texts,
-            Ok(None) if self.is_required => return vec![self.fault("is required")],
+            Ok(None) if self.is_required => return vec![self.fault(REQUIRED)],
             Ok(None) => return Vec::new(),
             Err(reason) => return vec![self.fault(reason)],
         };

@@ -28,8 +28,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use gateway::Contracts;
 use listener::Trusted;
 use model::{Definitions, Name, SecretSource};
+use serde_json::Value;
 use store::Document;
 
 use problem::Problems;
@@ -49,7 +51,9 @@ pub struct Loaded {
     /// One document per named noun, as the store keeps them.
     pub documents: Vec<Document>,
     /// The OpenAPI documents of APIs that have one.
-    pub openapi: BTreeMap<Name, PathBuf>,
+    pub openapi: BTreeMap<Name, Value>,
+    /// What the requests to APIs with `validate` are held against.
+    pub contracts: Contracts,
     /// What can be lived with.
     pub warnings: Vec<Diagnostic>,
 }
@@ -110,7 +114,7 @@ pub fn load_text(
 }
 
 /// The JSON Schema (2020-12) of the file, for editors.
-pub fn schema() -> serde_json::Value {
+pub fn schema() -> Value {
     schema::json_schema()
 }
 
@@ -172,6 +176,8 @@ fn load_sources(
     }
     check::check(&root, Kind::Object(&ROOT), &Known::of(&root), &mut problems);
     let read = read::read(&root, &sources, &mut problems);
+    // What is wrong with an OpenAPI document is shown in it.
+    sources.extend(read.texts);
     if !problems.errors.is_empty() {
         return Err(report(&sources, problems));
     }
@@ -181,6 +187,7 @@ fn load_sources(
         server: read.server,
         documents: read.documents,
         openapi: read.openapi,
+        contracts: read.contracts,
         warnings,
     })
 }

@@ -86,7 +86,22 @@ const PROBLEMS: &[(&str, &str)] = &[
         "quota-exceeded",
         "The key's plan has no requests left in this day, week or month; `Retry-After` says until when. Status 429.",
     ),
-    ("body-too-large", "The request's body is larger than the API takes (`body_max`). Status 413."),
+    (
+        "body-too-large",
+        "The request's body is larger than the API takes (`body_max`), or than a function takes together with the rest of its event (6 MiB). Status 413.",
+    ),
+    (
+        "body-too-slow",
+        "The body of a request had not come to its end within the route's `timeout`, and had to be whole before anything was called: for `validate`, or for a function. Nothing was carried out, and the quota was not used. Status 408.",
+    ),
+    (
+        "request-invalid",
+        "The request is not as the OpenAPI document of the API describes it (`validate`). `errors` has each fault: where (`body`, `path`, `query`, `header` or `cookie`), the JSON pointer or the parameter's name, and the reason. It used no quota. Status 400.",
+    ),
+    (
+        "media-type-unsupported",
+        "The OpenAPI document of the API has no body of the request's media type; `supported` and the field `Accept-Post`, `Accept-Patch` or `Accept` have those that are taken. Or a JSON body came with a Content-Encoding, which cannot be looked into. Status 415.",
+    ),
     (
         "upstream-unreachable",
         "The company's own service behind the API does not answer the connection; the access log says why. Status 502.",
@@ -98,6 +113,10 @@ const PROBLEMS: &[(&str, &str)] = &[
     (
         "upstream-timeout",
         "The company's own service sent no answer's head within the API's `timeout`. Status 504.",
+    ),
+    (
+        "function-failed",
+        "The Lambda function of the route ended with an error, answered something that is no response in its payload format, or its runtime endpoint answered other than 200; the access log says which. Status 502.",
     ),
     (
         "store-unavailable",

@@ -135,7 +135,7 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
     };
     apply::documents(&*parts.store, &loaded.documents, parts.clock.now()).await?;
     let server = loaded.server.clone();
-    let live = Live::open(&parts, &master, loaded.definitions).await?;
+    let live = Live::open(&parts, &master, (loaded.definitions, loaded.contracts)).await?;
     let admin = admin_world(&parts, &live, &admin_token);
 
     // The admin door opens first: whoever waits for readiness sees why it is not there yet.
@@ -326,7 +326,7 @@ async fn reload(parts: &Parts, live: &Arc<Live>, options: &Options) {
     }
     let applied = apply::documents(&*parts.store, &loaded.documents, parts.clock.now()).await;
     let taken = match applied {
-        Ok(()) => live.define(parts, loaded.definitions).await,
+        Ok(()) => live.define(parts, (loaded.definitions, loaded.contracts)).await,
         Err(error) => Err(error),
     };
     match taken {

@@ -6,8 +6,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use http::header::{ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use contract::Location;
+use http::header::{ACCEPT_ENCODING, ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use jwt::Fault;
 use limit::{Limit, Quota};
 use listener::{Body, Problem, TraceParent, full};
@@ -17,6 +18,9 @@ use crate::checks::plan::Limits;
 use crate::issuers::IssuerFault;
 use crate::path::BadPath;
 use crate::snapshot::ApiEntry;
+
+/// How many places of a request that does not fit stand in the log.
+const PLACES_MAX: usize = 5;
 
 /// Why a request is not answered by the company's service.
 #[derive(Debug)]
@@ -107,6 +111,25 @@ pub(crate) enum Denial {
     BodyTooLarge {
         bytes_max: u64,
     },
+    /// A body that must be whole before anything is called, and does not come to its end.
+    BodyTooSlow {
+        timeout_ms: u64,
+    },
+    /// More than a function takes, with all that it is told beside the body.
+    EventTooLarge,
+    /// Not as the API's document describes it.
+    RequestInvalid {
+        /// At least one.
+        faults: Vec<contract::Fault>,
+    },
+    /// A body of a media type that the API's document does not have.
+    MediaTypeUnsupported {
+        /// The field that tells the caller which are taken.
+        hint: HeaderName,
+        supported: Vec<String>,
+    },
+    /// A body that would be looked into, and is coded (`Content-Encoding`).
+    CodingUnsupported,
     /// Every address of the service is out for now.
     ServiceOut {
         wait: Duration,
@@ -119,6 +142,10 @@ pub(crate) enum Denial {
     },
     UpstreamTimeout {
         timeout_ms: u64,
+    },
+    /// A function ended with an error, or what it answered is no response.
+    FunctionFailed {
+        reason: String,
     },
     StoreUnavailable {
         reason: String,
@@ -161,6 +188,20 @@ impl Denial {
         self.shown().code
     }
 
+    /// Whether the request itself is at fault, and was found so when its quota was debited already:
+    /// it gets that back.
+    pub(crate) fn gives_quota_back(&self) -> bool {
+        matches!(
+            self,
+            Self::BodyTooLarge { .. }
+                | Self::BodyTooSlow { .. }
+                | Self::EventTooLarge
+                | Self::RequestInvalid { .. }
+                | Self::MediaTypeUnsupported { .. }
+                | Self::CodingUnsupported
+        )
+    }
+
     /// What the log says beyond the code: never shown to the caller.
     pub(crate) fn reason(&self) -> String {
         match self {
@@ -182,8 +223,17 @@ impl Denial {
                 id.as_ref().map_or_else(|| why.to_owned(), |id| format!("{why}: {id}"))
             }
             Self::KeyExpired { id, .. } | Self::KeyWithoutPlan { id } => format!("key {id}"),
+            // The places alone: reasons repeat what the caller sent.
+            Self::RequestInvalid { faults } => {
+                let places = faults.iter().map(|fault| match fault.pointer.as_str() {
+                    "" => fault.location.to_string(),
+                    pointer => format!("{} {pointer}", fault.location),
+                });
+                places.take(PLACES_MAX).collect::<Vec<_>>().join(", ")
+            }
             Self::UpstreamUnreachable { reason }
             | Self::UpstreamBroke { reason }
+            | Self::FunctionFailed { reason }
             | Self::StoreUnavailable { reason } => reason.clone(),
             other => other.shown().detail,
         }
@@ -207,6 +257,13 @@ impl Denial {
             .with("trace_id", facts.trace.trace_id());
         match self {
             Self::ScopeMissing { needed, .. } => problem = problem.with("scopes", needed.clone()),
+            Self::RequestInvalid { faults } => {
+                let errors = serde_json::to_value(faults).unwrap_or_default();
+                problem = problem.with("errors", errors);
+            }
+            Self::MediaTypeUnsupported { supported, .. } => {
+                problem = problem.with("supported", supported.clone());
+            }
             Self::RateExceeded { plan, limit, .. } => {
                 problem = problem
                     .with("plan", plan.as_str())
@@ -240,6 +297,11 @@ impl Denial {
         });
         match self {
             Self::MethodNotAllowed { allow } => insert(ALLOW, allow),
+            Self::MediaTypeUnsupported { hint, supported } => {
+                insert(hint.clone(), &supported.join(", "));
+            }
+            // RFC 9110 §15.5.16: this tells a coding that is not taken from a media type.
+            Self::CodingUnsupported => insert(ACCEPT_ENCODING, "identity"),
             // RFC 6750 §3.1: no error code where the request lacks any authentication.
             Self::TokenMissing => {
                 insert(WWW_AUTHENTICATE, &format!(r#"Bearer realm="{realm}"{metadata}"#));
@@ -548,6 +610,41 @@ impl Denial {
                 "The request's body is too large",
                 format!("Send at most {bytes_max} bytes."),
             ),
+            Self::EventTooLarge => (
+                S::PAYLOAD_TOO_LARGE,
+                "body-too-large",
+                "The request's body is too large",
+                "What answers here takes 6 MiB in all, headers included, and a body that is not \
+                 UTF-8 counts a third more. Send a smaller body."
+                    .into(),
+            ),
+            Self::BodyTooSlow { timeout_ms } => (
+                S::REQUEST_TIMEOUT,
+                "body-too-slow",
+                "The request's body took too long",
+                format!(
+                    "Its end had not come after {timeout_ms} ms, and nothing was carried out. Send \
+                     it again."
+                ),
+            ),
+            Self::RequestInvalid { faults } => (
+                S::BAD_REQUEST,
+                "request-invalid",
+                "The request is not as the API describes it",
+                invalid(faults),
+            ),
+            Self::MediaTypeUnsupported { supported, .. } => (
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "media-type-unsupported",
+                "The body's media type is not taken",
+                format!("Send the body as {}, and say so in Content-Type.", supported.join(" or ")),
+            ),
+            Self::CodingUnsupported => (
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "media-type-unsupported",
+                "The body's coding is not taken",
+                "Send the body uncompressed, without Content-Encoding.".into(),
+            ),
             Self::ServiceOut { .. } => (
                 S::SERVICE_UNAVAILABLE,
                 "upstream-out",
@@ -579,6 +676,14 @@ impl Denial {
                      out is not known."
                 ),
             ),
+            Self::FunctionFailed { .. } => (
+                S::BAD_GATEWAY,
+                "function-failed",
+                "The function behind this API failed",
+                "Whether your request was carried out is not known. Send it again only if \
+                 repeating it does no harm."
+                    .into(),
+            ),
             Self::StoreUnavailable { .. } => (
                 S::SERVICE_UNAVAILABLE,
                 "store-unavailable",
@@ -601,6 +706,7 @@ impl Denial {
         use StatusCode as S;
         let forbidden = (S::FORBIDDEN, "Forbidden", "ForbiddenException");
         let unauthorized = (S::UNAUTHORIZED, "Unauthorized", "UnauthorizedException");
+        let message_of_faults: String;
         let (status, message, kind) = match self {
             Self::NoRoute | Self::MethodNotAllowed { .. } => (
                 S::FORBIDDEN,
@@ -648,10 +754,24 @@ impl Denial {
             Self::QuotaExceeded { .. } => {
                 (S::TOO_MANY_REQUESTS, "Limit Exceeded", "LimitExceededException")
             }
-            Self::BodyTooLarge { .. } => {
+            Self::BodyTooLarge { .. } | Self::EventTooLarge => {
                 (S::PAYLOAD_TOO_LARGE, "Request Too Long", "RequestTooLargeException")
             }
-            Self::UpstreamUnreachable { .. } | Self::UpstreamBroke { .. } => {
+            Self::BodyTooSlow { .. } => {
+                (S::REQUEST_TIMEOUT, "Request Timeout", "RequestTimeoutException")
+            }
+            Self::RequestInvalid { faults } => {
+                message_of_faults = aws_message(faults);
+                (S::BAD_REQUEST, message_of_faults.as_str(), "BadRequestException")
+            }
+            Self::MediaTypeUnsupported { .. } | Self::CodingUnsupported => (
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "Unsupported Media Type",
+                "UnsupportedMediaTypeException",
+            ),
+            Self::UpstreamUnreachable { .. }
+            | Self::UpstreamBroke { .. }
+            | Self::FunctionFailed { .. } => {
                 (S::BAD_GATEWAY, "Internal server error", "InternalServerErrorException")
             }
             Self::UpstreamTimeout { .. } => {
@@ -686,6 +806,33 @@ impl From<IssuerFault> for Denial {
             IssuerFault::NoKeys { issuer } => Self::IssuerUnavailable { issuer },
             IssuerFault::UnknownClient { issuer, client } => Self::ClientUnknown { issuer, client },
         }
+    }
+}
+
+/// What a caller is told of faults in words; the problem has a member for each besides.
+fn invalid(faults: &[contract::Fault]) -> String {
+    let first = faults.first().map_or_else(String::new, |fault| sentence(&fault.to_string()));
+    match faults.len() {
+        0 | 1 => format!("{first}. `errors` has the place and the reason."),
+        count => format!("{first}. `errors` has the places and reasons of all {count} faults."),
+    }
+}
+
+/// What API Gateway's request validators say. They look whether parameters are there, and no
+/// further; of one that is there and unfit, which they let pass, their text is varied.
+fn aws_message(faults: &[contract::Fault]) -> String {
+    if faults.iter().any(|fault| fault.location == Location::Body) {
+        return "Invalid request body".to_owned();
+    }
+    let names = |missing: bool| {
+        let fitting = faults.iter().filter(|fault| fault.is_missing() == missing);
+        let mut names: Vec<&str> = fitting.map(|fault| fault.pointer.as_str()).collect();
+        names.dedup();
+        names.join(", ")
+    };
+    match names(true) {
+        missing if missing.is_empty() => format!("Invalid request parameters: [{}]", names(false)),
+        missing => format!("Missing required request parameters: [{missing}]"),
     }
 }
 

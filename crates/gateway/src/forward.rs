@@ -15,6 +15,7 @@ use hyper::upgrade::OnUpgrade;
 use listener::{Body, BoxError};
 use outbound::Lent;
 
+use crate::body::Given;
 use crate::denial::Denial;
 use crate::headers::{self, Call, Spoken, says};
 use crate::record::Recorder;
@@ -34,6 +35,8 @@ const RESTED_MAX: u32 = 16;
 pub(crate) enum Answered {
     /// By the service; its body is on its way.
     Coming(Response<Coming>),
+    /// By a function, whole.
+    Whole(Response<Body>),
     /// By another protocol, which goes on after this answer.
     Upgraded(Response<Body>),
 }
@@ -43,7 +46,7 @@ pub(crate) enum Answered {
 pub(crate) async fn send(
     upstreams: &Upstreams,
     call: Call<'_>,
-    (body, upgrade): (Incoming, Option<OnUpgrade>),
+    (body, upgrade): (Given, Option<OnUpgrade>),
     slot: &mut Option<Box<Recorder>>,
 ) -> Result<Answered, Denial> {
     let Some(recorder) = slot.as_mut() else { return Err(Denial::Forgotten) };
@@ -52,12 +55,14 @@ pub(crate) async fn send(
     let bytes_max = route.body_bytes_max.unwrap_or(api.api.body_bytes_max);
     let timeout_ms = route.timeout_ms.unwrap_or(api.api.timeout_ms);
     let fault = Fault::default();
-    let body = if body.is_end_stream() {
-        listener::empty()
-    } else {
-        let (count, fault) = (recorder.bytes_in(), fault.clone());
-        let trailers = call.parts.version == Version::HTTP_2;
-        Body::new(Bounded { inner: body, bytes_max, count, trailers, fault })
+    let body = match body {
+        Given::Whole(bytes) => listener::full(bytes),
+        Given::Coming(body) if body.is_end_stream() => listener::empty(),
+        Given::Coming(inner) => {
+            let (count, fault) = (recorder.bytes_in(), fault.clone());
+            let trailers = call.parts.version == Version::HTTP_2;
+            Body::new(Bounded { inner, bytes_max, count, trailers, fault })
+        }
     };
     let began_ns = recorder.ticks_ns();
     let spoken = match (&upgrade, state.service.http2) {
@@ -273,7 +278,7 @@ pub(crate) fn too_large<B>(request: &Request<B>, found: &Found) -> Option<Denial
         return Some(Denial::HeadTooLarge);
     }
     let length = headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse::<u64>().ok()?;
-    let bytes_max = found.route().body_bytes_max.unwrap_or(found.api.api.body_bytes_max);
+    let bytes_max = found.body_bytes_max();
     (length > bytes_max).then_some(Denial::BodyTooLarge { bytes_max })
 }
 

@@ -7,17 +7,21 @@
 //!   issuers.rs      token issuers beside our own: their keys, kept fresh in the background
 //!   checks.rs       the checks in their order → Admission, which nothing else can make
 //!   denial.rs       every way to say no; the only place that chooses a status
+//!   validation.rs   the request against its API's OpenAPI document
 //!   forward.rs      Admission + request → the company's own service, streamed
+//!   function.rs     Admission + request → event → a function → response
 //!   service.rs      which of a service's addresses is called; health.rs asks them how they are
 //!   record.rs       what is told of each request: who, what, why, how long
 //!   usage.rs        what is counted of each request, until it is kept
 //! ```
 
+mod body;
 mod checks;
 mod cors;
 mod damper;
 mod denial;
 mod forward;
+mod function;
 mod headers;
 mod health;
 mod ids;
@@ -31,13 +35,15 @@ mod token_memory;
 mod tunnel;
 mod upstreams;
 mod usage;
+mod validation;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use http::header::ALLOW;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 use listener::{Body, Peer, TraceParent, Trusted};
 use model::{Clock, ErrorStyle, Random, request_id};
 use store::Store;
@@ -47,7 +53,7 @@ pub use checks::plan::Meter;
 pub use health::Health;
 pub use issuers::{IssuerFault, IssuerState, Issuers, KeysStanding, Verified};
 pub use record::{Observer, Passed, Record};
-pub use snapshot::{BuildError, Snapshot, Source};
+pub use snapshot::{BuildError, Contracts, Snapshot, Source};
 pub use usage::{UsageBook, UsageOf, answered_by};
 
 use denial::Denial;
@@ -152,25 +158,42 @@ impl Core {
         let upgrade = forward::upgrade_of(&mut request);
         let (parts, body) = request.into_parts();
         let call = headers::Call { parts: &parts, found: &found, admission: &admission, peer };
-        let answered = forward::send(&self.upstreams, call, (body, upgrade), slot).await;
+        let answered = self.serve(call, (body, upgrade), slot).await;
         let answered = answered.map_err(|denial| {
-            if matches!(denial, Denial::BodyTooLarge { .. }) {
+            if denial.gives_quota_back() {
                 admission.refund();
             }
             Refusal { limits: admission.limits().map(Box::new), ..found.refusal(denial) }
         })?;
-        let mut response = match answered {
+        let mut reply = match answered {
             Answered::Upgraded(response) => return Ok(Reply::Whole(response)),
-            Answered::Coming(response) => response,
+            Answered::Coming(response) => Reply::Coming(response),
+            Answered::Whole(response) => Reply::Whole(response),
         };
-        admission.add_limits(response.headers_mut());
+        admission.add_limits(reply.headers_mut());
         if found.api.api.errors == ErrorStyle::Aws
             && let Some(recorder) = slot.as_ref()
         {
             let id = recorder.request_id().clone();
-            response.headers_mut().insert("x-amzn-requestid", id);
+            reply.headers_mut().insert("x-amzn-requestid", id);
         }
-        Ok(Reply::Coming(response))
+        Ok(reply)
+    }
+
+    /// Holds an admitted request against its API's document, and has it answered.
+    async fn serve(
+        &self,
+        call: headers::Call<'_>,
+        (body, upgrade): (Incoming, Option<OnUpgrade>),
+        slot: &mut Option<Box<Recorder>>,
+    ) -> Result<Answered, Denial> {
+        let Some(recorder) = slot.as_mut() else { return Err(Denial::Forgotten) };
+        let body = validation::check(call, body, recorder).await?;
+        if call.found.function().is_some() {
+            let answer = function::invoke(&self.upstreams, call, body, recorder).await?;
+            return Ok(Answered::Whole(answer));
+        }
+        forward::send(&self.upstreams, call, (body, upgrade), slot).await
     }
 
     /// Verifies a token of another issuer, so that the checks find it among those they know.
@@ -240,6 +263,15 @@ enum Judged {
 enum Reply {
     Coming(Response<forward::Coming>),
     Whole(Response<Body>),
+}
+
+impl Reply {
+    fn headers_mut(&mut self) -> &mut HeaderMap {
+        match self {
+            Self::Coming(response) => response.headers_mut(),
+            Self::Whole(response) => response.headers_mut(),
+        }
+    }
 }
 
 /// The answer to an OPTIONS that is to go no further: what the route takes.

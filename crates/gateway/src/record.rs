@@ -35,9 +35,10 @@ pub(crate) enum Check {
     Rate,
     Concurrency,
     Quota,
+    Contract,
 }
 
-const CHECKS: [(Check, &str); 10] = [
+const CHECKS: [(Check, &str); 11] = [
     (Check::Route, "route"),
     (Check::Address, "address"),
     (Check::Certificate, "certificate"),
@@ -48,6 +49,7 @@ const CHECKS: [(Check, &str); 10] = [
     (Check::Rate, "rate"),
     (Check::Concurrency, "concurrency"),
     (Check::Quota, "quota"),
+    (Check::Contract, "contract"),
 ];
 
 /// The checks that a request has passed.
@@ -264,6 +266,11 @@ impl Recorder {
         self.record.key.clone_from(&admitted.key);
         self.record.passed = admitted.passed;
         self.record.observed = admitted.observed;
+    }
+
+    /// One more check has passed.
+    pub(crate) fn passed(&mut self, check: Check) {
+        self.record.passed.add(check);
     }
 
     pub(crate) fn hold(&mut self, slot: Option<Slot>) {

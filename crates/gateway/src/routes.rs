@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::{Method, Request};
-use model::{PathTemplate, Route, Segment};
+use model::{Function, PathTemplate, Route, Segment};
 
 use crate::Refusal;
 use crate::denial::Denial;
 use crate::path;
+use crate::service::ServiceState;
 use crate::snapshot::{ApiEntry, Snapshot};
 
 /// A route that a request asked for.
@@ -40,6 +41,28 @@ impl Found {
             "" => "/",
             below => below,
         }
+    }
+
+    /// The function that answers in the service's place, and the endpoint it is invoked at.
+    pub(crate) fn function(&self) -> Option<(&Function, &Arc<ServiceState>)> {
+        let function = self.route().function.as_ref()?;
+        let state = self.api.functions.get(self.route)?.as_ref()?;
+        Some((function, state))
+    }
+
+    /// The largest body of a request, in bytes; no larger than an event where a function answers.
+    pub(crate) fn body_bytes_max(&self) -> u64 {
+        let route = self.route();
+        let bytes_max = route.body_bytes_max.unwrap_or(self.api.api.body_bytes_max);
+        match route.function {
+            Some(_) => bytes_max.min(lambda::PAYLOAD_BYTES_MAX as u64),
+            None => bytes_max,
+        }
+    }
+
+    /// How long whoever answers may take, in milliseconds.
+    pub(crate) fn timeout_ms(&self) -> u64 {
+        self.route().timeout_ms.unwrap_or(self.api.api.timeout_ms)
     }
 
     pub(crate) fn refusal(&self, denial: Denial) -> Refusal {

@@ -9,13 +9,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
+use contract::Contract;
 use credential::{Digest, Digester};
 use http::{HeaderName, HeaderValue};
 use jwt::{Jwk, Jwks, Keys};
 use limit::Bucket;
 use model::{
-    Api, Definitions, HeaderRules, IpNet, KeyCredential, Name, Partner, Service, SigningKeyRecord,
-    Status, Timestamp, UsagePlan,
+    Api, Definitions, Function, HeaderRules, IpNet, KeyCredential, Name, Partner, Service,
+    SigningKeyRecord, Status, Timestamp, Upstream, UsagePlan,
 };
 
 use crate::checks::plan::Meter;
@@ -24,10 +25,15 @@ use crate::routes::Tree;
 use crate::service::ServiceState;
 use crate::token_memory::TokenMemory;
 
+/// What requests are held against, for each API that wants it.
+pub type Contracts = BTreeMap<Name, Arc<Contract>>;
+
 /// What a snapshot is built from.
 pub struct Source<'a> {
     /// What the company defines.
     pub definitions: &'a Definitions,
+    /// The contracts of its APIs.
+    pub contracts: &'a Contracts,
     /// The values of API keys.
     pub keys: Vec<KeyCredential>,
     /// The signing keys of our own token service.
@@ -77,6 +83,10 @@ pub(crate) struct ApiEntry {
     pub(crate) bucket: Arc<Bucket>,
     pub(crate) upstream: Arc<ServiceState>,
     pub(crate) canary: Option<(Arc<ServiceState>, u32)>,
+    /// For each route, the endpoint of the function that answers instead.
+    pub(crate) functions: Vec<Option<Arc<ServiceState>>>,
+    /// What requests are held against.
+    pub(crate) contract: Option<Arc<Contract>>,
 }
 
 /// Rules for headers, ready to be applied.
@@ -163,7 +173,7 @@ impl Snapshot {
             keys.insert(entry.id.clone(), Arc::new(entry));
         }
         Ok(Self {
-            apis: apis(definitions, before),
+            apis: apis(definitions, source.contracts, before),
             keys,
             clients: clients(definitions, &partners),
             partners,
@@ -209,7 +219,11 @@ impl Snapshot {
     }
 }
 
-fn apis(definitions: &Definitions, before: Option<&Snapshot>) -> Vec<Arc<ApiEntry>> {
+fn apis(
+    definitions: &Definitions,
+    contracts: &Contracts,
+    before: Option<&Snapshot>,
+) -> Vec<Arc<ApiEntry>> {
     let entry = |api: &Api| {
         let same = |entry: &&Arc<ApiEntry>| entry.api.name == api.name;
         let known = before.and_then(|before| before.apis.iter().find(same));
@@ -241,12 +255,40 @@ fn apis(definitions: &Definitions, before: Option<&Snapshot>) -> Vec<Arc<ApiEntr
                 let known = known.and_then(|known| known.canary.as_ref()).map(|(known, _)| known);
                 (state(&canary.service, known), canary.percent)
             }),
+            functions: functions(api, known.map(|known| &**known)),
+            contract: contracts.get(&api.name).cloned(),
             api: api.clone(),
         })
     };
     let mut apis: Vec<_> = definitions.apis.values().map(entry).collect();
     apis.sort_by_key(|entry| std::cmp::Reverse(entry.api.base_path.len()));
     apis
+}
+
+/// The endpoint of each route's function. Each function has a state of its own, so that one that is
+/// always too slow does not take the others out; as before, it is remembered while it is the same.
+fn functions(api: &Api, known: Option<&ApiEntry>) -> Vec<Option<Arc<ServiceState>>> {
+    let place = |function: &Function| {
+        let Upstream { authority, path_prefix } = &function.endpoint;
+        (authority.clone(), path_prefix.clone(), function.name.clone())
+    };
+    let mut states: BTreeMap<_, Arc<ServiceState>> = BTreeMap::new();
+    if let Some(known) = known {
+        for (route, state) in known.api.routes.iter().zip(&known.functions) {
+            if let (Some(function), Some(state)) = (&route.function, state) {
+                states.insert(place(function), Arc::clone(state));
+            }
+        }
+    }
+    let mut functions = Vec::with_capacity(api.routes.len());
+    for route in &api.routes {
+        let state = route.function.as_ref().map(|function| {
+            let made = || Arc::new(ServiceState::new(Service::at(function.endpoint.clone())));
+            Arc::clone(states.entry(place(function)).or_insert_with(made))
+        });
+        functions.push(state);
+    }
+    functions
 }
 
 fn partners(

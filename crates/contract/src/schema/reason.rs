@@ -5,7 +5,7 @@ use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
 
 use super::{Inside, Misfit};
-use crate::fault::{ECHO_CHARS_MAX, FAULTS_MAX, short};
+use crate::fault::{ECHO_CHARS_MAX, FAULTS_MAX, REQUIRED, short};
 use crate::pointer;
 
 /// How many of the values that are allowed are named.
@@ -32,7 +32,7 @@ impl Teller<'_, '_> {
         match error.kind() {
             Kind::Required { property } => {
                 let at = pointer::child(at, property.as_str().unwrap_or_default());
-                self.add(&at, "is required".to_owned());
+                self.add(&at, REQUIRED.to_owned());
             }
             Kind::AdditionalProperties { unexpected }
             | Kind::UnevaluatedProperties { unexpected } => {

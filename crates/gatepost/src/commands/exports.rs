@@ -57,15 +57,5 @@ fn document(loaded: &Loaded, name: Option<&str>) -> anyhow::Result<Value> {
         Some(name) => format!("there is no API `{name}`; there is {}", known()),
         None => format!("say which API: {}", known()),
     })?;
-    let documented = match loaded.openapi.get(&api.name) {
-        None => None,
-        Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .with_context(|| format!("{} cannot be read", path.display()))?;
-            let document = serde_json::from_str(&text)
-                .with_context(|| format!("{} is not JSON", path.display()))?;
-            Some(document)
-        }
-    };
-    Ok(export::openapi(&loaded.definitions, api, documented.as_ref()))
+    Ok(export::openapi(&loaded.definitions, api, loaded.openapi.get(&api.name)))
 }

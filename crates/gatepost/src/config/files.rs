@@ -76,7 +76,7 @@ fn open(path: &Path, index: usize, problems: &mut Problems) -> Source {
 }
 
 /// The file's text; one byte more than allowed tells the parser that it is too long.
-fn text(path: &Path) -> io::Result<String> {
+pub(crate) fn text(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     let bound = u64::try_from(TEXT_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
     fs::File::open(path)?.take(bound).read_to_end(&mut bytes)?;

@@ -7,6 +7,7 @@ mod api;
 mod bus;
 mod connection;
 mod destination;
+mod document;
 mod issuer;
 mod partner;
 
@@ -14,8 +15,10 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use gateway::Contracts;
 use listener::Trusted;
 use model::{Definitions, Name};
+use serde_json::Value;
 use store::Document;
 
 use super::fields::Fields;
@@ -44,14 +47,23 @@ pub(crate) struct Read {
     pub(crate) definitions: Definitions,
     pub(crate) server: Server,
     pub(crate) documents: Vec<Document>,
-    pub(crate) openapi: BTreeMap<Name, PathBuf>,
+    pub(crate) openapi: BTreeMap<Name, Value>,
+    pub(crate) contracts: Contracts,
+    /// The texts of OpenAPI documents; their places in the list of sources are behind the others.
+    pub(crate) texts: Vec<Source>,
 }
 
 /// Reads the whole tree. The result is worth something only if no errors were found.
 pub(crate) fn read(root: &Node, sources: &[Source], problems: &mut Problems) -> Read {
     let fields = Fields::root(root, &ROOT);
-    let definitions = Definitions::default();
-    let mut reader = Reader { sources, problems, definitions, openapi: BTreeMap::new() };
+    let mut reader = Reader {
+        sources,
+        problems,
+        definitions: Definitions::default(),
+        openapi: BTreeMap::new(),
+        contracts: Contracts::new(),
+        texts: Vec::new(),
+    };
     let server = reader.server(&fields);
     reader.definitions.company = fields.text("company").unwrap_or_default();
     reader.definitions.public_url =
@@ -67,7 +79,8 @@ pub(crate) fn read(root: &Node, sources: &[Source], problems: &mut Problems) -> 
     let history_keep_ms = fields.child("history").duration_ms("keep");
     reader.definitions.history_keep_ms = i64::try_from(history_keep_ms).unwrap_or(i64::MAX);
     let documents = documents(root, sources);
-    Read { definitions: reader.definitions, server, documents, openapi: reader.openapi }
+    let Reader { definitions, openapi, contracts, texts, .. } = reader;
+    Read { definitions, server, documents, openapi, contracts, texts }
 }
 
 /// The state of reading.
@@ -75,7 +88,9 @@ struct Reader<'a> {
     sources: &'a [Source],
     problems: &'a mut Problems,
     definitions: Definitions,
-    openapi: BTreeMap<Name, PathBuf>,
+    openapi: BTreeMap<Name, Value>,
+    contracts: Contracts,
+    texts: Vec<Source>,
 }
 
 impl Reader<'_> {

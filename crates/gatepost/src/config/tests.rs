@@ -570,7 +570,52 @@ fn an_openapi_document_must_be_there() {
     assert!(only(read()).2.starts_with("there is no file"));
     let path = directory.path().join("a.yaml");
     fs::write(&path, "openapi: 3.1.0").unwrap();
-    assert_eq!(read().unwrap().openapi["a"], path);
+    assert_eq!(read().unwrap().openapi["a"]["openapi"], "3.1.0");
+    // Not even where nothing is held against it may it be unreadable.
+    fs::write(&path, "openapi: [3.1.0").unwrap();
+    assert!(only(read()).2.starts_with("this is not YAML"));
+}
+
+#[test]
+fn what_requests_are_held_against_must_be_good() {
+    let directory = tempfile::tempdir().unwrap();
+    let routes = "routes: {'GET /a/{id}': {}, GET /b: {}, ANY /c: {}}";
+    let api = format!("upstream: 'http://x', validate: true, {routes}");
+    let read = |openapi: &str| {
+        let text = format!("version: 1\ncompany: A\napis: {{a: {{{api}{openapi}}}}}\n");
+        load_text("g.yaml", &text, directory.path(), &|_: &str| None)
+    };
+    let (line, _, message) = only(read(""));
+    assert_eq!((line, &*message), (3, "there is no document to hold requests against"));
+
+    let file = directory.path().join("d.yaml");
+    let head = "openapi: 3.1.0\ninfo: {title: '${title}', version: '1'}\npaths:\n  /a/{id}:\n";
+    fs::write(&file, format!("{head}    get:\n      parameters: [{{in: path}}]\n")).unwrap();
+    let report = read(", openapi: d.yaml").unwrap_err();
+    let diagnostic = &report.diagnostics()[0];
+    assert_eq!(diagnostic.file, file.display().to_string());
+    assert_eq!(diagnostic.line, 6, "{diagnostic}");
+    assert!(diagnostic.path.starts_with("/paths/~1a~1{id}/get/parameters/0"), "{diagnostic}");
+    assert!(diagnostic.help.is_some());
+
+    let parameter = "{name: id, in: path, required: true, schema: {type: integer}}";
+    let operation = format!("    get:\n      parameters: [{parameter}]\n      responses: {{}}\n");
+    fs::write(&file, format!("{head}{operation}")).unwrap();
+    let loaded = read(", openapi: d.yaml").unwrap();
+    assert_eq!(loaded.contracts["a"].operations(), 1);
+    let [warning] = &*loaded.warnings else {
+        panic!("{:?}", loaded.warnings);
+    };
+    assert!(warning.message.contains("does not have `GET /b`"), "{warning}");
+    // In JSON, which may have escapes that YAML does not know.
+    let json = r#"{"openapi": "3.0.3", "info": {"title": "\ud83d\ude97", "version": "1"},
+        "paths": {"/b": {"get": {"responses": {}}}}}"#;
+    fs::write(directory.path().join("d.json"), json).unwrap();
+    assert_eq!(read(", openapi: d.json").unwrap().contracts["a"].operations(), 1);
+    fs::write(directory.path().join("d.json"), "{\"openapi\": 3.0.3}").unwrap();
+    let (line, column, message) = only(read(", openapi: d.json"));
+    assert_eq!((line, column), (1, 16));
+    assert!(message.starts_with("this is not JSON: "), "{message}");
 }
 
 #[test]

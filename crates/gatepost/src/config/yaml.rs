@@ -34,6 +34,23 @@ pub(crate) fn parse(
     environment: Environment<'_>,
     problems: &mut Problems,
 ) -> Result<Node, Stop> {
+    parse_with(source, (index, Some(environment)), problems)
+}
+
+/// Reads a text of others, in which `${` has no meaning.
+pub(crate) fn parse_verbatim(
+    source: &Source,
+    index: usize,
+    problems: &mut Problems,
+) -> Result<Node, Stop> {
+    parse_with(source, (index, None), problems)
+}
+
+fn parse_with(
+    source: &Source,
+    (index, environment): (usize, Option<Environment<'_>>),
+    problems: &mut Problems,
+) -> Result<Node, Stop> {
     let mut builder = Builder {
         source,
         environment,
@@ -101,7 +118,8 @@ struct OpenMap {
 
 struct Builder<'a> {
     source: &'a Source,
-    environment: Environment<'a>,
+    /// None where variables are not replaced.
+    environment: Option<Environment<'a>>,
     problems: &'a mut Problems,
     offsets: Offsets,
     /// Where the event at hand stands.
@@ -175,7 +193,8 @@ impl Builder<'_> {
     }
 
     fn scalar(&mut self, text: String, quoted: bool) -> Value {
-        let text = match environment::replace(&text, self.environment) {
+        let replace = |variables| environment::replace(&text, variables);
+        let text = match self.environment.map_or(Ok(None), replace) {
             Ok(replaced) => replaced.unwrap_or(text),
             Err(wrong) => {
                 let path = self.path();
@@ -423,6 +442,16 @@ mod tests {
             assert_eq!(format!("{:?}", node.get("a").unwrap().value), expected, "{text}");
             assert!(problems.errors.is_empty());
         }
+    }
+
+    #[test]
+    fn variables_of_a_text_of_others_stay() {
+        let mut problems = Problems::default();
+        let source = Source::new("a.yaml", "a: ${HOME}\nb: '${'\n", Path::new("."));
+        let node = parse_verbatim(&source, 0, &mut problems).unwrap();
+        assert_eq!(node.get("a").unwrap().text(), Some("${HOME}"));
+        assert_eq!(node.get("b").unwrap().text(), Some("${"));
+        assert!(problems.errors.is_empty());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use bus::{Bus, Feeds, LaneNumbers, Rules, Schedules, lane_keys, replay_keys, replay_parts};
 use courier::{Holds, KeptSecrets, Plan, ReplayLane, WebhookKeys};
 use credential::{Digester, Master, Vault};
-use gateway::Snapshot;
+use gateway::{Contracts, Snapshot};
 use model::{Clock as _, Definitions, LaneKey, Revision, SecretSource, SigningKeyRecord};
 use store::{Replay, ReplayState, Store};
 use tokio::sync::{Mutex, watch};
@@ -22,6 +22,8 @@ const AGAIN: Duration = Duration::from_millis(200);
 /// Everything that requests and deliveries are judged by.
 pub(super) struct Live {
     definitions: Arc<ArcSwap<Definitions>>,
+    /// What the requests to its APIs are held against; they change with the definitions.
+    contracts: ArcSwap<Contracts>,
     gateway: Arc<ArcSwap<Snapshot>>,
     tokens: Arc<ArcSwap<oauth::State>>,
     rules: Arc<ArcSwap<Rules>>,
@@ -54,15 +56,17 @@ impl Live {
     pub(super) async fn open(
         parts: &Parts,
         master: &Master,
-        definitions: Definitions,
+        (definitions, contracts): (Definitions, Contracts),
     ) -> anyhow::Result<Self> {
         let (digester, vault) = (Arc::new(master.digester()), Arc::new(master.vault()));
         let revision = *parts.store.revisions().borrow();
-        let built = build(parts, &definitions, (&digester, &vault), None).await?;
+        let defined = (&definitions, &contracts);
+        let built = build(parts, defined, (&digester, &vault), None).await?;
         parts.issuers.define(&definitions.issuers);
         Ok(Self {
             caught_up: watch::Sender::new(revision),
             definitions: Arc::new(ArcSwap::from_pointee(definitions)),
+            contracts: ArcSwap::from_pointee(contracts),
             gateway: Arc::new(ArcSwap::from_pointee(built.gateway)),
             tokens: Arc::new(ArcSwap::from_pointee(built.tokens)),
             rules: Arc::new(ArcSwap::from_pointee(built.rules)),
@@ -81,10 +85,10 @@ impl Live {
     pub(super) async fn define(
         &self,
         parts: &Parts,
-        definitions: Definitions,
+        (definitions, contracts): (Definitions, Contracts),
     ) -> anyhow::Result<()> {
         let _one = self.rebuilding.lock().await;
-        self.swap(parts, Arc::new(definitions)).await
+        self.swap(parts, (Arc::new(definitions), Arc::new(contracts))).await
     }
 
     /// Rebuilds at every revision of the store, until stopped; one that fails is tried again.
@@ -100,7 +104,8 @@ impl Live {
             let revision = *revisions.borrow_and_update();
             let rebuilt = {
                 let _one = self.rebuilding.lock().await;
-                self.swap(&parts, self.definitions.load_full()).await
+                let defined = (self.definitions.load_full(), self.contracts.load_full());
+                self.swap(&parts, defined).await
             };
             match rebuilt {
                 Ok(()) => drop(self.caught_up.send_replace(revision)),
@@ -148,13 +153,19 @@ impl Live {
         }
     }
 
-    async fn swap(&self, parts: &Parts, definitions: Arc<Definitions>) -> anyhow::Result<()> {
+    async fn swap(
+        &self,
+        parts: &Parts,
+        (definitions, contracts): (Arc<Definitions>, Arc<Contracts>),
+    ) -> anyhow::Result<()> {
         let before = self.gateway.load_full();
         let secrets = (&self.digester, &self.vault);
-        let built = build(parts, &definitions, secrets, Some(&before)).await?;
+        let defined = (&*definitions, &*contracts);
+        let built = build(parts, defined, secrets, Some(&before)).await?;
         // Before what trusts them.
         parts.issuers.define(&definitions.issuers);
         self.definitions.store(definitions);
+        self.contracts.store(contracts);
         self.gateway.store(Arc::new(built.gateway));
         self.tokens.store(Arc::new(built.tokens));
         self.rules.store(Arc::new(built.rules));
@@ -248,7 +259,7 @@ impl Live {
 
 async fn build(
     parts: &Parts,
-    definitions: &Definitions,
+    (definitions, contracts): (&Definitions, &Contracts),
     (digester, vault): (&Arc<Digester>, &Arc<Vault>),
     before: Option<&Snapshot>,
 ) -> anyhow::Result<Built> {
@@ -267,6 +278,7 @@ async fn build(
     let replay_lanes = replay_lanes(definitions, &replays, &lanes);
     let source = gateway::Source {
         definitions,
+        contracts,
         keys,
         signing_keys: &signing_keys,
         digester: Arc::clone(digester),

@@ -29,7 +29,7 @@ impl Reader<'_> {
             } else {
                 base_paths.insert(base_path.clone(), name.clone());
             }
-            self.openapi(&name, &fields);
+            self.document(&name, &fields);
             self.same_issuer(&fields);
             let routes = self.routes(&fields);
             let (Some(upstream), limit) = (service(&fields), self.limit(&fields)) else {
@@ -62,21 +62,6 @@ impl Reader<'_> {
                 name: name.clone(),
             };
             self.definitions.apis.insert(name, api);
-        }
-    }
-
-    fn openapi(&mut self, name: &Name, fields: &Fields<'_>) {
-        let Some((node, text)) = fields.get("openapi").and_then(|node| Some((node, node.text()?)))
-        else {
-            return;
-        };
-        let path = self.beside(node.span, text);
-        if path.is_file() {
-            self.openapi.insert(name.clone(), path);
-        } else {
-            let message = format!("there is no file `{}`", path.display());
-            let problem = fields.problem("openapi", &message);
-            self.error(problem, "the path is relative to this file; correct it, or leave it out");
         }
     }
 

@@ -405,9 +405,16 @@ static API: Object = Object {
         Field::new(
             "openapi",
             Kind::Form(&FILE),
-            "The service's own OpenAPI document in JSON, relative to the file: for `gatepost openapi` and `postman`.",
+            "The service's own OpenAPI document in JSON or YAML, relative to the file: for `validate`, `gatepost openapi` and `postman`.",
             "./service.openapi.json",
         ),
+        Field::new(
+            "validate",
+            Kind::Bool,
+            "Whether the parameters and JSON bodies of requests must be as `openapi` describes them.",
+            "true",
+        )
+        .default_is("false"),
         Field::new(
             "scopes",
             Kind::Map(&SCOPES),
