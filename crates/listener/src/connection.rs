@@ -33,6 +33,9 @@ use crate::tls::TlsDoor;
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How soon to look again at first bytes that came only in part.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// The longest pause between two such looks: each is twice as long as the one before, so that
+/// thousands of connections that say one byte cost next to nothing.
+const LOOK_AGAIN_MAX: Duration = Duration::from_millis(640);
 
 /// Requests under way at once on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 250;
@@ -120,7 +123,7 @@ async fn prepare(
         peer.address = source;
     }
     let Some(tls) = &context.tls else {
-        let http = spoken(&stream).await?;
+        let http = spoken(&stream, context.limits.head_timeout).await?;
         return Ok(Ready::Plain(stream, peer, http));
     };
     stream.readable().await?;
@@ -169,22 +172,29 @@ fn fingerprint(certificate: &[u8]) -> [u8; 32] {
     bytes
 }
 
-/// Which HTTP a plain connection's first bytes are of. Nothing is taken.
-async fn spoken(stream: &TcpStream) -> io::Result<Http> {
-    let mut first = [0; PREFACE.len()];
-    loop {
-        let count = stream.peek(&mut first).await?;
-        if count == 0 {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+/// Which HTTP a plain connection's first bytes are of. Nothing is taken. A connection may rest
+/// before its first byte; from then on a head is on its way, and has the time of one.
+async fn spoken(stream: &TcpStream, within: Duration) -> io::Result<Http> {
+    stream.readable().await?;
+    let looking = async {
+        let (mut first, mut pause) = ([0; PREFACE.len()], LOOK_AGAIN);
+        loop {
+            let count = stream.peek(&mut first).await?;
+            if count == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+            }
+            if first.get(..count) != PREFACE.get(..count) {
+                return Ok(Http::One);
+            }
+            if count == PREFACE.len() {
+                return Ok(Http::Two);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LOOK_AGAIN_MAX);
         }
-        if first.get(..count) != PREFACE.get(..count) {
-            return Ok(Http::One);
-        }
-        if count == PREFACE.len() {
-            return Ok(Http::Two);
-        }
-        tokio::time::sleep(LOOK_AGAIN).await;
-    }
+    };
+    let looked = tokio::time::timeout(within, looking).await;
+    looked.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }
 
 /// What the requests of a connection share.
