@@ -208,14 +208,17 @@ async fn serve<H: Handler, T>(stream: T, peer: Peer, http: Http, (handler, conte
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let activity = Arc::new(Activity::default());
+    let activity = Arc::new(match http {
+        Http::One => Activity::default(),
+        Http::Two => Activity::multiplexed(),
+    });
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
     let address = peer.address;
     let shared = Arc::new(Shared { handler, peer, activity: Arc::clone(&activity) });
     let service = service_fn(move |request: Request<Incoming>| {
         let shared = Arc::clone(&shared);
         async move {
-            let under_way = InFlight::begin(&shared.activity);
+            let mut under_way = InFlight::begin(&shared.activity);
             // A panic in one request harms no other, and not the connection either.
             let answered = shared.handler.handle(request, &shared.peer);
             let answer = AssertUnwindSafe(answered).catch_unwind().await;
@@ -223,8 +226,8 @@ where
                 tracing::error!(peer = %shared.peer.address, "a request's handling panicked");
                 panicked()
             });
-            drop(under_way);
-            Ok::<_, Infallible>(answer.map(|body| body.hold(&shared.activity)))
+            under_way.answered();
+            Ok::<_, Infallible>(answer.map(|body| body.hold(under_way)))
         }
     });
     let limits = context.limits;
@@ -239,7 +242,7 @@ where
             let end = |connection: Pin<&mut _>| {
                 http1::UpgradeableConnection::graceful_shutdown(connection)
             };
-            to_its_end(connection, end, (&activity, false), &context).await
+            to_its_end(connection, end, &activity, &context).await
         }
         Http::Two => {
             let connection = http2::Builder::new(Spawner(context.tracker.clone()))
@@ -254,7 +257,7 @@ where
                 .keep_alive_timeout(PING_TIMEOUT)
                 .serve_connection(io, service);
             let end = |connection: Pin<&mut _>| http2::Connection::graceful_shutdown(connection);
-            to_its_end(connection, end, (&activity, true), &context).await
+            to_its_end(connection, end, &activity, &context).await
         }
     };
     match ended {
@@ -275,7 +278,7 @@ enum Ended {
 async fn to_its_end<C>(
     connection: C,
     ask_to_end: impl Fn(Pin<&mut C>),
-    (activity, multiplexed): (&Arc<Activity>, bool),
+    activity: &Arc<Activity>,
     context: &Context,
 ) -> Ended
 where
@@ -288,7 +291,7 @@ where
         stuck: limits.stuck_timeout,
         silent: limits.silent_timeout,
     };
-    let mut watch = Watch::new(Arc::clone(activity), bounds, multiplexed);
+    let mut watch = Watch::new(Arc::clone(activity), bounds);
     let mut connection = pin!(connection);
     let mut stopping = false;
     loop {
