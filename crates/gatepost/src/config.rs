@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use listener::Trusted;
+use listener::{Limits, Trusted};
 use model::{Definitions, Name, SecretSource};
 use store::Document;
 
@@ -69,6 +69,8 @@ pub struct Server {
     pub segment_bytes: u64,
     /// TLS of the public door.
     pub tls: Option<DoorTls>,
+    /// The bounds of the public door's connections.
+    pub limits: Limits,
     /// Who stands before the public door and is believed.
     pub trusted: Trusted,
     /// Whether the trusted ones' connections begin with a PROXY header.
