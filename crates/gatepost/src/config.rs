@@ -29,7 +29,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use gateway::Contracts;
-use listener::Trusted;
+use listener::{Limits, Trusted};
 use model::{Definitions, Name, SecretSource};
 use serde_json::Value;
 use store::Document;
@@ -73,6 +73,8 @@ pub struct Server {
     pub segment_bytes: u64,
     /// TLS of the public door.
     pub tls: Option<DoorTls>,
+    /// The bounds of the public door's connections.
+    pub limits: Limits,
     /// Who stands before the public door and is believed.
     pub trusted: Trusted,
     /// Whether the trusted ones' connections begin with a PROXY header.

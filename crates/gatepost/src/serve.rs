@@ -258,6 +258,7 @@ fn open_public(
         tracing::warn!(%address, "tokens and keys pass this door unencrypted; give it `tls`, or put a proxy with TLS in front of it and name it under `proxies`");
     }
     let mut door = Door::plain(listener, parts.stop.clone());
+    door.limits = server.limits;
     door.tls = tls;
     door.balancers = server.proxy_protocol.then(|| Arc::new(server.trusted.clone()));
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -321,7 +322,7 @@ async fn reload(parts: &Parts, live: &Arc<Live>, options: &Options) {
     };
     if loaded.server != options.server {
         tracing::warn!(
-            "a change of `listen`, `tls`, `proxies`, `data` or `segment` takes effect at the next start only"
+            "a change of `listen`, `tls`, `proxies`, `limits`, `data` or `segment` takes effect at the next start only"
         );
     }
     let applied = apply::documents(&*parts.store, &loaded.documents, parts.clock.now()).await;

@@ -65,6 +65,9 @@ pub(crate) async fn send(
         }
     };
     let began_ns = recorder.ticks_ns();
+    // Whoever cannot change the protocol answers as if nobody had asked (RFC 9110 §7.8). What an
+    // HTTP/2 service would need for it (RFC 8441) is not spoken.
+    let upgrade = upgrade.filter(|_| !state.service.http2);
     let spoken = match (&upgrade, state.service.http2) {
         (Some(_), _) => Spoken::Upgrade,
         (None, true) => Spoken::Two,

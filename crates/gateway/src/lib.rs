@@ -307,6 +307,7 @@ impl Refusal {
             request_id: recorder.request_id(),
             trace: recorder.trace(),
             limits: self.limits.as_deref(),
+            grpc: recorder.is_grpc(),
         }
     }
 }

@@ -18,6 +18,7 @@ use model::{Name, Timestamp};
 
 use crate::checks::Admitted;
 use crate::checks::plan::Slot;
+use crate::denial::is_grpc;
 use crate::routes::Found;
 use crate::snapshot::{ApiEntry, KeyEntry, PartnerEntry};
 use crate::{Refusal, World, cors};
@@ -183,6 +184,8 @@ pub(crate) struct Recorder {
     slot: Option<Slot>,
     /// Who asks, as a browser names its page.
     origin: Option<HeaderValue>,
+    /// Whether a gRPC client asks.
+    grpc: bool,
 }
 
 impl Recorder {
@@ -220,6 +223,7 @@ impl Recorder {
             world: Arc::clone(world),
             slot: None,
             origin: None,
+            grpc: is_grpc(request),
         })
     }
 
@@ -229,6 +233,10 @@ impl Recorder {
 
     pub(crate) fn trace(&self) -> TraceParent {
         self.record.trace
+    }
+
+    pub(crate) fn is_grpc(&self) -> bool {
+        self.grpc
     }
 
     pub(crate) fn address(&self) -> IpAddr {
@@ -300,6 +308,10 @@ impl Recorder {
     ) -> Response<Body> {
         let denial = &refusal.denial;
         self.record.refusal = Some((denial.code(), denial.reason()));
+        if self.grpc {
+            // Every answer of gRPC is a 200; log, metrics and usage tell what it would have been.
+            self.record.status = denial.status().as_u16();
+        }
         self.answered(response)
     }
 
@@ -308,7 +320,9 @@ impl Recorder {
     where
         B: http_body::Body<Data = Bytes, Error = BoxError> + Send + Unpin + 'static,
     {
-        self.record.status = response.status().as_u16();
+        if self.record.status == 0 {
+            self.record.status = response.status().as_u16();
+        }
         let headers = response.headers_mut();
         headers.insert("x-request-id", self.record.request_id.clone());
         if let Some(cors) = self.record.api.as_ref().and_then(|entry| entry.api.cors.as_ref()) {

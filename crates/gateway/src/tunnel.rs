@@ -23,7 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// Carries bytes between a caller and a service. The request's record is told at the end.
 pub(crate) async fn carry(
     (caller, service): (OnUpgrade, OnUpgrade),
-    mut recorder: Box<Recorder>,
+    recorder: Box<Recorder>,
     under_way: UnderWay,
 ) {
     let (caller, service) = match tokio::try_join!(caller, service) {
@@ -33,10 +33,12 @@ pub(crate) async fn carry(
             return;
         }
     };
-    let (from_caller, from_service) = (Arc::default(), Arc::default());
-    let mut caller = Counted { inner: TokioIo::new(caller), read: Arc::clone(&from_caller) };
-    let mut service = Counted { inner: TokioIo::new(service), read: Arc::clone(&from_service) };
-    let passed = || from_caller.load(Ordering::Relaxed) + from_service.load(Ordering::Relaxed);
+    let told = Told { recorder, from_caller: Arc::default(), from_service: Arc::default() };
+    let mut caller = Counted { inner: TokioIo::new(caller), read: Arc::clone(&told.from_caller) };
+    let mut service =
+        Counted { inner: TokioIo::new(service), read: Arc::clone(&told.from_service) };
+    let passed =
+        || told.from_caller.load(Ordering::Relaxed) + told.from_service.load(Ordering::Relaxed);
     let silence = async {
         let (mut before, mut silent) = (0, Duration::ZERO);
         while silent < IDLE {
@@ -54,8 +56,23 @@ pub(crate) async fn carry(
         }
         () = silence => tracing::debug!("an upgraded connection was silent for too long"),
     }
-    recorder.carried(from_caller.load(Ordering::Relaxed), from_service.load(Ordering::Relaxed));
+    drop(told);
     drop(under_way);
+}
+
+/// Tells of an upgraded connection however it ends: the end of the program's patience may cut it.
+struct Told {
+    recorder: Box<Recorder>,
+    from_caller: Arc<AtomicU64>,
+    from_service: Arc<AtomicU64>,
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        let bytes_in = self.from_caller.load(Ordering::Relaxed);
+        let bytes_out = self.from_service.load(Ordering::Relaxed);
+        self.recorder.carried(bytes_in, bytes_out);
+    }
 }
 
 /// A byte stream that counts what is read of it.

@@ -34,11 +34,11 @@ pub trait Handler: Clone + Send + Sync + 'static {
 }
 
 /// The bounds of a door.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Connections held at once; more wait in the system's backlog.
     pub connections_max: usize,
-    /// How long a client may take to send a request's head.
+    /// How long a client may take to send a request's head, and for a TLS handshake.
     pub head_timeout: Duration,
     /// How long a connection may be open on which nothing is asked.
     pub idle_timeout: Duration,

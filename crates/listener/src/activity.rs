@@ -13,12 +13,31 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Looks per bound.
 const LOOKS: u32 = 3;
+/// Requests that a caller may take back between two looks, if it lets fewer be answered: twice as
+/// many as may be under way at once, so that one that gives up on all of them stays.
+const TAKEN_BACK_MAX: u32 = 500;
+/// What HTTP/2 may write between two looks without an answer's coming further: pings, and what
+/// acknowledges them.
+const CHATTER_BYTES: u64 = 1024;
 
 /// What has passed on one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Activity {
+    /// HTTP/2: many requests at once, each with a window of its own, and traffic beside them.
+    multiplexed: bool,
     /// Requests whose answer has not ended.
     under_way: AtomicU32,
+    /// Of those, the ones a part of whose answer waits until the caller has room for it. Counted
+    /// where requests are multiplexed; elsewhere `blocked` tells.
+    offered: AtomicU32,
+    /// Parts of answers that were handed over so far; the same.
+    given: AtomicU64,
+    /// Requests since the last look whose caller took them back before there was an answer, and
+    /// those that were answered; the same.
+    taken_back: AtomicU32,
+    answered: AtomicU32,
+    /// Whether more requests were taken back than anybody has reason for.
+    flooded: AtomicBool,
     read: AtomicU64,
     written: AtomicU64,
     /// What had been read when the last request ended.
@@ -27,21 +46,86 @@ pub(crate) struct Activity {
     blocked: AtomicBool,
 }
 
-/// A request that is under way.
+impl Activity {
+    /// That of an HTTP/2 connection.
+    pub(crate) fn multiplexed() -> Self {
+        Self { multiplexed: true, ..Self::default() }
+    }
+
+    /// A caller opened a stream and reset it: cheap for it and not for us (CVE-2023-44487). The
+    /// library counts only those that were not looked at yet.
+    fn take_back(&self) {
+        let count = self.taken_back.fetch_add(1, Ordering::Relaxed) + 1;
+        if count > TAKEN_BACK_MAX && count > self.answered.load(Ordering::Relaxed) {
+            self.flooded.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A request that is under way, until its answer has ended.
 #[derive(Debug)]
-pub(crate) struct InFlight(Arc<Activity>);
+pub(crate) struct InFlight {
+    activity: Arc<Activity>,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// There is no answer yet.
+    Asked,
+    /// The answer's next part is not there yet.
+    Answering,
+    /// A part of the answer waits until the caller has room for it.
+    Offered,
+}
 
 impl InFlight {
     pub(crate) fn begin(activity: &Arc<Activity>) -> Self {
         activity.under_way.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(activity))
+        Self { activity: Arc::clone(activity), stage: Stage::Asked }
+    }
+
+    /// There is an answer.
+    pub(crate) fn answered(&mut self) {
+        self.stage = Stage::Answering;
+        if self.activity.multiplexed {
+            self.activity.answered.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A part of the answer was handed over. No other is asked for until the caller has room for it.
+    pub(crate) fn offers(&mut self) {
+        if !self.activity.multiplexed {
+            return;
+        }
+        self.activity.given.fetch_add(1, Ordering::Relaxed);
+        if self.stage != Stage::Offered {
+            self.stage = Stage::Offered;
+            self.activity.offered.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Another part was asked for and is not there yet.
+    pub(crate) fn waits(&mut self) {
+        if self.stage == Stage::Offered {
+            self.stage = Stage::Answering;
+            self.activity.offered.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.read_then.store(self.0.read.load(Ordering::Relaxed), Ordering::Relaxed);
-        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+        let activity = &self.activity;
+        match self.stage {
+            Stage::Asked if activity.multiplexed => activity.take_back(),
+            Stage::Asked | Stage::Answering => {}
+            Stage::Offered => {
+                activity.offered.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        activity.read_then.store(activity.read.load(Ordering::Relaxed), Ordering::Relaxed);
+        activity.under_way.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -72,23 +156,22 @@ pub(crate) struct Watch {
     activity: Arc<Activity>,
     bounds: Bounds,
     every: Duration,
-    /// HTTP/2 has traffic of its own, so bytes say nothing of a request's head.
-    multiplexed: bool,
     idle: Duration,
     head: Duration,
     stuck: Duration,
     silent: Duration,
     written: u64,
     read: u64,
+    given: u64,
 }
 
 impl Watch {
-    pub(crate) fn new(activity: Arc<Activity>, bounds: Bounds, multiplexed: bool) -> Self {
+    pub(crate) fn new(activity: Arc<Activity>, bounds: Bounds) -> Self {
         let every = bounds.head.min(bounds.idle).min(bounds.stuck) / LOOKS;
         let none = Duration::ZERO;
         let (idle, head, stuck, silent) = (none, none, none, none);
-        let (written, read) = (0, 0);
-        Self { activity, bounds, every, multiplexed, idle, head, stuck, silent, written, read }
+        let (written, read, given) = (0, 0, 0);
+        Self { activity, bounds, every, idle, head, stuck, silent, written, read, given }
     }
 
     /// Waits until something is wrong.
@@ -105,12 +188,25 @@ impl Watch {
     fn look(&mut self) -> Option<Verdict> {
         let activity = &self.activity;
         let written = activity.written.load(Ordering::Relaxed);
-        let moved = std::mem::replace(&mut self.written, written) != written;
+        let wrote = written.wrapping_sub(std::mem::replace(&mut self.written, written));
+        let moved = wrote > 0;
         let read = activity.read.load(Ordering::Relaxed);
         let came = std::mem::replace(&mut self.read, read) != read;
-        if activity.under_way.load(Ordering::Relaxed) > 0 {
+        let given = activity.given.load(Ordering::Relaxed);
+        let gave = std::mem::replace(&mut self.given, given) != given;
+        activity.taken_back.store(0, Ordering::Relaxed);
+        activity.answered.store(0, Ordering::Relaxed);
+        let under_way = activity.under_way.load(Ordering::Relaxed);
+        if under_way > 0 {
             (self.idle, self.head) = (Duration::ZERO, Duration::ZERO);
-            let stuck = activity.blocked.load(Ordering::Relaxed) && !moved;
+            let full = activity.blocked.load(Ordering::Relaxed) && !moved;
+            // A caller may pause one answer and take others (RFC 9113 §5.2): it is stuck when all of
+            // them wait for it.
+            let all_wait = activity.multiplexed
+                && activity.offered.load(Ordering::Relaxed) >= under_way
+                && !gave
+                && wrote < CHATTER_BYTES;
+            let stuck = full || all_wait;
             self.stuck = if stuck { self.stuck + self.every } else { Duration::ZERO };
             let silent = !moved && !came;
             self.silent = if silent { self.silent + self.every } else { Duration::ZERO };
@@ -121,7 +217,8 @@ impl Watch {
             };
         }
         (self.stuck, self.silent) = (Duration::ZERO, Duration::ZERO);
-        let begun = read > activity.read_then.load(Ordering::Relaxed) && !self.multiplexed;
+        // HTTP/2 has traffic of its own, so bytes say nothing of a request's head.
+        let begun = read > activity.read_then.load(Ordering::Relaxed) && !activity.multiplexed;
         if begun {
             self.idle = Duration::ZERO;
             self.head += self.every;
@@ -163,6 +260,10 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.activity.flooded.load(Ordering::Relaxed) {
+            let error = io::Error::other("its caller takes back more requests than it lets answer");
+            return Poll::Ready(Err(error));
+        }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
         let count = buffer.filled().len().saturating_sub(before) as u64;
@@ -211,7 +312,7 @@ mod tests {
     use super::*;
 
     fn watch(multiplexed: bool) -> (Arc<Activity>, Watch) {
-        let activity = Arc::new(Activity::default());
+        let activity = Arc::new(Activity { multiplexed, ..Activity::default() });
         let seconds = Duration::from_secs;
         let bounds = Bounds {
             idle: seconds(75),
@@ -219,7 +320,7 @@ mod tests {
             stuck: seconds(60),
             silent: seconds(3900),
         };
-        (Arc::clone(&activity), Watch::new(activity, bounds, multiplexed))
+        (Arc::clone(&activity), Watch::new(activity, bounds))
     }
 
     /// Looks until there is a verdict; gives the seconds that took.
@@ -275,6 +376,59 @@ mod tests {
         assert_eq!(seconds_until_verdict(&mut watch, || {}), (60, Verdict::Stuck));
         drop(under_way);
         assert_eq!(watch.look(), None);
+    }
+
+    #[test]
+    fn a_multiplexed_caller_is_stuck_when_all_its_answers_wait_for_it() {
+        let (activity, mut watch) = watch(true);
+        let ping = || {
+            activity.written.fetch_add(17, Ordering::Relaxed);
+        };
+        let mut paused = InFlight::begin(&activity);
+        paused.answered();
+        paused.offers();
+        let mut other = InFlight::begin(&activity);
+        other.answered();
+        other.waits();
+        for _ in 0..50 {
+            ping();
+            assert_eq!(watch.look(), None, "the other one waits for its service");
+        }
+        other.offers();
+        assert_eq!(watch.look(), None);
+        assert_eq!(seconds_until_verdict(&mut watch, ping), (60, Verdict::Stuck));
+        // What trickles is taken.
+        for _ in 0..50 {
+            activity.written.fetch_add(CHATTER_BYTES, Ordering::Relaxed);
+            assert_eq!(watch.look(), None);
+        }
+        drop((paused, other));
+        assert_eq!(activity.offered.load(Ordering::Relaxed), 0);
+        assert_eq!(activity.under_way.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn who_takes_back_more_than_it_lets_answer_floods() {
+        let flooded = |multiplexed, answered: u32, taken_back: u32| {
+            let (activity, _watch) = watch(multiplexed);
+            (0..answered).for_each(|_| InFlight::begin(&activity).answered());
+            (0..taken_back).for_each(|_| drop(InFlight::begin(&activity)));
+            activity.flooded.load(Ordering::Relaxed)
+        };
+        assert!(flooded(true, 0, TAKEN_BACK_MAX + 1));
+        assert!(!flooded(true, 0, TAKEN_BACK_MAX));
+        assert!(!flooded(true, 1000, 1000));
+        assert!(!flooded(false, 0, 1000));
+    }
+
+    #[test]
+    fn what_was_taken_back_is_forgotten_at_the_next_look() {
+        let (activity, mut watch) = watch(true);
+        for _ in 0..10 {
+            (0..TAKEN_BACK_MAX).for_each(|_| drop(InFlight::begin(&activity)));
+            assert_eq!(watch.look(), None);
+        }
+        assert!(!activity.flooded.load(Ordering::Relaxed));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The one body type of answers: empty, whole, or streamed from somewhere else.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -9,7 +8,7 @@ use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 
-use crate::activity::{Activity, InFlight};
+use crate::activity::InFlight;
 
 /// Any error of a streamed body.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -41,8 +40,8 @@ impl Body {
         Self { inner, under_way: None }
     }
 
-    pub(crate) fn hold(mut self, activity: &Arc<Activity>) -> Self {
-        self.under_way = Some(InFlight::begin(activity));
+    pub(crate) fn hold(mut self, under_way: InFlight) -> Self {
+        self.under_way = Some(under_way);
         self
     }
 }
@@ -65,12 +64,19 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match &mut self.inner {
+        let polled = match &mut self.inner {
             Inner::Empty => Poll::Ready(None),
             Inner::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Inner::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Inner::Streamed(body) => Pin::new(body).poll_frame(context),
+        };
+        if let Some(under_way) = &mut self.under_way {
+            match &polled {
+                Poll::Ready(Some(Ok(_))) => under_way.offers(),
+                Poll::Ready(_) | Poll::Pending => under_way.waits(),
+            }
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -33,6 +33,9 @@ use crate::tls::TlsDoor;
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How soon to look again at first bytes that came only in part.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// The longest pause between two such looks: each is twice as long as the one before, so that
+/// thousands of connections that say one byte cost next to nothing.
+const LOOK_AGAIN_MAX: Duration = Duration::from_millis(640);
 
 /// Requests under way at once on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 250;
@@ -121,7 +124,7 @@ async fn prepare(
     }
     let tasks = context.tracker.clone();
     let Some(tls) = &context.tls else {
-        let http = spoken(&stream).await?;
+        let http = spoken(&stream, context.limits.head_timeout).await?;
         return Ok(Ready::Plain(stream, Peer::new(address, None, tasks), http));
     };
     stream.readable().await?;
@@ -171,22 +174,29 @@ fn fingerprint(certificate: &[u8]) -> [u8; 32] {
     bytes
 }
 
-/// Which HTTP a plain connection's first bytes are of. Nothing is taken.
-async fn spoken(stream: &TcpStream) -> io::Result<Http> {
-    let mut first = [0; PREFACE.len()];
-    loop {
-        let count = stream.peek(&mut first).await?;
-        if count == 0 {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+/// Which HTTP a plain connection's first bytes are of. Nothing is taken. A connection may rest
+/// before its first byte; from then on a head is on its way, and has the time of one.
+async fn spoken(stream: &TcpStream, within: Duration) -> io::Result<Http> {
+    stream.readable().await?;
+    let looking = async {
+        let (mut first, mut pause) = ([0; PREFACE.len()], LOOK_AGAIN);
+        loop {
+            let count = stream.peek(&mut first).await?;
+            if count == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+            }
+            if first.get(..count) != PREFACE.get(..count) {
+                return Ok(Http::One);
+            }
+            if count == PREFACE.len() {
+                return Ok(Http::Two);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LOOK_AGAIN_MAX);
         }
-        if first.get(..count) != PREFACE.get(..count) {
-            return Ok(Http::One);
-        }
-        if count == PREFACE.len() {
-            return Ok(Http::Two);
-        }
-        tokio::time::sleep(LOOK_AGAIN).await;
-    }
+    };
+    let looked = tokio::time::timeout(within, looking).await;
+    looked.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }
 
 /// What the requests of a connection share.
@@ -200,14 +210,17 @@ async fn serve<H: Handler, T>(stream: T, peer: Peer, http: Http, (handler, conte
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let activity = Arc::new(Activity::default());
+    let activity = Arc::new(match http {
+        Http::One => Activity::default(),
+        Http::Two => Activity::multiplexed(),
+    });
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
     let address = peer.address;
     let shared = Arc::new(Shared { handler, peer, activity: Arc::clone(&activity) });
     let service = service_fn(move |request: Request<Incoming>| {
         let shared = Arc::clone(&shared);
         async move {
-            let under_way = InFlight::begin(&shared.activity);
+            let mut under_way = InFlight::begin(&shared.activity);
             // A panic in one request harms no other, and not the connection either.
             let answered = shared.handler.handle(request, &shared.peer);
             let answer = AssertUnwindSafe(answered).catch_unwind().await;
@@ -215,8 +228,8 @@ where
                 tracing::error!(peer = %shared.peer.address, "a request's handling panicked");
                 panicked()
             });
-            drop(under_way);
-            Ok::<_, Infallible>(answer.map(|body| body.hold(&shared.activity)))
+            under_way.answered();
+            Ok::<_, Infallible>(answer.map(|body| body.hold(under_way)))
         }
     });
     let limits = context.limits;
@@ -233,7 +246,7 @@ where
             let end = |connection: Pin<&mut _>| {
                 http1::UpgradeableConnection::graceful_shutdown(connection)
             };
-            to_its_end(connection, end, (&activity, false), &context).await
+            to_its_end(connection, end, &activity, &context).await
         }
         Http::Two => {
             let connection = http2::Builder::new(Spawner(context.tracker.clone()))
@@ -248,7 +261,7 @@ where
                 .keep_alive_timeout(PING_TIMEOUT)
                 .serve_connection(io, service);
             let end = |connection: Pin<&mut _>| http2::Connection::graceful_shutdown(connection);
-            to_its_end(connection, end, (&activity, true), &context).await
+            to_its_end(connection, end, &activity, &context).await
         }
     };
     match ended {
@@ -269,7 +282,7 @@ enum Ended {
 async fn to_its_end<C>(
     connection: C,
     ask_to_end: impl Fn(Pin<&mut C>),
-    (activity, multiplexed): (&Arc<Activity>, bool),
+    activity: &Arc<Activity>,
     context: &Context,
 ) -> Ended
 where
@@ -282,7 +295,7 @@ where
         stuck: limits.stuck_timeout,
         silent: limits.silent_timeout,
     };
-    let mut watch = Watch::new(Arc::clone(activity), bounds, multiplexed);
+    let mut watch = Watch::new(Arc::clone(activity), bounds);
     let mut connection = pin!(connection);
     let mut stopping = false;
     loop {

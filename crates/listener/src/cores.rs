@@ -34,7 +34,7 @@ pub async fn serve_on_cores<H: Handler>(
     let cores = (0..count.max(1))
         .map(|number| start(number, make(number), &door))
         .collect::<std::io::Result<Vec<_>>>()?;
-    let most = door.limits.connections_max / cores.len();
+    let most = (door.limits.connections_max / cores.len()).max(1);
     accept(&door, |stream, peer| {
         let core = cores.iter().min_by_key(|core| core.open.load(Ordering::Relaxed))?;
         let open = Open::new(Arc::clone(&core.open), most)?;

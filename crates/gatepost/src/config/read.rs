@@ -14,9 +14,10 @@ mod partner;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use gateway::Contracts;
-use listener::Trusted;
+use listener::{Limits, Trusted};
 use model::{Definitions, Name};
 use serde_json::Value;
 use store::Document;
@@ -119,6 +120,7 @@ impl Reader<'_> {
             admin: address("admin"),
             segment_bytes: root.parse("segment", forms::bytes).unwrap_or(1 << 30),
             tls: self.door_tls(root),
+            limits: limits(&root.child("limits")),
             trusted: Trusted {
                 proxies: proxies.parse_list("trust", forms::cidr),
                 by_forwarded: proxies.text("header").as_deref() == Some("forwarded"),
@@ -147,6 +149,20 @@ impl Reader<'_> {
 
     fn error(&mut self, problem: Problem, help: &str) {
         self.problems.error(problem.help(help));
+    }
+}
+
+/// The bounds of the public door. Every key has a default.
+fn limits(limits: &Fields<'_>) -> Limits {
+    let duration = |name| Duration::from_millis(limits.duration_ms(name));
+    let connections = limits.integer("connections").unwrap_or(1);
+    Limits {
+        connections_max: usize::try_from(connections).unwrap_or(usize::MAX),
+        head_timeout: duration("head_timeout"),
+        idle_timeout: duration("idle_timeout"),
+        stuck_timeout: duration("stuck_timeout"),
+        drain: duration("drain"),
+        ..Limits::default()
     }
 }
 

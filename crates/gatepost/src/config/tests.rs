@@ -5,7 +5,9 @@ mod issuers;
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
+use listener::Limits;
 use model::{Auth, ClientAuth, ClientProof, KeyRule, Method, Order, SecretSource, TokenRule};
 
 use super::{Loaded, Report, keys, load, load_text};
@@ -616,6 +618,29 @@ fn what_requests_are_held_against_must_be_good() {
     let (line, column, message) = only(read(", openapi: d.json"));
     assert_eq!((line, column), (1, 16));
     assert!(message.starts_with("this is not JSON: "), "{message}");
+}
+
+#[test]
+fn the_public_doors_limits_are_the_listeners_where_the_file_says_nothing() {
+    let read = |limits: &str| {
+        let text = format!("version: 1\ncompany: A\n{limits}");
+        load_text("g.yaml", &text, Path::new("."), &|_: &str| None)
+    };
+    let standard = Limits::default();
+    assert_eq!(read("").unwrap().server.limits, standard);
+    let some = read("limits: { connections: 7, head_timeout: 2s, drain: 0s }").unwrap();
+    let (head_timeout, drain) = (Duration::from_secs(2), Duration::ZERO);
+    let expected = Limits { connections_max: 7, head_timeout, drain, ..standard };
+    assert_eq!(some.server.limits, expected);
+    for (wrong, help) in [
+        ("{ connections: 0 }", "1"),
+        ("{ head_timeout: 10ms }", "1s"),
+        ("{ idle_timeout: 2h }", "1h"),
+        ("{ stuck_timeout: 60 }", "`60s`"),
+    ] {
+        let report = read(&format!("limits: {wrong}")).unwrap_err();
+        assert!(report.render(false, 100).contains(help), "{wrong}: {}", report.render(false, 100));
+    }
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod issuers;
 mod ordeal;
 mod patterns;
 mod program;
+mod protocols;
 mod proxy;
 mod refusals;
 mod replays;

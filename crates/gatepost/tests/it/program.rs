@@ -144,6 +144,15 @@ impl Program {
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
+    /// How much of the processor it has used, in ticks: hundredths of a second.
+    pub(crate) fn cpu_ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // proc(5): the name, in brackets, may have spaces; utime and stime are 12th and 13th behind.
+        let (_, behind) = stat.rsplit_once(')').unwrap();
+        let fields: Vec<_> = behind.split_whitespace().collect();
+        fields[11..13].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+    }
+
     /// Stops it orderly; gives the exit status.
     pub(crate) fn stop(&mut self) -> std::process::ExitStatus {
         self.signal("-TERM");

@@ -53,6 +53,12 @@ pub(crate) static ROOT: Object = Object {
             "What stands before the public door, and is believed on who calls.",
             "{ trust: [10.0.0.0/8] }",
         ),
+        Field::new(
+            "limits",
+            Kind::Object(&LIMITS),
+            "What connections of the public door may take.",
+            "{ connections: 20000 }",
+        ),
         Field::new("apis", Kind::Map(&APIS), "The APIs behind the gateway.", "{}"),
         Field::new(
             "issuers",
@@ -182,6 +188,48 @@ static PROXIES: Object = Object {
 
 static PROXY_CIDRS: ListOf =
     ListOf { item: Kind::Form(&CIDR), min: 1, max: 1_000, example: "10.0.0.0/8" };
+
+static LIMITS: Object = Object {
+    name: "`limits`",
+    guarded: false,
+    fields: &[
+        Field::new(
+            "connections",
+            Kind::Integer { min: 1, max: 1_000_000 },
+            "How many may be open at once; more are closed.",
+            "20000",
+        )
+        .default_is("10000"),
+        Field::new(
+            "head_timeout",
+            Kind::Duration { min_ms: SECOND, max_ms: 5 * MINUTE },
+            "How long a TLS handshake, and from its first byte a request's head, may take.",
+            "5s",
+        )
+        .default_is("15s"),
+        Field::new(
+            "idle_timeout",
+            Kind::Duration { min_ms: SECOND, max_ms: HOUR },
+            "How long one may be open on which nothing is asked.",
+            "2m",
+        )
+        .default_is("75s"),
+        Field::new(
+            "stuck_timeout",
+            Kind::Duration { min_ms: SECOND, max_ms: HOUR },
+            "How long a caller may take nothing of an answer that waits for it.",
+            "20s",
+        )
+        .default_is("60s"),
+        Field::new(
+            "drain",
+            Kind::Duration { min_ms: 0, max_ms: HOUR },
+            "How long requests and upgraded connections may go on after the stop was asked for.",
+            "10s",
+        )
+        .default_is("30s"),
+    ],
+};
 
 static SERVICE: Object = Object {
     name: "an upstream",
