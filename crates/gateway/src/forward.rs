@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use listener::{Body, BoxError};
@@ -30,6 +31,14 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Connections that rested are tried at most so often: each may have been closed meanwhile.
 const RESTED_MAX: u32 = 16;
 
+/// The body of an admitted request.
+pub(crate) enum Sent {
+    /// On its way from the caller; streamed on.
+    Coming(Incoming),
+    /// Read already.
+    Whole(Bytes),
+}
+
 /// How an admitted request was answered.
 pub(crate) enum Answered {
     /// By the service; its body is on its way.
@@ -43,7 +52,7 @@ pub(crate) enum Answered {
 pub(crate) async fn send(
     upstreams: &Upstreams,
     call: Call<'_>,
-    (body, upgrade): (Incoming, Option<OnUpgrade>),
+    (body, upgrade): (Sent, Option<OnUpgrade>),
     slot: &mut Option<Recorder>,
 ) -> Result<Answered, Denial> {
     let Some(recorder) = slot.as_mut() else { return Err(Denial::Forgotten) };
@@ -52,12 +61,14 @@ pub(crate) async fn send(
     let bytes_max = route.body_bytes_max.unwrap_or(api.api.body_bytes_max);
     let timeout_ms = route.timeout_ms.unwrap_or(api.api.timeout_ms);
     let fault = Fault::default();
-    let body = if body.is_end_stream() {
-        listener::empty()
-    } else {
-        let (count, fault) = (recorder.bytes_in(), fault.clone());
-        let trailers = call.parts.version == Version::HTTP_2;
-        Body::new(Bounded { inner: body, bytes_max, count, trailers, fault })
+    let body = match body {
+        Sent::Whole(bytes) => listener::full(bytes),
+        Sent::Coming(body) if body.is_end_stream() => listener::empty(),
+        Sent::Coming(body) => {
+            let (count, fault) = (recorder.bytes_in(), fault.clone());
+            let trailers = call.parts.version == Version::HTTP_2;
+            Body::new(Bounded { inner: body, bytes_max, count, trailers, fault })
+        }
     };
     let began_ns = recorder.ticks_ns();
     let spoken = match (&upgrade, state.service.http2) {
@@ -219,6 +230,27 @@ fn answered(
         coming.end();
     }
     Ok(Answered::Coming(Response::from_parts(parts, coming)))
+}
+
+/// Reads a request's body to its end, where it must be known before it is sent on. At most
+/// `bytes_max` are read, and for no longer than `within`; trailers of HTTP/2 are left out.
+pub(crate) async fn whole(
+    body: Incoming,
+    bytes_max: u64,
+    within: Duration,
+    (version, count): (Version, Arc<AtomicU64>),
+) -> Result<Bytes, Denial> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    let fault = Fault::default();
+    let trailers = version == Version::HTTP_2;
+    let bounded = Bounded { inner: body, bytes_max, count, trailers, fault: fault.clone() };
+    match tokio::time::timeout(within, bounded.collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        _ if fault.is(TOO_LARGE) => Err(Denial::BodyTooLarge { bytes_max }),
+        _ => Err(Denial::CallerBroke),
+    }
 }
 
 /// What a caller that wants to change the protocol needs for it (RFC 9110 §7.8).

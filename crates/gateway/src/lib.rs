@@ -6,6 +6,7 @@
 //!   routes.rs       method and path → route
 //!   issuers.rs      token issuers beside our own: their keys, kept fresh in the background
 //!   checks.rs       the checks in their order → Admission, which nothing else can make
+//!   idempotency.rs  what is sent again under its key is carried out once
 //!   denial.rs       every way to say no; the only place that chooses a status
 //!   forward.rs      Admission + request → the company's own service, streamed
 //!   service.rs      which of a service's addresses is called; health.rs asks them how they are
@@ -20,6 +21,7 @@ mod denial;
 mod forward;
 mod headers;
 mod health;
+mod idempotency;
 mod ids;
 mod issuers;
 mod path;
@@ -36,7 +38,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use http::header::ALLOW;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use listener::{Body, Peer, TraceParent, Trusted};
 use model::{Clock, ErrorStyle, Random, request_id};
@@ -45,6 +47,7 @@ use tokio_util::task::TaskTracker;
 
 pub use checks::plan::Meter;
 pub use health::Health;
+pub use idempotency::Running;
 pub use issuers::{IssuerFault, IssuerState, Issuers, KeysStanding, Verified};
 pub use record::{Observer, Passed, Record};
 pub use snapshot::{BuildError, Snapshot, Source};
@@ -71,6 +74,8 @@ pub struct World {
     pub trusted: Arc<Trusted>,
     /// The token issuers that are trusted beside our own.
     pub issuers: Arc<Issuers>,
+    /// What is being carried out under an `Idempotency-Key`, on all cores together.
+    pub running: Arc<Running>,
 }
 
 /// The door on one core: shares the snapshot with the others, has upstream connections of its own.
@@ -143,15 +148,25 @@ impl Core {
         };
         recorder.admitted(&admitted);
         let fault = forward::too_large(&request, &found);
-        let admission =
-            checks::plan::debit(admitted, &found, fault, (&*self.world.store, now)).await;
-        let (admission, held) = admission.map_err(|denial| found.refusal(denial))?;
-        recorder.admitted(admission.admitted());
-        recorder.hold(held);
+        let rated = checks::plan::rate(admitted, &found, fault, now);
+        let rated = rated.map_err(|denial| found.refusal(denial))?;
         let upgrade = forward::upgrade_of(&mut request);
         let (parts, body) = request.into_parts();
+        let key = idempotency::key_of(&parts, &found).map_err(|denial| Refusal {
+            limits: rated.limits(now.at).map(Box::new),
+            ..found.refusal(denial)
+        })?;
+        if let Some(key) = key {
+            let keyed = idempotency::Keyed { parts, found, rated, now, key };
+            return Box::pin(self.answer_once(keyed, body, peer, slot)).await;
+        }
+        let debited = rated.debit(&*self.world.store, now.at).await;
+        let (admission, held) = debited.map_err(|denial| found.refusal(denial))?;
+        recorder.admitted(admission.admitted());
+        recorder.hold(held);
         let call = headers::Call { parts: &parts, found: &found, admission: &admission, peer };
-        let answered = forward::send(&self.upstreams, call, (body, upgrade), slot).await;
+        let body = (forward::Sent::Coming(body), upgrade);
+        let answered = forward::send(&self.upstreams, call, body, slot).await;
         let answered = answered.map_err(|denial| {
             if matches!(denial, Denial::BodyTooLarge { .. }) {
                 admission.refund();
@@ -163,12 +178,7 @@ impl Core {
             Answered::Coming(response) => response,
         };
         admission.add_limits(response.headers_mut());
-        if found.api.api.errors == ErrorStyle::Aws
-            && let Some(recorder) = slot.as_ref()
-        {
-            let id = recorder.request_id().clone();
-            response.headers_mut().insert("x-amzn-requestid", id);
-        }
+        add_request_id(&found, slot.as_ref(), response.headers_mut());
         Ok(Reply::Coming(response))
     }
 
@@ -239,6 +249,15 @@ enum Judged {
 enum Reply {
     Coming(Response<forward::Coming>),
     Whole(Response<Body>),
+}
+
+/// Adds the id of the request as API Gateway names it, where that is the API's style.
+fn add_request_id(found: &Found, recorder: Option<&Recorder>, headers: &mut HeaderMap) {
+    if found.api.api.errors == ErrorStyle::Aws
+        && let Some(recorder) = recorder
+    {
+        headers.insert("x-amzn-requestid", recorder.request_id().clone());
+    }
 }
 
 /// The answer to an OPTIONS that is to go no further: what the route takes.

@@ -23,7 +23,9 @@ mod time;
 mod upstream;
 mod usage;
 
-pub use api::{Api, ErrorStyle, KeyRule, Method, PathTemplate, Route, Segment, TokenRule};
+pub use api::{
+    Api, ErrorStyle, IdempotencyRule, KeyRule, Method, PathTemplate, Route, Segment, TokenRule,
+};
 pub use credentials::{KeptSecret, KeyCredential, Revision, SecretCredential, SigningKeyRecord};
 pub use definitions::Definitions;
 pub use delivery::{

@@ -51,6 +51,7 @@ pub(super) fn request(record: &Record, form: Form) -> String {
             "reason": reason,
             "passed": passed(),
             "observed": record.observed,
+            "replayed": record.replayed,
             "duration_ms": ms(record.took_us),
             "upstream_ms": record.upstream_us.map(ms),
             "bytes_in": record.bytes_in,
@@ -61,6 +62,7 @@ pub(super) fn request(record: &Record, form: Form) -> String {
     let who = record.partner().map_or("-", Name::as_str);
     let end = match (code, reason) {
         (Some(code), Some(reason)) => format!("{code}: {reason}"),
+        _ if record.replayed => format!("{} (replayed)", passed().join(" ")),
         _ => passed().join(" "),
     };
     format!(

@@ -15,6 +15,7 @@ mod deliveries;
 mod disk;
 mod duplicates;
 mod hostile;
+mod idempotency;
 mod issuers;
 mod ordeal;
 mod patterns;
