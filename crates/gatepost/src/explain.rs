@@ -88,7 +88,7 @@ const PROBLEMS: &[(&str, &str)] = &[
     ),
     (
         "body-too-large",
-        "The request's body is larger than the API takes (`body_max`), or than a function takes together with the rest of its event (6 MiB). Status 413.",
+        "The request's body is larger than the API takes (`body_max`), or than a function takes together with the rest of its event (6 MiB), or than 1 MiB under an `Idempotency-Key`. Status 413.",
     ),
     (
         "body-too-slow",
@@ -101,6 +101,30 @@ const PROBLEMS: &[(&str, &str)] = &[
     (
         "media-type-unsupported",
         "The OpenAPI document of the API has no body of the request's media type; `supported` and the field `Accept-Post`, `Accept-Patch` or `Accept` have those that are taken. Or a JSON body came with a Content-Encoding, which cannot be looked into. Status 415.",
+    ),
+    (
+        "idempotency-key-missing",
+        "The route has `idempotency: required`, and a POST, PATCH, PUT or DELETE has no `Idempotency-Key`. Status 400.",
+    ),
+    (
+        "idempotency-key-invalid",
+        "The `Idempotency-Key` is empty, longer than 255 characters, there twice, or has other than visible ASCII characters; the detail says which. Status 400.",
+    ),
+    (
+        "idempotency-key-reused",
+        "The caller sent the same `Idempotency-Key` to the same route within the last day with another method, path, query or body. Another request needs another key. Status 422.",
+    ),
+    (
+        "idempotency-in-flight",
+        "A request with the same `Idempotency-Key` is being carried out. Sent again after Retry-After it gets that one's answer. Status 409.",
+    ),
+    (
+        "idempotency-unknown",
+        "A request with the same `Idempotency-Key` was begun, and the program ended before it was answered, or could not write the answer down: whether the service carried it out is not known. After Retry-After (the route's timeout and 10 s from its beginning) it is passed on once more; a service that must not act twice looks at the key itself. Status 409.",
+    ),
+    (
+        "idempotency-not-kept",
+        "A request with the same `Idempotency-Key` was carried out; its status is in the detail. Its answer cannot be given again: with its headers it was larger than 1 MiB, had trailers, broke off, or made way for later answers of the same partner. Status 409.",
     ),
     (
         "upstream-unreachable",

@@ -108,6 +108,7 @@ impl Parts {
             observer: Arc::clone(&self.telemetry) as _,
             trusted: Arc::new(trusted.clone()),
             issuers: Arc::clone(&self.issuers),
+            running: Arc::default(),
         }
     }
 }

@@ -11,7 +11,6 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
 use crate::denial::Denial;
-use crate::headers::Call;
 use crate::record::Recorder;
 
 /// The body of a request.
@@ -23,12 +22,20 @@ pub(crate) enum Given {
 }
 
 impl Given {
+    /// Whether there is none.
+    pub(crate) fn is_nothing(&self) -> bool {
+        match self {
+            Self::Coming(body) => body.is_end_stream(),
+            Self::Whole(bytes) => bytes.is_empty(),
+        }
+    }
+
     /// All of it, read within the time the route gives its service. An error is the caller's fault:
     /// the body is larger than `bytes_max`, comes too slowly, or breaks off.
     pub(crate) async fn whole(
         self,
         bytes_max: u64,
-        call: Call<'_>,
+        (version, timeout_ms): (Version, u64),
         recorder: &mut Recorder,
     ) -> Result<Bytes, Denial> {
         let body = match self {
@@ -40,8 +47,7 @@ impl Given {
             Self::Coming(body) => body,
         };
         let count = recorder.bytes_in();
-        let trailers = call.parts.version == Version::HTTP_2;
-        let timeout_ms = call.found.timeout_ms();
+        let trailers = version == Version::HTTP_2;
         let collected = collect(body, (bytes_max, trailers), &count);
         match tokio::time::timeout(Duration::from_millis(timeout_ms), collected).await {
             Ok(collected) => collected,

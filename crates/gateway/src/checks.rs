@@ -1,8 +1,8 @@
 //! The checks, in their order: address, token, scopes, API key, partner, plan.
 //!
 //! The first refusal answers and later checks do not run. [`admit`] is the only place that makes an
-//! [`Admitted`], and [`plan::debit`] the only one that makes an [`Admission`] of it; nothing is
-//! forwarded without one.
+//! [`Admitted`], and [`plan::rate`] with `debit` the only way to make an [`Admission`] of it; nothing
+//! is forwarded without one.
 
 pub(crate) mod address;
 pub(crate) mod key;

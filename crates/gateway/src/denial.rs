@@ -132,6 +132,24 @@ pub(crate) enum Denial {
     },
     /// A body that would be looked into, and is coded (`Content-Encoding`).
     CodingUnsupported,
+    /// No `Idempotency-Key`, and the route demands one.
+    IdempotencyKeyMissing,
+    /// It cannot be read; the text fits behind "the header".
+    IdempotencyKeyInvalid {
+        reason: &'static str,
+    },
+    /// The key came with another request before.
+    IdempotencyKeyReused,
+    /// A request under the same key is being carried out.
+    IdempotencyInFlight,
+    /// One was begun, and the program that did it has ended since.
+    IdempotencyUnknown {
+        wait: Duration,
+    },
+    /// One was carried out, and its answer is not there to be given again.
+    IdempotencyNotKept {
+        status: u16,
+    },
     /// Every address of the service is out for now.
     ServiceOut {
         wait: Duration,
@@ -392,12 +410,14 @@ impl Denial {
             | Self::QuotaExceeded { wait, .. }
             | Self::ApiRateExceeded { wait }
             | Self::BadTokens { wait }
+            | Self::IdempotencyUnknown { wait }
             | Self::ServiceOut { wait } => {
                 insert(RETRY_AFTER, &seconds_up(*wait).to_string());
             }
-            Self::StoreUnavailable { .. } | Self::ConcurrencyExceeded { .. } | Self::Forgotten => {
-                insert(RETRY_AFTER, "1");
-            }
+            Self::StoreUnavailable { .. }
+            | Self::ConcurrencyExceeded { .. }
+            | Self::IdempotencyInFlight
+            | Self::Forgotten => insert(RETRY_AFTER, "1"),
             // The first pauses after a failure are of this length.
             Self::IssuerUnavailable { .. } => insert(RETRY_AFTER, "5"),
             _ => {}
@@ -744,6 +764,63 @@ impl Denial {
                 "The service behind this API cannot be reached",
                 "Nothing is wrong with your request. Send it again in a while.".into(),
             ),
+            Self::IdempotencyKeyMissing => (
+                S::BAD_REQUEST,
+                "idempotency-key-missing",
+                "An Idempotency-Key is needed",
+                "Send a header Idempotency-Key with a new value for each request, such as a UUID, \
+                 and the same value when you send the request again."
+                    .into(),
+            ),
+            Self::IdempotencyKeyInvalid { reason } => (
+                S::BAD_REQUEST,
+                "idempotency-key-invalid",
+                "The Idempotency-Key cannot be used",
+                format!(
+                    "The header Idempotency-Key {reason}. Send it once, with 1 to 255 visible \
+                     ASCII characters and no blanks, such as \
+                     \"8e03978e-40d5-43dd-bc93-6894a57f9324\"."
+                ),
+            ),
+            Self::IdempotencyKeyReused => (
+                S::UNPROCESSABLE_ENTITY,
+                "idempotency-key-reused",
+                "The Idempotency-Key belongs to another request",
+                "You sent this key before with another method, path, query or body. Send another \
+                 request under a key of its own, and the same one unchanged."
+                    .into(),
+            ),
+            Self::IdempotencyInFlight => (
+                S::CONFLICT,
+                "idempotency-in-flight",
+                "This request is being carried out",
+                "One with the same Idempotency-Key came before and is not answered yet. Send it \
+                 again, with the same key, after Retry-After: you will get its answer."
+                    .into(),
+            ),
+            Self::IdempotencyUnknown { wait } => (
+                S::CONFLICT,
+                "idempotency-unknown",
+                "Whether this request was carried out is not known",
+                format!(
+                    "One with the same Idempotency-Key came before, and this gateway does not know \
+                     what became of it: it was restarted meanwhile, or could not write the answer \
+                     down. Send it again with the same key in {} s, and it will be passed on to \
+                     the service once more.",
+                    seconds_up(*wait)
+                ),
+            ),
+            Self::IdempotencyNotKept { status } => (
+                S::CONFLICT,
+                "idempotency-not-kept",
+                "This request was carried out, and its answer is not kept",
+                format!(
+                    "One with the same Idempotency-Key was answered with status {status}. That \
+                     answer was too large to be kept, did not come to its end, or made way for \
+                     later ones. Look at what the request has done; under another key it would be \
+                     done once more."
+                ),
+            ),
             Self::UpstreamBroke { .. } => (
                 S::BAD_GATEWAY,
                 "upstream-broke-off",
@@ -798,9 +875,21 @@ impl Denial {
                 "Missing Authentication Token",
                 "MissingAuthenticationTokenException",
             ),
-            Self::BadPath(_) | Self::Malformed(_) | Self::CallerBroke => {
+            Self::BadPath(_)
+            | Self::Malformed(_)
+            | Self::CallerBroke
+            | Self::IdempotencyKeyMissing
+            | Self::IdempotencyKeyInvalid { .. } => {
                 (S::BAD_REQUEST, "Bad Request", "BadRequestException")
             }
+            Self::IdempotencyKeyReused => (
+                S::UNPROCESSABLE_ENTITY,
+                "Idempotency key reused with another request",
+                "IdempotentParameterMismatchException",
+            ),
+            Self::IdempotencyInFlight
+            | Self::IdempotencyUnknown { .. }
+            | Self::IdempotencyNotKept { .. } => (S::CONFLICT, "Conflict", "ConflictException"),
             Self::HeadTooLarge => (
                 S::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "Request Header Fields Too Large",

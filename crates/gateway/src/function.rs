@@ -44,7 +44,10 @@ pub(crate) async fn invoke(
     recorder: &mut Recorder,
 ) -> Result<Response<Body>, Denial> {
     let Some((function, state)) = call.found.function() else { return Err(Denial::Forgotten) };
-    let body = body.whole(call.found.body_bytes_max(), call, recorder).await?;
+    let body = {
+        let within = (call.parts.version, call.found.timeout_ms());
+        body.whole(call.found.body_bytes_max(), within, recorder).await?
+    };
     let version = if function.format_2 { lambda::Version::V2 } else { lambda::Version::V1 };
     let event = event(version, (call, state), recorder, &body)?;
     drop(body);

@@ -6,6 +6,7 @@
 //!   routes.rs       method and path → route
 //!   issuers.rs      token issuers beside our own: their keys, kept fresh in the background
 //!   checks.rs       the checks in their order → Admission, which nothing else can make
+//!   idempotency.rs  what is sent again under its key is carried out once
 //!   denial.rs       every way to say no; the only place that chooses a status
 //!   validation.rs   the request against its API's OpenAPI document
 //!   forward.rs      Admission + request → the company's own service, streamed
@@ -24,6 +25,7 @@ mod forward;
 mod function;
 mod headers;
 mod health;
+mod idempotency;
 mod ids;
 mod issuers;
 mod path;
@@ -51,11 +53,13 @@ use tokio_util::task::TaskTracker;
 
 pub use checks::plan::Meter;
 pub use health::Health;
+pub use idempotency::Running;
 pub use issuers::{IssuerFault, IssuerState, Issuers, KeysStanding, Verified};
 pub use record::{Observer, Passed, Record};
 pub use snapshot::{BuildError, Contracts, Snapshot, Source};
 pub use usage::{UsageBook, UsageOf, answered_by};
 
+use body::Given;
 use denial::Denial;
 use forward::Answered;
 use ids::Ids;
@@ -77,6 +81,8 @@ pub struct World {
     pub trusted: Arc<Trusted>,
     /// The token issuers that are trusted beside our own.
     pub issuers: Arc<Issuers>,
+    /// What is being carried out under an `Idempotency-Key`, on all cores together.
+    pub running: Arc<Running>,
 }
 
 /// The door on one core: shares the snapshot with the others, has upstream connections of its own.
@@ -150,15 +156,24 @@ impl Core {
         };
         recorder.admitted(&admitted);
         let fault = forward::too_large(&request, &found);
-        let admission =
-            checks::plan::debit(admitted, &found, fault, (&*self.world.store, now)).await;
-        let (admission, held) = admission.map_err(|denial| found.refusal(denial))?;
-        recorder.admitted(admission.admitted());
-        recorder.hold(held);
+        let rated = checks::plan::rate(admitted, &found, fault, now);
+        let rated = rated.map_err(|denial| found.refusal(denial))?;
         let upgrade = forward::upgrade_of(&mut request);
         let (parts, body) = request.into_parts();
+        let key = idempotency::key_of(&parts, &found).map_err(|denial| Refusal {
+            limits: rated.limits(now.at).map(Box::new),
+            ..found.refusal(denial)
+        })?;
+        if let Some(key) = key {
+            let keyed = idempotency::Keyed { parts, found, rated, now, key };
+            return Box::pin(self.answer_once(keyed, body, peer, slot)).await;
+        }
+        let debited = rated.debit(&*self.world.store, now.at).await;
+        let (admission, held) = debited.map_err(|denial| found.refusal(denial))?;
+        recorder.admitted(admission.admitted());
+        recorder.hold(held);
         let call = headers::Call { parts: &parts, found: &found, admission: &admission, peer };
-        let answered = self.serve(call, (body, upgrade), slot).await;
+        let answered = serve(&self.upstreams, call, (Given::Coming(body), upgrade), slot).await;
         let answered = answered.map_err(|denial| {
             if denial.gives_quota_back() {
                 admission.refund();
@@ -171,29 +186,8 @@ impl Core {
             Answered::Whole(response) => Reply::Whole(response),
         };
         admission.add_limits(reply.headers_mut());
-        if found.api.api.errors == ErrorStyle::Aws
-            && let Some(recorder) = slot.as_ref()
-        {
-            let id = recorder.request_id().clone();
-            reply.headers_mut().insert("x-amzn-requestid", id);
-        }
+        add_request_id(&found, slot.as_deref(), reply.headers_mut());
         Ok(reply)
-    }
-
-    /// Holds an admitted request against its API's document, and has it answered.
-    async fn serve(
-        &self,
-        call: headers::Call<'_>,
-        (body, upgrade): (Incoming, Option<OnUpgrade>),
-        slot: &mut Option<Box<Recorder>>,
-    ) -> Result<Answered, Denial> {
-        let Some(recorder) = slot.as_mut() else { return Err(Denial::Forgotten) };
-        let body = validation::check(call, body, recorder).await?;
-        if call.found.function().is_some() {
-            let answer = function::invoke(&self.upstreams, call, body, recorder).await?;
-            return Ok(Answered::Whole(answer));
-        }
-        forward::send(&self.upstreams, call, (body, upgrade), slot).await
     }
 
     /// Verifies a token of another issuer, so that the checks find it among those they know.
@@ -259,6 +253,22 @@ enum Judged {
     Answered(Response<Body>),
 }
 
+/// Holds an admitted request against its API's document, and has it answered.
+pub(crate) async fn serve(
+    upstreams: &upstreams::Upstreams,
+    call: headers::Call<'_>,
+    (body, upgrade): (Given, Option<OnUpgrade>),
+    slot: &mut Option<Box<Recorder>>,
+) -> Result<Answered, Denial> {
+    let Some(recorder) = slot.as_mut() else { return Err(Denial::Forgotten) };
+    let body = validation::check(call, body, recorder).await?;
+    if call.found.function().is_some() {
+        let answer = function::invoke(upstreams, call, body, recorder).await?;
+        return Ok(Answered::Whole(answer));
+    }
+    forward::send(upstreams, call, (body, upgrade), slot).await
+}
+
 /// What the caller gets.
 enum Reply {
     Coming(Response<forward::Coming>),
@@ -271,6 +281,15 @@ impl Reply {
             Self::Coming(response) => response.headers_mut(),
             Self::Whole(response) => response.headers_mut(),
         }
+    }
+}
+
+/// Adds the id of the request as API Gateway names it, where that is the API's style.
+fn add_request_id(found: &Found, recorder: Option<&Recorder>, headers: &mut HeaderMap) {
+    if found.api.api.errors == ErrorStyle::Aws
+        && let Some(recorder) = recorder
+    {
+        headers.insert("x-amzn-requestid", recorder.request_id().clone());
     }
 }
 

@@ -86,6 +86,8 @@ pub struct Record {
     pub refusal: Option<(&'static str, String)>,
     /// What would have refused it if its plan did more than observe.
     pub observed: Option<&'static str>,
+    /// Whether the answer is one that was kept from an earlier request.
+    pub replayed: bool,
     /// The answer's status.
     pub status: u16,
     /// From the request's head to the answer's last byte, in microseconds.
@@ -203,6 +205,7 @@ impl Recorder {
             passed: Passed::default(),
             refusal: None,
             observed: None,
+            replayed: false,
             status: 0,
             took_us: 0,
             upstream_us: None,
@@ -283,6 +286,11 @@ impl Recorder {
 
     pub(crate) fn hold(&mut self, slot: Option<Slot>) {
         self.slot = slot;
+    }
+
+    /// The answer is one that was kept.
+    pub(crate) fn replayed(&mut self) {
+        self.record.replayed = true;
     }
 
     pub(crate) fn upstream(&mut self, began_ns: u64, now_ns: u64) {

@@ -11,8 +11,6 @@ use contract::{BodyRule, Contract, Fault};
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method};
-use http_body::Body as _;
-use hyper::body::Incoming;
 
 use crate::body::Given;
 use crate::denial::Denial;
@@ -31,27 +29,27 @@ const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 /// Holds a request against the document of its API, if it has one, and gives the body to go on.
 pub(crate) async fn check(
     call: Call<'_>,
-    body: Incoming,
+    body: Given,
     recorder: &mut Recorder,
 ) -> Result<Given, Denial> {
-    let Some(contract) = &call.found.api.contract else { return Ok(Given::Coming(body)) };
+    let Some(contract) = &call.found.api.contract else { return Ok(body) };
     let parts = call.parts;
     let headers = &parts.headers;
     let path = call.found.path(parts.uri.path());
     let Some(operation) = contract.operation(parts.method.as_str(), path) else {
-        return Ok(Given::Coming(body));
+        return Ok(body);
     };
     let query = parts.uri.query().unwrap_or_default();
     fits(operation.check_parameters(query, |name| field(headers, name)))?;
     let media_type = field(headers, CONTENT_TYPE.as_str());
     let rule = operation.body(media_type.as_deref());
-    if body.is_end_stream() {
+    if body.is_nothing() {
         fits(rule.when_absent().into_iter().collect())?;
         recorder.passed(Check::Contract);
-        return Ok(Given::Coming(body));
+        return Ok(body);
     }
     let given = match rule {
-        BodyRule::NotDescribed | BodyRule::Unchecked { .. } => Given::Coming(body),
+        BodyRule::NotDescribed | BodyRule::Unchecked { .. } => body,
         BodyRule::Unsupported { supported, .. } => {
             let (hint, supported) = (hint(&parts.method), supported.to_vec());
             return Err(Denial::MediaTypeUnsupported { hint, supported });
@@ -59,7 +57,8 @@ pub(crate) async fn check(
         BodyRule::Json(_) if is_coded(headers) => return Err(Denial::CodingUnsupported),
         BodyRule::Json(json) => {
             let bytes_max = call.found.body_bytes_max().min(JSON_BYTES_MAX);
-            let bytes = Given::Coming(body).whole(bytes_max, call, recorder).await?;
+            let bytes =
+                body.whole(bytes_max, (parts.version, call.found.timeout_ms()), recorder).await?;
             let faults = if bytes.len() > BESIDE_BYTES {
                 let media_type = media_type.map(Cow::into_owned);
                 judged_beside(Arc::clone(contract), (parts, path), media_type, bytes.clone())

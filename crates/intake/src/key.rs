@@ -2,7 +2,7 @@
 //! none of their own (draft-ietf-httpapi-idempotency-key-header).
 
 use http::HeaderMap;
-use model::{ENTRY_ID_MAX, EntryError, EntryId};
+use model::{ENTRY_ID_MAX, EntryError, EntryId, idempotency_key};
 
 /// The longest key: behind it, an entry's id has a slash and the entry's place, at most 99.
 const KEY_MAX: usize = ENTRY_ID_MAX - 3;
@@ -19,7 +19,7 @@ impl Key {
         let read = match (value.to_str(), values.next()) {
             (_, Some(_)) => Err("is there more than once"),
             (Err(_), None) => Err("has a character other than visible ASCII"),
-            (Ok(text), None) => key(text),
+            (Ok(text), None) => idempotency_key(text, KEY_MAX),
         };
         read.map(|key| Some(Self(key))).map_err(|reason| {
             format!(
@@ -34,45 +34,6 @@ impl Key {
     /// The id of the request's entry at `index`.
     pub(crate) fn entry_id(&self, index: usize) -> Result<EntryId, EntryError> {
         EntryId::new(format!("{}/{index}", self.0))
-    }
-}
-
-/// The key in a value: a string of structured fields, as the draft has it, or the text alone, as
-/// most clients send it.
-fn key(value: &str) -> Result<String, &'static str> {
-    let key = match value.strip_prefix('"') {
-        Some(rest) => quoted(rest)?,
-        None if value.contains(['"', ',', ';']) => {
-            return Err("has a quote, comma or semicolon, and no quotes around it");
-        }
-        None => value.to_owned(),
-    };
-    if key.is_empty() {
-        Err("is empty")
-    } else if key.len() > KEY_MAX {
-        Err("is too long")
-    } else if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Err("has a blank")
-    } else {
-        Ok(key)
-    }
-}
-
-/// A string behind its opening quote (RFC 9651 §4.2.5).
-fn quoted(rest: &str) -> Result<String, &'static str> {
-    let mut text = String::new();
-    let mut chars = rest.chars();
-    loop {
-        match chars.next() {
-            None => return Err("has no closing quote"),
-            Some('"') if chars.as_str().is_empty() => return Ok(text),
-            Some('"') => return Err("has something behind its closing quote"),
-            Some('\\') => match chars.next() {
-                Some(escaped @ ('"' | '\\')) => text.push(escaped),
-                _ => return Err("has a backslash before neither a quote nor a backslash"),
-            },
-            Some(plain) => text.push(plain),
-        }
     }
 }
 

@@ -108,8 +108,8 @@ pub struct Route {
     pub timeout_ms: Option<u64>,
     /// Another bound than the API's on the request's body, in bytes.
     pub body_bytes_max: Option<u64>,
-    /// Whether answers are kept by `Idempotency-Key` and given again.
-    pub idempotency: bool,
+    /// Whether a request is carried out once under its `Idempotency-Key`.
+    pub idempotency: IdempotencyRule,
     /// The function that answers instead of the API's service.
     pub function: Option<Function>,
 }
@@ -126,7 +126,7 @@ impl Route {
             api_key: KeyRule::None,
             timeout_ms: None,
             body_bytes_max: None,
-            idempotency: false,
+            idempotency: IdempotencyRule::None,
             function: None,
         }
     }
@@ -153,6 +153,17 @@ pub enum KeyRule {
     Required,
     /// Not looked at.
     None,
+}
+
+/// What becomes of the `Idempotency-Key` of a request that changes something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdempotencyRule {
+    /// It is passed on, and nothing else.
+    None,
+    /// A request that has one is carried out once, and its answer given again.
+    Optional,
+    /// The same, and a request without one is refused.
+    Required,
 }
 
 /// An HTTP method that routes and destinations may name.

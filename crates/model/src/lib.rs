@@ -12,6 +12,7 @@ mod destination;
 mod entry_id;
 mod event;
 mod id;
+mod idempotency;
 mod issuer;
 mod name;
 mod partner;
@@ -22,7 +23,9 @@ mod time;
 mod upstream;
 mod usage;
 
-pub use api::{Api, ErrorStyle, KeyRule, Method, PathTemplate, Route, Segment, TokenRule};
+pub use api::{
+    Api, ErrorStyle, IdempotencyRule, KeyRule, Method, PathTemplate, Route, Segment, TokenRule,
+};
 pub use credentials::{KeptSecret, KeyCredential, Revision, SecretCredential, SigningKeyRecord};
 pub use definitions::Definitions;
 pub use delivery::{
@@ -37,6 +40,7 @@ pub use event::{
     ENTRIES_BYTES_MAX, ENTRIES_MAX, EntryError, Event, EventDraft, EventFields, SYSTEM_BUS,
 };
 pub use id::{EventId, request_id, token_id};
+pub use idempotency::idempotency_key;
 pub use issuer::{Callers, Issuer};
 pub use name::{Name, NameError};
 pub use partner::{ApiKey, Client, Partner, Status};

@@ -1,6 +1,7 @@
 //! The embedded store: SQLite files in one data directory.
 //!
-//! `core.db` holds definitions, credentials, quotas, what is switched off and the audit trail;
+//! `core.db` holds definitions, credentials, quotas, answers that are given again, what is switched
+//! off and the audit trail;
 //! `log/<first-number>.db`, the segments of the log, hold events and what became of them. Events are
 //! appended to the last segment; a sealed one is removed whole when its time is over. No transaction
 //! spans two files. Each file has one writer thread that gathers what waits into one commit, so that
@@ -8,6 +9,7 @@
 //! what was committed into the files. Write-ahead log, `synchronous=FULL`: what has been answered
 //! survives a power cut.
 
+mod answers;
 mod definitions;
 mod deliveries;
 mod files;

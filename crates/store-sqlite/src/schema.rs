@@ -64,6 +64,16 @@ CREATE TABLE usage(grain INTEGER, start_min INTEGER, key INTEGER,
   h15 INTEGER NOT NULL, h16 INTEGER NOT NULL,
   PRIMARY KEY(grain, start_min, key)) STRICT, WITHOUT ROWID;
 ",
+    // Answers under an `Idempotency-Key`, in the order their requests began; without a status while that is
+    // under way. `bytes` is the length of head and body, and `answer_room` what a partner's answers take.
+    "
+CREATE TABLE answer(id INTEGER PRIMARY KEY, partner TEXT NOT NULL, digest BLOB NOT NULL, fingerprint BLOB NOT NULL,
+  request TEXT NOT NULL, begun_at INTEGER NOT NULL, until_at INTEGER NOT NULL, status INTEGER, bytes INTEGER NOT NULL,
+  head BLOB, body BLOB, UNIQUE(partner, digest)) STRICT;
+CREATE INDEX answer_of_partner ON answer(partner);
+CREATE INDEX answer_whole ON answer(partner) WHERE bytes > 0;
+CREATE TABLE answer_room(partner TEXT PRIMARY KEY, n INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// A segment of the log. It is never migrated: the whole log is read by the program that wrote it, or

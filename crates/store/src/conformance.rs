@@ -3,6 +3,7 @@
 //! An adapter lends a [`Bench`]: a way to open a fresh store, and the same one again; each claim is
 //! one test of the adapter. [`claims!`](crate::claims) makes all of them.
 
+mod answers;
 mod attempts;
 mod dead_letters;
 mod definitions;
@@ -24,6 +25,12 @@ use model::{
 
 use crate::{Appended, AuditEntry, DeadFilter, Entry, LaneId, Position, Settlement, Store, Then};
 
+pub use answers::{
+    a_key_belongs_to_what_it_was_first_sent_with, a_partners_answers_have_a_bound,
+    a_released_request_begins_anew, after_a_restart_an_answer_is_given_again,
+    an_answer_is_given_again_under_its_key, answers_past_their_time_are_dropped,
+    only_who_began_ends, what_ends_in_nothing_begins_anew_after_its_time,
+};
 pub use attempts::{
     attempts_are_found_by_every_filter, attempts_are_listed_newest_first_and_each_once,
     what_was_attempted_in_two_standings_is_listed_twice,
@@ -87,6 +94,14 @@ macro_rules! claims {
             usage_is_read_page_by_page,
             usage_past_its_grains_time_is_dropped,
             after_a_restart_usage_counts_on,
+            an_answer_is_given_again_under_its_key,
+            a_key_belongs_to_what_it_was_first_sent_with,
+            a_released_request_begins_anew,
+            only_who_began_ends,
+            what_ends_in_nothing_begins_anew_after_its_time,
+            after_a_restart_an_answer_is_given_again,
+            answers_past_their_time_are_dropped,
+            a_partners_answers_have_a_bound,
             after_a_restart_a_destination_is_as_it_was_switched,
             after_a_restart_a_rule_is_paused_until_it_is_resumed,
             a_lane_reads_what_was_appended_in_order,

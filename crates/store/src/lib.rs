@@ -8,6 +8,7 @@
 //! returns, add its claim to [`conformance`], then implement it in each adapter's file of the same
 //! name.
 
+pub mod answers;
 pub mod conformance;
 pub mod definitions;
 pub mod deliveries;
@@ -20,6 +21,10 @@ pub mod usage;
 use std::future::Future;
 use std::pin::Pin;
 
+pub use answers::{
+    ANSWERS_KEPT_MS, AnswerBounds, AnswerContent, AnswerKey, Beginning, Begun, KeptAnswer,
+    KeptAnswers,
+};
 pub use definitions::{AuditEntry, Catalog, Change, Document};
 pub use deliveries::{
     AttemptFilter, AttemptPage, AttemptPlace, AttemptRow, DeadFilter, Deliveries, DueDelivery,
@@ -37,9 +42,15 @@ pub use states::{
 pub use usage::{Lease, Usage, UsageOnly, UsageQuery, UsageRow};
 
 /// Everything together; what the program hands to the services.
-pub trait Store: Catalog + Keys + EventLog + Deliveries + Usage + States + Replays {}
+pub trait Store:
+    Catalog + Keys + EventLog + Deliveries + Usage + States + Replays + KeptAnswers
+{
+}
 
-impl<T: Catalog + Keys + EventLog + Deliveries + Usage + States + Replays> Store for T {}
+impl<T> Store for T where
+    T: Catalog + Keys + EventLog + Deliveries + Usage + States + Replays + KeptAnswers
+{
+}
 
 /// What every call gives: an answer later.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;

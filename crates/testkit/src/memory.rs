@@ -4,6 +4,7 @@
 //! the port promises but for durability: what must survive a restart survives [`MemStore::reopen`],
 //! and what must not (who listens, who is woken) does not. The files are named after the port's.
 
+mod answers;
 mod definitions;
 mod deliveries;
 mod keys;
@@ -41,6 +42,7 @@ struct Tables {
     counted: usage::Counted,
     states: states::Marks,
     replays: replays::Book,
+    answers: answers::Book,
 }
 
 impl MemStore {

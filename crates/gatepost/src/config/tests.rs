@@ -8,7 +8,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use listener::Limits;
-use model::{Auth, ClientAuth, ClientProof, KeyRule, Method, Order, SecretSource, TokenRule};
+use model::{
+    Auth, ClientAuth, ClientProof, IdempotencyRule, KeyRule, Method, Order, SecretSource, TokenRule,
+};
 
 use super::{Loaded, Report, keys, load, load_text};
 
@@ -451,6 +453,26 @@ fn an_order_is_none_strict_or_by_a_key() {
         let said = wrong(order);
         assert!(said.contains(message), "{order}: {said}");
     }
+}
+
+#[test]
+fn idempotency_is_a_word() {
+    let read = |route: &str| {
+        read_with(&format!(
+            "apis: {{a: {{upstream: 'http://127.0.0.1:1', routes: {{POST /x: {{{route}}}}}}}}}"
+        ))
+    };
+    for (route, expected) in [
+        ("", IdempotencyRule::None),
+        ("idempotency: none", IdempotencyRule::None),
+        ("idempotency: optional", IdempotencyRule::Optional),
+        ("idempotency: required", IdempotencyRule::Required),
+    ] {
+        let apis = read(route).unwrap().definitions.apis;
+        assert_eq!(apis["a"].routes[0].idempotency, expected, "{route}");
+    }
+    let said = only(read("idempotency: true")).2;
+    assert!(said.contains("`true` is not known here"), "{said}");
 }
 
 #[test]

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    Api, Definitions, ErrorStyle, KeyRule, Method, PathTemplate, Route, Segment, TokenRule,
+    Api, Definitions, ErrorStyle, IdempotencyRule, KeyRule, Method, PathTemplate, Route, Segment,
+    TokenRule,
 };
 use serde_json::{Map, Value, json};
 
@@ -126,6 +127,14 @@ struct Callable<'a> {
     method: Method,
 }
 
+impl Callable<'_> {
+    /// Whether the gateway looks at its `Idempotency-Key`.
+    fn is_keyed(&self) -> bool {
+        let changes = [Method::Post, Method::Patch, Method::Put, Method::Delete];
+        self.route.idempotency != IdempotencyRule::None && changes.contains(&self.method)
+    }
+}
+
 /// What the service's document says about one operation.
 struct Described<'a> {
     document: &'a Value,
@@ -209,7 +218,27 @@ fn parameters(callable: &Callable<'_>, described: Option<&Described<'_>>) -> Vec
         parameters.push(own.cloned().unwrap_or_else(|| path_parameter(&name, segment)));
     }
     parameters.extend(known.into_iter().filter(|parameter| parameter["in"] != "path"));
+    if callable.is_keyed() {
+        let is_key = |parameter: &Value| {
+            let name = parameter["name"].as_str().unwrap_or_default();
+            parameter["in"] == "header" && name.eq_ignore_ascii_case("idempotency-key")
+        };
+        if !parameters.iter().any(is_key) {
+            parameters.push(key_parameter(callable.route));
+        }
+    }
     parameters
+}
+
+fn key_parameter(route: &Route) -> Value {
+    json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": route.idempotency == IdempotencyRule::Required,
+        "description": "A new value for each request, such as a UUID. The same request under the \
+                        same key is carried out once, and answered again for a day.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    })
 }
 
 fn path_parameter(name: &str, segment: &Segment) -> Value {
@@ -252,6 +281,15 @@ fn responses(callable: &Callable<'_>, described: Option<&Described<'_>>) -> Valu
     }
     for (status, refusal) in refusals(callable.api, callable.route) {
         responses.entry(status.to_owned()).or_insert(refusal);
+    }
+    if callable.is_keyed() {
+        let api = callable.api;
+        let conflict = "A request with the same Idempotency-Key is being carried out, or its \
+                        answer cannot be given again.";
+        let conflict = refusal(api, conflict, &["Retry-After"]);
+        responses.entry("409".to_owned()).or_insert(conflict);
+        let reused = "The Idempotency-Key belongs to another request.";
+        responses.entry("422".to_owned()).or_insert(refusal(api, reused, &[]));
     }
     Value::Object(responses.into_iter().collect())
 }

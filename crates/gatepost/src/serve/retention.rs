@@ -1,5 +1,5 @@
-//! Retention: what is settled and older than it is kept is dropped, and ids of entries are forgotten
-//! after their time, in pieces. Sealing the log's segments comes with it.
+//! Retention: what is settled and older than it is kept is dropped, and ids of entries and answers
+//! under a key are forgotten after their time, in pieces. Sealing the log's segments comes with it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +29,7 @@ pub(super) async fn run(parts: Parts, definitions: Arc<ArcSwap<Definitions>>) {
     while !parts.stop.is_cancelled() {
         forget_entries(&parts).await;
         forget_replays(&parts).await;
+        trim_answers(&parts).await;
         let mut dropped = Dropped::default();
         if let Err(error) = drop_old(&parts, &definitions.load_full(), &mut dropped).await {
             tracing::error!(%error, "what is past its time could not be dropped");
@@ -69,6 +70,24 @@ async fn forget_replays(parts: &Parts) {
     let before = parts.clock.now().plus_ms(-REPLAYS_KEEP_MS);
     if let Err(error) = parts.store.forget_replays(before).await {
         tracing::error!(%error, "replays that are over could not be forgotten");
+    }
+}
+
+/// Forgets answers that are no longer given again.
+async fn trim_answers(parts: &Parts) {
+    let now = parts.clock.now();
+    for _ in 0..PIECES_MAX {
+        match parts.store.trim_answers(now).await {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(%error, "answers that are past their time could not be dropped");
+                break;
+            }
+        }
+        if parts.stop.is_cancelled() {
+            break;
+        }
     }
 }
 

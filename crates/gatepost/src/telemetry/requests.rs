@@ -54,6 +54,7 @@ fn json(record: &Record, line: &mut Vec<u8>) {
     }
     fields.0.push(b']');
     fields.plain("observed", record.observed);
+    fields.number("replayed", format_args!("{}", record.replayed));
     fields.ms("duration_ms", Some(record.took_us));
     fields.ms("upstream_ms", record.upstream_us);
     fields.number("bytes_in", format_args!("{}", record.bytes_in));
@@ -143,13 +144,14 @@ fn human(record: &Record, line: &mut Vec<u8>) {
         Some((code, reason)) => format!("{code}: {reason}"),
         None => record.passed.names().collect::<Vec<_>>().join(" "),
     };
+    let replayed = if record.replayed { " (replayed)" } else { "" };
     let clock = record.at.to_string();
     let clock = clock.get(11..23).unwrap_or_default();
     let observed = record.observed.map(|code| format!(" (observed: {code})")).unwrap_or_default();
     let ms = format!("{}.{}", record.took_us / 1000, record.took_us % 1000 / 100);
     let _written = write!(
         line,
-        "{clock} {} {} {} {ms} ms {who} {} {end}{observed}",
+        "{clock} {} {} {} {ms} ms {who} {} {end}{observed}{replayed}",
         record.method,
         record.path(),
         record.status,

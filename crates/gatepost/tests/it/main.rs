@@ -16,6 +16,7 @@ mod disk;
 mod duplicates;
 mod functions;
 mod hostile;
+mod idempotency;
 mod issuers;
 mod ordeal;
 mod patterns;

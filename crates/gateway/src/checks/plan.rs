@@ -18,7 +18,7 @@ use crate::record::Check;
 use crate::routes::Found;
 use crate::snapshot::KeyEntry;
 
-/// The proof that a request may be forwarded. Only [`debit`] makes it.
+/// The proof that a request may be forwarded. Only [`Rated::debit`] makes it.
 pub(crate) struct Admission {
     admitted: Admitted,
     limits: Option<Limits>,
@@ -240,18 +240,29 @@ impl Meter {
     }
 }
 
-/// Debits the plan of the request's key: rate first, then how many are under way, then quota, so
-/// that a refused request costs no quota. `fault` is what is known to be wrong with the request's
-/// size: it comes after the plan in the order of checks, and before a durable debit.
-pub(crate) async fn debit(
+/// An admitted request whose rate is counted, and its quota not yet.
+pub(crate) struct Rated {
+    admitted: Admitted,
+    /// The plan of its key; none where no key was asked for.
+    plan: Option<Arc<UsagePlan>>,
+    counted: Option<(Limit, Taken)>,
+    slot: Option<Slot>,
+}
+
+/// Counts the rate of the request's key, then how many are under way. The quota comes last
+/// ([`Rated::debit`]), so that a request that is refused or answered in between costs none. `fault`
+/// is what is known to be wrong with the request's size: it comes after the plan in the order of
+/// checks, and before a durable debit.
+pub(crate) fn rate(
     mut admitted: Admitted,
     found: &Found,
     fault: Option<Denial>,
-    (store, now): (&dyn Store, Now),
-) -> Result<(Admission, Option<Slot>), Denial> {
+    now: Now,
+) -> Result<Rated, Denial> {
     all_callers(found, now)?;
     let Some(entry) = admitted.key.clone() else {
-        return fault.map_or(Ok((Admission { admitted, limits: None }, None)), Err);
+        let rated = Rated { admitted, plan: None, counted: None, slot: None };
+        return fault.map_or(Ok(rated), Err);
     };
     let Some(plan) = entry.plan.clone() else {
         return Err(Denial::KeyWithoutPlan { id: entry.id.clone() });
@@ -278,26 +289,50 @@ pub(crate) async fn debit(
         }
         return Err(fault);
     }
-    let Some(quota) = plan.quota else {
-        let limits = limits(&plan, counted, None, now.at);
-        return Ok((Admission { admitted, limits }, slot));
-    };
-    match entry.meter.debit(quota, store, now.at).await {
-        Ok((left, window)) => {
-            admitted.passed.add(Check::Quota);
-            let limits = limits(&plan, counted, Some((left, window)), now.at);
-            Ok((Admission { admitted, limits }, slot))
+    Ok(Rated { admitted, plan: Some(plan), counted, slot })
+}
+
+impl Rated {
+    pub(crate) fn admitted(&self) -> &Admitted {
+        &self.admitted
+    }
+
+    /// What is left of the rate; of the quota nothing is said, for nothing is taken of it.
+    pub(crate) fn limits(&self, now: Timestamp) -> Option<Limits> {
+        limits(self.plan.as_deref()?, self.counted, None, now)
+    }
+
+    /// Debits the quota. Gives the request's place among those of its partner too.
+    pub(crate) async fn debit(
+        self,
+        store: &dyn Store,
+        now: Timestamp,
+    ) -> Result<(Admission, Option<Slot>), Denial> {
+        let Self { mut admitted, plan, counted, slot } = self;
+        let (Some(entry), Some(plan)) = (admitted.key.clone(), plan) else {
+            return Ok((Admission { admitted, limits: None }, slot));
+        };
+        let Some(quota) = plan.quota else {
+            let limits = limits(&plan, counted, None, now);
+            return Ok((Admission { admitted, limits }, slot));
+        };
+        match entry.meter.debit(quota, store, now).await {
+            Ok((left, window)) => {
+                admitted.passed.add(Check::Quota);
+                let limits = limits(&plan, counted, Some((left, window)), now);
+                Ok((Admission { admitted, limits }, slot))
+            }
+            Err(Ok(window)) => {
+                let until = Timestamp::from_ms(window.end_ms);
+                let limits = limits(&plan, counted, Some((0, window)), now);
+                let wait = Duration::from_millis(until.since_ms(now).unsigned_abs());
+                let (name, told) = (plan.name.clone(), limits.clone().map(Box::new));
+                let denial = Denial::QuotaExceeded { plan: name, quota, until, wait, limits: told };
+                observe(&plan, &mut admitted, denial)?;
+                Ok((Admission { admitted, limits }, slot))
+            }
+            Err(Err(error)) => Err(Denial::StoreUnavailable { reason: error.to_string() }),
         }
-        Err(Ok(window)) => {
-            let until = Timestamp::from_ms(window.end_ms);
-            let limits = limits(&plan, counted, Some((0, window)), now.at);
-            let wait = Duration::from_millis(until.since_ms(now.at).unsigned_abs());
-            let (name, told) = (plan.name.clone(), limits.clone().map(Box::new));
-            let denial = Denial::QuotaExceeded { plan: name, quota, until, wait, limits: told };
-            observe(&plan, &mut admitted, denial)?;
-            Ok((Admission { admitted, limits }, slot))
-        }
-        Err(Err(error)) => Err(Denial::StoreUnavailable { reason: error.to_string() }),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use model::{EntryId, EventDraft, EventFields, Name, Timestamp};
 use store::conformance::Bench;
-use store::{Appended, Entry, Once, Store};
+use store::{AnswerBounds, AnswerKey, Appended, Beginning, Begun, Entry, Once, Store};
 use store_sqlite::SqliteStore;
 
 mod oracle;
@@ -74,10 +74,47 @@ async fn a_core_db_from_before_usage_takes_the_step() {
     let directory = directory();
     drop(directory.open().await);
     let core = rusqlite::Connection::open(directory.0.path().join("core.db")).unwrap();
-    let back = "DROP TABLE usage; DROP TABLE usage_key; PRAGMA user_version = 4";
+    let back = "DROP TABLE answer; DROP TABLE answer_room;
+         DROP TABLE usage; DROP TABLE usage_key; PRAGMA user_version = 4";
     core.execute_batch(back).unwrap();
     drop(core);
     store::conformance::after_a_restart_usage_counts_on(&directory).await;
+}
+
+#[tokio::test]
+async fn a_core_db_from_before_answers_takes_the_step() {
+    let directory = directory();
+    drop(directory.open().await);
+    let core = rusqlite::Connection::open(directory.0.path().join("core.db")).unwrap();
+    let back = "DROP TABLE answer; DROP TABLE answer_room; PRAGMA user_version = 5";
+    core.execute_batch(back).unwrap();
+    drop(core);
+    store::conformance::after_a_restart_an_answer_is_given_again(&directory).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_twins_at_once_one_begins() {
+    let directory = directory();
+    let store = directory.open().await;
+    let mut twins = tokio::task::JoinSet::new();
+    for number in 0..100_u32 {
+        let store = Arc::clone(&store);
+        twins.spawn(async move {
+            let beginning = Beginning {
+                key: AnswerKey { partner: "cars".into(), digest: [1; 32] },
+                fingerprint: [2; 32],
+                request: format!("req_{number}"),
+                now: Timestamp::from_ms(5),
+                until: Timestamp::from_ms(1000),
+            };
+            let bounds = AnswerBounds { keys: 10, bytes: 1000 };
+            store.begin_answer(beginning, bounds).await.unwrap()
+        });
+    }
+    let begun = twins.join_all().await;
+    assert_eq!(begun.iter().filter(|begun| **begun == Begun::Fresh).count(), 1);
+    let under_way = Begun::UnderWay { until: Timestamp::from_ms(1000) };
+    assert_eq!(begun.iter().filter(|begun| **begun == under_way).count(), 99);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    Api, Canary, Cors, ErrorStyle, Function, HeaderRules, Health, KeyRule, Method, Name,
-    PathTemplate, Route, Segment, Service, TokenRule,
+    Api, Canary, Cors, ErrorStyle, Function, HeaderRules, Health, IdempotencyRule, KeyRule, Method,
+    Name, PathTemplate, Route, Segment, Service, TokenRule,
 };
 
 use super::Reader;
@@ -105,7 +105,7 @@ impl Reader<'_> {
                 api_key,
                 timeout_ms: route.parse("timeout", forms::duration_ms),
                 body_bytes_max: route.parse("body_max", forms::bytes),
-                idempotency: route.is_true("idempotency"),
+                idempotency: idempotency(&route),
                 function: function(&route),
             });
         }
@@ -169,6 +169,14 @@ fn header_rules(fields: &Fields<'_>) -> HeaderRules {
     });
     let remove = fields.parse_list("remove", forms::passed_header);
     HeaderRules { set: set.collect(), remove }
+}
+
+fn idempotency(route: &Fields<'_>) -> IdempotencyRule {
+    match route.text("idempotency").as_deref() {
+        Some("optional") => IdempotencyRule::Optional,
+        Some("required") => IdempotencyRule::Required,
+        _ => IdempotencyRule::None,
+    }
 }
 
 fn function(fields: &Fields<'_>) -> Option<Function> {

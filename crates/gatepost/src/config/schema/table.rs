@@ -600,11 +600,11 @@ static ROUTE: Object = Object {
             .otherwise("the API's"),
         Field::new(
             "idempotency",
-            Kind::Bool,
-            "Whether answers are kept by `Idempotency-Key` and given again for a day.",
-            "true",
+            Kind::Enum(&["optional", "required", "none"]),
+            "Whether a POST, PATCH, PUT or DELETE with an `Idempotency-Key` is carried out once and its answer given again for a day; `required` refuses one without.",
+            "optional",
         )
-        .default_is("false"),
+        .default_is("none"),
         Field::new(
             "lambda",
             Kind::Object(&FUNCTION),
