@@ -240,24 +240,27 @@ impl Meter {
     }
 }
 
-/// Debits the plan of the request's key: rate first, then how many are under way, then quota, so
-/// that a refused request costs no quota. `fault` is what is known to be wrong with the request's
-/// size: it comes after the plan in the order of checks, and before a durable debit.
+/// Debits the plan of the request's key: rate first, then how many are under way, then the bound for
+/// all callers, then quota, so that a refused request costs no quota. `fault` is what is known to be
+/// wrong with the request's size: it comes after the plan in the order of checks, and before a
+/// durable debit.
 pub(crate) async fn debit(
     mut admitted: Admitted,
     found: &Found,
     fault: Option<Denial>,
     (store, now): (&dyn Store, Now),
 ) -> Result<(Admission, Option<Slot>), Denial> {
-    all_callers(found, now)?;
     let Some(entry) = admitted.key.clone() else {
-        return fault.map_or(Ok((Admission { admitted, limits: None }, None)), Err);
+        fault.map_or_else(|| all_callers(found, now), Err)?;
+        return Ok((Admission { admitted, limits: None }, None));
     };
     let Some(plan) = entry.plan.clone() else {
         return Err(Denial::KeyWithoutPlan { id: entry.id.clone() });
     };
     let rate = entry.meter.rate_of(&plan, found);
-    let taken = match rate.as_ref().map(|(limit, bucket)| take(&plan, *limit, bucket, now)) {
+    let taken = rate.as_ref().map(|(limit, bucket)| take(&plan, *limit, bucket, now));
+    let has_permit = matches!(taken, Some(Ok(_)));
+    let taken = match taken {
         None => None,
         Some(Ok(taken)) => {
             admitted.passed.add(Check::Rate);
@@ -270,13 +273,15 @@ pub(crate) async fn debit(
     };
     let counted = rate.as_ref().map(|(limit, _)| *limit).zip(taken);
     let slot = concurrency(&plan, &mut admitted, counted, now)?;
-    if let Some(fault) = fault
-        && !entry.meter.is_spent(plan.quota, now.at)
-    {
-        if let Some((limit, bucket)) = &rate {
+    // What the plan refuses does not reach the service, so it costs the others nothing of the bound
+    // for all callers.
+    let goes_on = plan.observe || !entry.meter.is_spent(plan.quota, now.at);
+    let refused = goes_on.then(|| fault.or_else(|| all_callers(found, now).err())).flatten();
+    if let Some(denial) = refused {
+        if let Some((limit, bucket)) = rate.as_ref().filter(|_| has_permit) {
             bucket.give_back(*limit);
         }
-        return Err(fault);
+        return Err(denial);
     }
     let Some(quota) = plan.quota else {
         let limits = limits(&plan, counted, None, now.at);
