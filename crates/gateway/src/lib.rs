@@ -201,10 +201,11 @@ impl Core {
             Ok(found) => found,
             Err(refusal) => {
                 // A page asks with a method that the route need not have.
-                return match refusal.preflight(request) {
-                    Some(response) => Ok(Judged::Answered(response)),
-                    None => Err(refusal),
-                };
+                if let Some(response) = refusal.preflight(request) {
+                    return Ok(Judged::Answered(response));
+                }
+                recorder.missed(refusal.api.as_ref(), request);
+                return Err(refusal);
             }
         };
         recorder.route(&found, request);
