@@ -7,17 +7,21 @@
     reason = "tests end where something is not as it should be, and print what was"
 )]
 
+mod authority;
+mod client;
 mod commands;
 mod conformance;
 mod connections;
 mod crash;
 mod deliveries;
 mod disk;
+mod doors;
 mod duplicates;
 mod hostile;
 mod issuers;
 mod ordeal;
 mod patterns;
+mod plans;
 mod program;
 mod proxy;
 mod refusals;
@@ -26,4 +30,5 @@ mod signing;
 mod states;
 mod tokens;
 mod trade;
+mod upstreams;
 mod usage;
