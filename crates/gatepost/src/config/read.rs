@@ -132,8 +132,8 @@ impl Reader<'_> {
         }
         for (section, key) in [("apis", "client_certificate"), ("partners", "certificates")] {
             for (_, fields) in root.children(section) {
-                let is_demanded = fields.text(key).as_deref() == Some("required")
-                    || !fields.list(key).is_empty();
+                let is_demanded =
+                    fields.text(key).as_deref() == Some("required") || !fields.list(key).is_empty();
                 if is_demanded {
                     let message = "a client certificate is demanded, and none is ever asked for";
                     let problem = fields.problem(key, message);
