@@ -95,7 +95,11 @@ impl Gateway {
     /// Answers one request of a partner.
     pub async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<Body> {
         let core = &self.0;
-        let address = core.world.trusted.origin(peer.address.ip(), request.headers());
+        let address = if peer.is_vouched_for {
+            core.world.trusted.origin(peer.address.ip(), request.headers())
+        } else {
+            peer.address.ip().to_canonical()
+        };
         let trace = TraceParent::continued(request.headers(), &core.ids);
         let id = request_id(core.world.clock.now(), &core.ids);
         let id = HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("req_unknown"));

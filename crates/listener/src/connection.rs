@@ -115,9 +115,12 @@ async fn prepare(
     let mut peer = Peer::plain(address, context.tracker.clone());
     if let Some(balancers) = &context.balancers
         && balancers.has(address.ip())
-        && let Some(source) = take_proxy_header(&mut stream, context).await?
     {
-        peer.address = source;
+        match take_proxy_header(&mut stream, context).await? {
+            Some(source) => peer.address = source,
+            // Whoever it is has the balancer's address and must not be taken for the balancer.
+            None => peer.is_vouched_for = false,
+        }
     }
     let Some(tls) = &context.tls else {
         let http = spoken(&stream).await?;

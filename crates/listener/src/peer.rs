@@ -12,6 +12,9 @@ use tokio_util::task::TaskTracker;
 pub struct Peer {
     /// Its address; what a PROXY header says, where one is taken.
     pub address: SocketAddr,
+    /// Whether what is said on the connection of where requests came from may be believed of it:
+    /// not where a balancer's PROXY header leaves open whose connection it is.
+    pub is_vouched_for: bool,
     /// What TLS knows of it; none on a plain connection.
     pub tls: Option<Arc<TlsPeer>>,
     /// Where what goes on after an answer runs, such as a WebSocket: whoever stops waits for it.
@@ -21,7 +24,7 @@ pub struct Peer {
 impl Peer {
     /// An address without TLS.
     pub fn plain(address: SocketAddr, tasks: TaskTracker) -> Self {
-        Self { address, tls: None, tasks }
+        Self { address, is_vouched_for: true, tls: None, tasks }
     }
 }
 

@@ -406,6 +406,22 @@ async fn a_balancers_proxy_header_says_who_calls() {
 }
 
 #[tokio::test]
+async fn behind_a_balancer_that_passes_connections_on_no_caller_is_believed() {
+    let upstream = upstream().await;
+    let proxies = "proxies: { trust: [127.0.0.1/32], proxy_protocol: true }\n";
+    let program = Program::start(&(proxies.to_owned() + &apis(&upstream))).await;
+    let head = "GET /far/a HTTP/1.1\r\nhost: x\r\nconnection: close\r\n";
+    let claim = "x-forwarded-for: 203.0.113.7\r\n\r\n";
+    // Also not where the balancer does not say whose connection it is.
+    for first in [&v1("198.51.100.1"), &b"PROXY UNKNOWN\r\n".to_vec()] {
+        let request = [first.as_slice(), head.as_bytes(), claim.as_bytes()].concat();
+        let answer = raw(&program, HERE, &request).await;
+        assert!(answer.starts_with("HTTP/1.1 403"), "{}{answer}", String::from_utf8_lossy(first));
+    }
+    assert!(upstream.got().is_empty());
+}
+
+#[tokio::test]
 async fn a_proxy_header_comes_before_tls() {
     let ((files, _), upstream) = (Files::new(), upstream().await);
     let proxies = "proxies: { trust: [127.0.0.1/32], proxy_protocol: true }\n";
