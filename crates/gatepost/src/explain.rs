@@ -28,6 +28,18 @@ const PROBLEMS: &[(&str, &str)] = &[
         "The caller's address is on neither the API's nor the partner's list (`allow_ips`). Status 403.",
     ),
     (
+        "certificate-missing",
+        "The API or the partner demands a client certificate and the connection showed none: connect with one of an authority in `tls.client_ca`. Status 403.",
+    ),
+    (
+        "certificate-refused",
+        "The client certificate is of an authority in `tls.client_ca`, but its SHA-256 fingerprint is not among the partner's `certificates`. Status 403.",
+    ),
+    (
+        "bad-tokens",
+        "So many tokens from this address were not accepted, a hundred at once or five a second, that no token is verified that is not known already. Mend what sends them. Status 429 with Retry-After.",
+    ),
+    (
         "token-missing",
         "The route needs an access token and there is none in `Authorization: Bearer …`. Get one: POST /oauth2/token with grant_type=client_credentials and the client's id and secret by HTTP Basic; the operator mints a secret with `gatepost client secret ID`. Status 401, without an error code in WWW-Authenticate (RFC 6750 §3.1).",
     ),
@@ -83,6 +95,14 @@ const PROBLEMS: &[(&str, &str)] = &[
         "The key's plan allows fewer requests per second or at once; `Retry-After` and the RateLimit fields say more. Status 429.",
     ),
     (
+        "api-rate-exceeded",
+        "All callers together ask more than the API's own `rate` and `burst`, which protect the service behind it; nothing is wrong with the caller's plan. Status 429 with Retry-After.",
+    ),
+    (
+        "concurrency-exceeded",
+        "The partner has as many requests under way as its plan's `concurrency` allows; one is over when its answer's last byte is sent or its caller has gone. Status 429 with Retry-After.",
+    ),
+    (
         "quota-exceeded",
         "The key's plan has no requests left in this day, week or month; `Retry-After` says until when. Status 429.",
     ),
@@ -125,6 +145,14 @@ const PROBLEMS: &[(&str, &str)] = &[
     (
         "idempotency-not-kept",
         "A request with the same `Idempotency-Key` was carried out; its status is in the detail. Its answer cannot be given again: with its headers it was larger than 1 MiB, had trailers, broke off, or made way for later answers of the same partner. Status 409.",
+    ),
+    (
+        "body-broken",
+        "The request's body broke off or cannot be read: its chunks are not as RFC 9112 has them. Nothing is known to be wrong with the service. Status 400.",
+    ),
+    (
+        "upstream-out",
+        "Every address of the service behind the API is out for now: five calls in a row have failed, or two health checks. An address is tried again after 1 s, then 2 s, up to 30 s. Status 503 with Retry-After.",
     ),
     (
         "upstream-unreachable",
@@ -278,5 +306,17 @@ mod tests {
             assert!(explain(code).is_some());
         }
         assert_eq!(explain("nonsense"), None);
+    }
+
+    #[test]
+    fn what_the_reference_lists_of_the_gateway_is_explained() {
+        let reference = include_str!("../../../docs/reference/errors.md");
+        let gateway = reference.split("\n## ").find(|section| section.starts_with("Gateway"));
+        let rows = gateway.unwrap().lines().filter_map(|line| line.strip_prefix("| `"));
+        let codes: Vec<_> = rows.filter_map(|row| row.split('`').next()).collect();
+        assert!(codes.len() > 30, "{codes:?}");
+        for code in codes {
+            assert!(PROBLEMS.iter().any(|(known, _)| *known == code), "{code}");
+        }
     }
 }

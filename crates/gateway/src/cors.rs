@@ -72,7 +72,8 @@ pub(crate) fn add(cors: &Cors, request: Option<&HeaderValue>, answer: &mut Heade
 /// Whether the origin may call; if so the answer says it.
 fn permit(cors: &Cors, request: &HeaderMap, answer: &mut HeaderMap) -> bool {
     let any = cors.origins.iter().any(|origin| origin == "*");
-    if !any {
+    let is_told = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"origin");
+    if !any && !answer.get_all(VARY).iter().any(is_told) {
         // What is allowed depends on who asks: caches must know.
         answer.append(VARY, HeaderValue::from_static("origin"));
     }

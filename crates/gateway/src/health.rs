@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::Request;
 use http::header::{HOST, USER_AGENT};
+use http::{Request, StatusCode};
 use http_body_util::Full;
 use model::Clock;
-use outbound::{Bounds, Guard, Origin, Pool, send_whole};
+use outbound::{Bounds, Guard, Multiplexed, Origin, Pool, send_whole};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -23,6 +23,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 const ANSWER_BYTES_MAX: usize = 4096;
 /// Connections kept to one address for this.
 const IDLE_MAX: usize = 1;
+/// What we call ourselves.
+const AGENT: &str = "gatepost-health";
 
 /// Asks every address of every service that has a health check.
 pub struct Health {
@@ -34,9 +36,15 @@ pub struct Health {
 /// What is known of one address between two looks.
 struct Asked {
     due_ns: u64,
-    pool: Arc<Pool<Full<Bytes>>>,
+    line: Arc<Line>,
     /// Whether an answer is still waited for; then nothing more is asked.
     waits: Arc<std::sync::atomic::AtomicBool>,
+}
+
+/// How an address is asked: in the HTTP that its service speaks.
+enum Line {
+    One(Pool<Full<Bytes>>),
+    Two(Multiplexed<Full<Bytes>>),
 }
 
 impl Health {
@@ -72,18 +80,18 @@ impl Health {
             return;
         };
         let now_ns = self.clock.ticks_ns();
-        let Some(entry) = self.entry(member, now_ns, asked) else { return };
+        let Some(entry) = self.entry(state, member, now_ns, asked) else { return };
         if now_ns < entry.due_ns || entry.waits.swap(true, Relaxed) {
             return;
         }
         entry.due_ns = now_ns.saturating_add(health.every_ms.saturating_mul(1_000_000));
-        let (pool, waits) = (Arc::clone(&entry.pool), Arc::clone(&entry.waits));
+        let (line, waits) = (Arc::clone(&entry.line), Arc::clone(&entry.waits));
         let (state, clock) = (Arc::clone(state), Arc::clone(&self.clock));
         let path = format!("{}{}", member.upstream.path_prefix, health.path);
         let timeout = Duration::from_millis(health.timeout_ms);
         self.tracker.spawn(async move {
             let Some(member) = state.members.get(index) else { return };
-            let good = is_well(&pool, member, &path, timeout).await;
+            let good = is_well(&line, member, &path, timeout).await;
             waits.store(false, Relaxed);
             match member.checked(good, clock.ticks_ns()) {
                 Some(true) => {
@@ -100,31 +108,68 @@ impl Health {
 
     fn entry<'a>(
         &self,
+        state: &ServiceState,
         member: &Member,
         now_ns: u64,
         asked: &'a mut HashMap<usize, Asked>,
     ) -> Option<&'a mut Asked> {
         if !asked.contains_key(&member.number) {
             let origin = Origin::plain(&member.upstream.authority)?;
-            let pool = Pool::new(origin, Guard::Own, IDLE_MAX, self.tracker.clone());
-            let made = Asked { due_ns: now_ns, pool: Arc::new(pool), waits: Arc::default() };
+            let tracker = self.tracker.clone();
+            let line = if state.service.http2 {
+                Line::Two(Multiplexed::new(origin, Guard::Own, tracker))
+            } else {
+                Line::One(Pool::new(origin, Guard::Own, IDLE_MAX, tracker))
+            };
+            let made = Asked { due_ns: now_ns, line: Arc::new(line), waits: Arc::default() };
             asked.insert(member.number, made);
         }
         asked.get_mut(&member.number)
     }
 }
 
-async fn is_well(pool: &Pool<Full<Bytes>>, member: &Member, path: &str, timeout: Duration) -> bool {
+async fn is_well(line: &Line, member: &Member, path: &str, timeout: Duration) -> bool {
+    let status = match line {
+        Line::One(pool) => ask_one(pool, member, path, timeout).await,
+        Line::Two(shared) => {
+            let asked = tokio::time::timeout(timeout, ask_two(shared, member, path)).await;
+            asked.ok().flatten()
+        }
+    };
+    status.is_some_and(|status| status.is_success() || status.is_redirection())
+}
+
+async fn ask_one(
+    pool: &Pool<Full<Bytes>>,
+    member: &Member,
+    path: &str,
+    timeout: Duration,
+) -> Option<StatusCode> {
     let request = Request::builder()
         .uri(path)
         .header(HOST, member.host.clone())
-        .header(USER_AGENT, "gatepost-health")
+        .header(USER_AGENT, AGENT)
         .body(Full::default());
-    let Ok(request) = request else { return false };
     let mut bounds = Bounds::within(timeout);
     bounds.answer_bytes_max = ANSWER_BYTES_MAX;
-    match send_whole(pool, request, bounds).await {
-        Ok(answer) => answer.status.is_success() || answer.status.is_redirection(),
-        Err(_) => false,
-    }
+    let answer = send_whole(pool, request.ok()?, bounds).await.ok()?;
+    Some(answer.status)
+}
+
+/// The answer's body is not read: its stream is reset.
+async fn ask_two(
+    connections: &Multiplexed<Full<Bytes>>,
+    member: &Member,
+    path: &str,
+) -> Option<StatusCode> {
+    let mut shared = match connections.present() {
+        Some(present) => present,
+        None => connections.connect().await.ok()?,
+    };
+    let request = Request::builder()
+        .uri(format!("http://{}{path}", member.upstream.authority))
+        .header(USER_AGENT, AGENT)
+        .body(Full::default());
+    let response = shared.sender.send_request(request.ok()?).await.ok()?;
+    Some(response.status())
 }

@@ -107,7 +107,11 @@ impl Gateway {
     /// Answers one request of a partner.
     pub async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<Body> {
         let core = &self.0;
-        let address = core.world.trusted.origin(peer.address.ip(), request.headers());
+        let address = if peer.is_vouched_for {
+            core.world.trusted.origin(peer.address.ip(), request.headers())
+        } else {
+            peer.address.ip().to_canonical()
+        };
         let trace = TraceParent::continued(request.headers(), &core.ids);
         let at = core.world.clock.now();
         let id = request_id(at, &core.ids);
@@ -219,10 +223,11 @@ impl Core {
             Ok(found) => found,
             Err(refusal) => {
                 // A page asks with a method that the route need not have.
-                return match refusal.preflight(request) {
-                    Some(response) => Ok(Judged::Answered(response)),
-                    None => Err(refusal),
-                };
+                if let Some(response) = refusal.preflight(request) {
+                    return Ok(Judged::Answered(response));
+                }
+                recorder.missed(refusal.api.as_ref(), request);
+                return Err(refusal);
             }
         };
         recorder.route(&found, request);

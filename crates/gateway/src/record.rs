@@ -188,6 +188,8 @@ pub(crate) struct Recorder {
     origin: Option<HeaderValue>,
     /// Whether a gRPC client asks.
     grpc: bool,
+    /// The API that has no such route, if pages of others may call it.
+    missed: Option<Arc<ApiEntry>>,
 }
 
 impl Recorder {
@@ -227,6 +229,7 @@ impl Recorder {
             slot: None,
             origin: None,
             grpc: is_grpc(request),
+            missed: None,
         })
     }
 
@@ -267,6 +270,14 @@ impl Recorder {
         self.record.api = Some(Arc::clone(&found.api));
         self.record.route = found.index();
         if found.api.api.cors.is_some() {
+            self.origin = request.headers().get(ORIGIN).cloned();
+        }
+    }
+
+    /// No route was found, but an API: its pages must be able to read the refusal.
+    pub(crate) fn missed<B>(&mut self, api: Option<&Arc<ApiEntry>>, request: &Request<B>) {
+        self.missed = api.filter(|entry| entry.api.cors.is_some()).cloned();
+        if self.missed.is_some() {
             self.origin = request.headers().get(ORIGIN).cloned();
         }
     }
@@ -333,7 +344,8 @@ impl Recorder {
         }
         let headers = response.headers_mut();
         headers.insert("x-request-id", self.record.request_id.clone());
-        if let Some(cors) = self.record.api.as_ref().and_then(|entry| entry.api.cors.as_ref()) {
+        let api = self.record.api.as_ref().or(self.missed.as_ref());
+        if let Some(cors) = api.and_then(|entry| entry.api.cors.as_ref()) {
             cors::add(cors, self.origin.as_ref(), headers);
         }
         response.map(|inner| Body::new(Counted { inner, recorder: self }))

@@ -164,8 +164,8 @@ impl ServiceState {
         let is_out = member.out_until_ns.load(Ordering::Relaxed) != 0;
         let tries = is_out && !member.tried.swap(true, Ordering::Relaxed);
         if is_out && !tries {
-            // Another core was faster: its call tells.
-            return Err(AllOut { wait_ns: OUT_FIRST_NS });
+            // Another core was faster: its call tells, and this one goes to another address.
+            return self.choose(now_ns, tried);
         }
         member.open.fetch_add(1, Ordering::Relaxed);
         Ok(UnderWay { state: Arc::clone(self), index, tries })

@@ -115,17 +115,24 @@ async fn prepare(
     context: &Context,
 ) -> io::Result<Ready> {
     stream.set_nodelay(true)?;
-    let mut address = address;
+    let (mut address, mut is_vouched_for) = (address, true);
     if let Some(balancers) = &context.balancers
         && balancers.has(address.ip())
-        && let Some(source) = take_proxy_header(&mut stream, context).await?
     {
-        address = source;
+        match take_proxy_header(&mut stream, context).await? {
+            Some(source) => address = source,
+            // Whoever it is has the balancer's address and must not be taken for the balancer.
+            None => is_vouched_for = false,
+        }
     }
     let tasks = context.tracker.clone();
     let Some(tls) = &context.tls else {
         let http = spoken(&stream, context.limits.head_timeout).await?;
-        return Ok(Ready::Plain(stream, Peer::new(address, None, tasks), http));
+        return Ok(Ready::Plain(
+            stream,
+            Peer { is_vouched_for, ..Peer::new(address, None, tasks) },
+            http,
+        ));
     };
     stream.readable().await?;
     let handshake = TlsAcceptor::from(tls.config()).accept(stream);
@@ -137,7 +144,7 @@ async fn prepare(
         certificate: certificate.map(|certificate| fingerprint(certificate)),
         server_name: state.server_name().map(str::to_owned),
     };
-    let peer = Peer::new(address, Some(Arc::new(tls)), tasks);
+    let peer = Peer { is_vouched_for, ..Peer::new(address, Some(Arc::new(tls)), tasks) };
     let http = if state.alpn_protocol() == Some(b"h2") { Http::Two } else { Http::One };
     Ok(Ready::Tls(Box::new(stream), peer, http))
 }

@@ -12,6 +12,9 @@ use tokio_util::task::TaskTracker;
 pub struct Peer {
     /// Its address; what a PROXY header says, where one is taken.
     pub address: SocketAddr,
+    /// Whether what is said on the connection of where requests came from may be believed of it:
+    /// not where a balancer's PROXY header leaves open whose connection it is.
+    pub is_vouched_for: bool,
     /// What TLS knows of it; none on a plain connection.
     pub tls: Option<Arc<TlsPeer>>,
     /// Where what goes on after an answer runs, such as a WebSocket: whoever stops waits for it.
@@ -47,10 +50,10 @@ impl Told {
 }
 
 impl Peer {
-    /// The other end of a connection.
+    /// The other end of a connection, which may speak for others where it is a proxy's.
     pub fn new(address: SocketAddr, tls: Option<Arc<TlsPeer>>, tasks: TaskTracker) -> Self {
         let told = Told::of(address.ip(), tls.is_some());
-        Self { address, tls, tasks, told }
+        Self { address, is_vouched_for: true, tls, tasks, told }
     }
 }
 

@@ -73,6 +73,7 @@ pub(crate) fn read(root: &Node, sources: &[Source], problems: &mut Problems) -> 
     reader.apis(&fields);
     reader.plans(&fields);
     reader.partners(&fields);
+    reader.demanded_certificates(&fields);
     reader.connections(&fields);
     reader.destinations(&fields);
     reader.buses(&fields);
@@ -139,6 +140,24 @@ impl Reader<'_> {
             key: self.secret(tls.get("key")?)?,
             client_ca: file("client_ca"),
         })
+    }
+
+    /// A client certificate that is demanded must be one that is asked for.
+    fn demanded_certificates(&mut self, root: &Fields<'_>) {
+        if root.child("tls").get("client_ca").is_some() {
+            return;
+        }
+        for (section, key) in [("apis", "client_certificate"), ("partners", "certificates")] {
+            for (_, fields) in root.children(section) {
+                let is_demanded =
+                    fields.text(key).as_deref() == Some("required") || !fields.list(key).is_empty();
+                if is_demanded {
+                    let message = "a client certificate is demanded, and none is ever asked for";
+                    let problem = fields.problem(key, message);
+                    self.error(problem, "name its authorities in `tls.client_ca`, or remove this");
+                }
+            }
+        }
     }
 
     /// A path of the file, relative to the file it stands in.

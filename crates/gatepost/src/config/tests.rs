@@ -368,6 +368,12 @@ fn what_is_wrong_is_said_once_and_in_its_place() {
         ("destinations: {a: }", 3, 16, "`request` is missing"),
         ("plans: {a: {burst: 2}}", 3, 20, "`burst` is part of a rate, and there is none"),
         ("plans: {a: {quota: 10/day, quota_starts: 2}}", 3, 42, "a day cannot begin late"),
+        (
+            "apis: {a: {upstream: http://x, client_certificate: required}}",
+            3,
+            52,
+            "a client certificate is demanded, and none is ever asked for",
+        ),
         ("plans:\n  a: {description: '${NO}'}", 4, 20, "the environment variable `NO` is not set"),
         ("listen: {public: localhost:80}", 3, 18, "`localhost:80` is not an address and port"),
         (

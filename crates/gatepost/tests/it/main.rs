@@ -7,12 +7,15 @@
     reason = "tests end where something is not as it should be, and print what was"
 )]
 
+mod authority;
+mod client;
 mod commands;
 mod conformance;
 mod connections;
 mod crash;
 mod deliveries;
 mod disk;
+mod doors;
 mod duplicates;
 mod functions;
 mod hostile;
@@ -20,6 +23,7 @@ mod idempotency;
 mod issuers;
 mod ordeal;
 mod patterns;
+mod plans;
 mod program;
 mod protocols;
 mod proxy;
@@ -29,5 +33,6 @@ mod signing;
 mod states;
 mod tokens;
 mod trade;
+mod upstreams;
 mod usage;
 mod validation;

@@ -259,16 +259,17 @@ pub(crate) fn rate(
     fault: Option<Denial>,
     now: Now,
 ) -> Result<Rated, Denial> {
-    all_callers(found, now)?;
     let Some(entry) = admitted.key.clone() else {
-        let rated = Rated { admitted, plan: None, counted: None, slot: None };
-        return fault.map_or(Ok(rated), Err);
+        fault.map_or_else(|| all_callers(found, now), Err)?;
+        return Ok(Rated { admitted, plan: None, counted: None, slot: None });
     };
     let Some(plan) = entry.plan.clone() else {
         return Err(Denial::KeyWithoutPlan { id: entry.id.clone() });
     };
     let rate = entry.meter.rate_of(&plan, found);
-    let taken = match rate.as_ref().map(|(limit, bucket)| take(&plan, *limit, bucket, now)) {
+    let taken = rate.as_ref().map(|(limit, bucket)| take(&plan, *limit, bucket, now));
+    let has_permit = matches!(taken, Some(Ok(_)));
+    let taken = match taken {
         None => None,
         Some(Ok(taken)) => {
             admitted.passed.add(Check::Rate);
@@ -281,13 +282,15 @@ pub(crate) fn rate(
     };
     let counted = rate.as_ref().map(|(limit, _)| *limit).zip(taken);
     let slot = concurrency(&plan, &mut admitted, counted, now)?;
-    if let Some(fault) = fault
-        && !entry.meter.is_spent(plan.quota, now.at)
-    {
-        if let Some((limit, bucket)) = &rate {
+    // What the plan refuses does not reach the service, so it costs the others nothing of the bound
+    // for all callers.
+    let goes_on = plan.observe || !entry.meter.is_spent(plan.quota, now.at);
+    let refused = goes_on.then(|| fault.or_else(|| all_callers(found, now).err())).flatten();
+    if let Some(denial) = refused {
+        if let Some((limit, bucket)) = rate.as_ref().filter(|_| has_permit) {
             bucket.give_back(*limit);
         }
-        return Err(fault);
+        return Err(denial);
     }
     Ok(Rated { admitted, plan: Some(plan), counted, slot })
 }
