@@ -27,6 +27,13 @@ pub(crate) struct Activity {
     blocked: AtomicBool,
 }
 
+impl Activity {
+    /// Whether a request has come so far.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.under_way.load(Ordering::Relaxed) > 0 || self.read_then.load(Ordering::Relaxed) > 0
+    }
+}
+
 /// A request that is under way.
 #[derive(Debug)]
 pub(crate) struct InFlight(Arc<Activity>);

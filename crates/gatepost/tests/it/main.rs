@@ -22,6 +22,7 @@ mod program;
 mod proxy;
 mod refusals;
 mod replays;
+mod restarts;
 mod signing;
 mod states;
 mod tokens;
