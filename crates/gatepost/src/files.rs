@@ -7,6 +7,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use courier::KeptSecrets;
@@ -18,6 +19,12 @@ use zeroize::Zeroizing;
 
 /// The longest secret read from a file.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
+
+/// How long a process that takes over waits for the data directory: the one before may still wait
+/// for deliveries under way (30 s at most) and for the grace of its doors.
+const FREE_WITHIN: Duration = Duration::from_secs(60);
+/// How often it looks. Connections wait meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// How often a file with a secret is read, at the most: what was changed is in force that much
 /// later.
@@ -52,8 +59,39 @@ pub struct DataDirectory {
 }
 
 impl DataDirectory {
-    /// Makes the directory where it is missing and takes it for this process.
+    /// Makes the directory where it is missing and takes it for this process. Fails when another
+    /// process has it.
     pub fn take(path: &Path) -> anyhow::Result<Self> {
+        Self::try_take(path)?.with_context(|| {
+            format!(
+                "the data directory {} is in use by another gatepost; stop that one, or give this \
+                 one its own with --data",
+                path.display()
+            )
+        })
+    }
+
+    /// The same, when the process before lets go of it; fails when that takes longer than a minute.
+    pub async fn take_when_free(path: &Path) -> anyhow::Result<Self> {
+        let waiting = async {
+            loop {
+                if let Some(taken) = Self::try_take(path)? {
+                    return anyhow::Ok(taken);
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        tokio::time::timeout(FREE_WITHIN, waiting).await.unwrap_or_else(|_| {
+            bail!(
+                "the process before has not let go of the data directory {} within {} s",
+                path.display(),
+                FREE_WITHIN.as_secs()
+            )
+        })
+    }
+
+    /// None while another process has it.
+    fn try_take(path: &Path) -> anyhow::Result<Option<Self>> {
         private_directory(path)?;
         // A directory that was there before may have been open to others.
         std::fs::set_permissions(path, Permissions::from_mode(0o700)).with_context(|| {
@@ -63,14 +101,8 @@ impl DataDirectory {
         let file =
             OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock);
         let file = file.with_context(|| format!("{} cannot be opened", lock.display()))?;
-        if file.try_lock().is_err() {
-            bail!(
-                "the data directory {} is in use by another gatepost; stop that one, or give this \
-                 one its own with --data",
-                path.display()
-            );
-        }
-        Ok(Self { path: path.to_owned(), _lock: file })
+        let free = file.try_lock().is_ok();
+        Ok(free.then(|| Self { path: path.to_owned(), _lock: file }))
     }
 
     /// Where it is.

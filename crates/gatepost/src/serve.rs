@@ -10,45 +10,65 @@
 //! admin door     operators, health, metrics
 //! courier, schedules, replays, keys of other issuers, retention, usage, readings for the metrics
 //! ```
+//!
+//! `signals` says when it ends, and whether another process follows (`successor`, `predecessor`),
+//! which inherits the doors' `sockets`.
 
 mod apply;
 mod certificate;
 mod live;
+mod notify;
+mod predecessor;
 mod public;
 mod readings;
 mod retention;
+mod signals;
+mod sockets;
 mod status;
+mod successor;
 mod usage;
 mod webhook_jwks;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use courier::{Board, Courier};
+use credential::Master;
 use gateway::Issuers;
-use listener::{Door, RouterHandler, TlsDoor, Trusted, bind, serve, serve_on_cores};
+use listener::{Closing, Door, GRACE, RouterHandler, TlsDoor, Trusted, serve, serve_on_cores};
 use model::{Clock as _, Secret};
 use store::Store;
 use store_sqlite::{Sealing, SqliteStore};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::{SystemClock, SystemRandom};
 use crate::config::{Loaded, Server};
-use crate::files::{AllSecrets, DataDirectory, RecentSecrets};
+use crate::files::{AllSecrets, DataDirectory, RecentSecrets, environment};
 use crate::telemetry::{Form, Lines, Telemetry};
 
 use certificate::Certificate;
 use live::Live;
+use notify::Notify;
+use predecessor::Predecessor;
 use public::Public;
+use signals::{End, Signals};
+use sockets::{ADMIN, INTERNAL, Opened, PUBLIC, Sockets};
 use status::ProgramStatus;
+
+pub use sockets::Inherited;
 
 /// A file of the log in which something need not be kept any more is sealed when it is so large.
 const OVER_BYTES: u64 = 16 << 20;
+
+/// How long requests under way may keep the store from the process that takes over. All who connect
+/// wait so long; what takes longer is answered without the store.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How to serve.
 #[derive(Debug, Clone)]
@@ -72,7 +92,9 @@ struct Parts {
     issuers: Arc<Issuers>,
     status: Arc<ProgramStatus>,
     tracker: TaskTracker,
-    /// Cancelled when the doors are to close.
+    /// How the doors close.
+    closing: Closing,
+    /// Cancelled when the doors have closed, and what goes on beside them is to end.
     stop: CancellationToken,
 }
 
@@ -113,14 +135,190 @@ impl Parts {
     }
 }
 
-/// Serves until told to stop: by SIGTERM or SIGINT, orderly; by a second one, at once.
-pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
+/// What there is before anything is served.
+struct Ground {
+    parts: Parts,
+    data: DataDirectory,
+    master: Master,
+    admin_token: Secret,
+    sqlite: Arc<SqliteStore>,
+}
+
+/// The program while it serves.
+struct Running {
+    parts: Parts,
+    live: Arc<Live>,
+    /// Held until the store has closed.
+    data: DataDirectory,
+    sqlite: Arc<SqliteStore>,
+    sockets: Sockets,
+    notify: Arc<Notify>,
+    doors: Vec<Task>,
+    delivering: Delivering,
+    usage: usage::Keeping,
+    /// What goes on beside the doors, as long as they need it.
+    beside: Vec<Task>,
+    /// Waits for the end of the process that this one follows.
+    predecessor: Option<Task>,
+    /// Tells that the process is alive, until it is dropped.
+    alive: JoinSet<()>,
+}
+
+/// Serves until told to stop: by SIGTERM or SIGINT, orderly; by a second one, at once. At SIGUSR2
+/// the program is started anew, inherits the open sockets and takes over.
+pub async fn run(loaded: Loaded, options: Options, inherited: Inherited) -> anyhow::Result<()> {
+    let signals = Signals::watch().context("signals cannot be watched for")?;
+    let mut running = Running::start(loaded, options.form, inherited).await?;
+    // Held to the end: dropping it ends the watch for a second signal.
+    let (end, _impatient) = signals.end(&mut running, &options).await?;
+    running.end(end).await
+}
+
+impl Running {
+    async fn start(loaded: Loaded, form: Form, mut inherited: Inherited) -> anyhow::Result<Self> {
+        let mut server = loaded.server;
+        let notify = Arc::new(Notify::open(environment("NOTIFY_SOCKET")));
+        let alive = notify.watched();
+        // What can be wrong with the configuration is found before another process lets go.
+        let certificate = Certificate::open(server.tls.as_ref())?;
+        let mut predecessor = inherited.predecessor.take().map(Predecessor::of).transpose()?;
+        let data = take_data(&server.data, predecessor.as_mut()).await?;
+        let Ground { parts, data, master, admin_token, sqlite } = ground(data, &server, form)?;
+        apply::documents(&*parts.store, &loaded.documents, parts.clock.now()).await?;
+        let live = Live::open(&parts, &master, (loaded.definitions, loaded.contracts)).await?;
+        let predecessor = predecessor.map(|before| tokio_task(&parts, before.rest(parts.clone())));
+        let mut sockets = Sockets::new(inherited);
+        let with = (&live, &certificate, &admin_token);
+        let doors = doors(&parts, &mut sockets, &mut server, with)?;
+        let usage = usage::Keeping::begin(&parts);
+        let delivering = Delivering::begin(&parts, &live);
+        let mut beside = beside(&parts, &live);
+        beside.push(tokio_task(&parts, certificate.watch(parts.stop.clone())));
+        let live = Arc::new(live);
+        live.tell_of_orphans(&*parts.store).await;
+        live.tell_of_unset_secrets();
+        beside.push(tokio_task(&parts, Live::follow(Arc::clone(&live), parts.clone())));
+        parts.status.ready();
+        notify.ready();
+        tracing::info!(public = %server.public, internal = %server.internal, admin = %server.admin, "serving");
+        Ok(Self {
+            parts,
+            live,
+            data,
+            sqlite,
+            sockets,
+            notify,
+            doors,
+            delivering,
+            usage,
+            beside,
+            predecessor,
+            alive,
+        })
+    }
+
+    /// Ends in order: unready, then no more connections, then what is under way ends, then the
+    /// courier keeps what it knows; the store closes last.
+    ///
+    /// If another process takes over, connections wait from the moment in which no more are taken
+    /// until that process has the data directory. So the courier, which may wait for a receiver's
+    /// answer, ends before that moment, and what is under way and takes long ends after the store
+    /// has closed: it has been admitted and debited, and what is counted of it is handed on.
+    async fn end(self, end: End) -> anyhow::Result<()> {
+        let Self { parts, live, data, sqlite, delivering, .. } = self;
+        let (mut delivering, mut successor) = (Some(delivering), None);
+        match end {
+            End::Stop => {
+                parts.status.draining();
+                self.notify.stopping();
+            }
+            // Ready all the time: no balancer need look elsewhere.
+            End::Followed(other) => {
+                successor = Some(other);
+                if let Some(delivering) = delivering.take() {
+                    delivering.end().await;
+                }
+            }
+        }
+        // The doors alone hold their sockets now: once they close, nobody is kept waiting in vain.
+        drop(self.sockets);
+        parts.closing.close(GRACE).await;
+        let mut doors = pin!(all(self.doors));
+        let late = if successor.is_some() {
+            tokio::time::timeout(PATIENCE, doors.as_mut()).await.is_err()
+        } else {
+            doors.as_mut().await;
+            false
+        };
+        parts.stop.cancel();
+        all(self.beside).await;
+        all(self.predecessor).await;
+        self.usage.end().await;
+        live.give_back(&*parts.store).await;
+        if let Some(delivering) = delivering {
+            delivering.end().await;
+        }
+        parts.tracker.close();
+        if !late {
+            parts.tracker.wait().await;
+        }
+        tokio::task::spawn_blocking(move || sqlite.close()).await.context("closing the store")?;
+        drop(data);
+        if late {
+            tracing::info!("the store is handed over; requests that take longer are answered");
+            doors.await;
+            parts.tracker.wait().await;
+        }
+        if let Some(successor) = successor {
+            successor.hand_on(parts.telemetry.usage().drain()).await;
+        }
+        parts.telemetry.close();
+        drop(self.alive);
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// The courier at work.
+struct Delivering {
+    task: Task,
+    no_more: CancellationToken,
+}
+
+impl Delivering {
+    fn begin(parts: &Parts, live: &Live) -> Self {
+        let no_more = CancellationToken::new();
+        let courier = Courier::new(parts.courier_world(live));
+        Self { task: tokio_task(parts, courier.run(live.plans(), no_more.clone())), no_more }
+    }
+
+    /// Lets attempts under way end.
+    async fn end(self) {
+        self.no_more.cancel();
+        ended(self.task.await);
+    }
+}
+
+/// Takes the data directory; where this process follows another one, when that lets go of it.
+async fn take_data(
+    path: &Path,
+    predecessor: Option<&mut Predecessor>,
+) -> anyhow::Result<DataDirectory> {
+    let Some(predecessor) = predecessor else { return DataDirectory::take(path) };
+    if let Err(error) = predecessor.ready().await {
+        tracing::warn!(%error, "the process before is gone; this one goes on alone");
+    }
+    tracing::info!("ready to take over; waiting for the data directory");
+    DataDirectory::take_when_free(path).await
+}
+
+fn ground(data: DataDirectory, server: &Server, form: Form) -> anyhow::Result<Ground> {
     let (clock, random) = (Arc::new(SystemClock::new()), Arc::new(SystemRandom));
-    let data = DataDirectory::take(&loaded.server.data)?;
+    // Before the store is there: a key that is missing beside one is not made anew.
     let (master, admin_token) = (data.master(&*random)?, data.admin_token(&*random)?);
-    let sqlite = SqliteStore::open_with(data.path(), sealing(&loaded.server));
+    let sqlite = SqliteStore::open_with(data.path(), sealing(server));
     let sqlite = Arc::new(sqlite.context("the store cannot be opened")?);
-    let lines = Lines::to_stdout(options.form).context("the log cannot be started")?;
+    let lines = Lines::to_stdout(form).context("the log cannot be started")?;
     let telemetry = Arc::new(Telemetry::new(lines, Arc::clone(&clock) as _));
     let tracker = TaskTracker::new();
     let parts = Parts {
@@ -132,63 +330,25 @@ pub async fn run(loaded: Loaded, options: Options) -> anyhow::Result<()> {
         telemetry,
         board: Arc::default(),
         tracker,
+        closing: Closing::default(),
         stop: CancellationToken::new(),
     };
-    apply::documents(&*parts.store, &loaded.documents, parts.clock.now()).await?;
-    let server = loaded.server.clone();
-    let live = Live::open(&parts, &master, (loaded.definitions, loaded.contracts)).await?;
-    let admin = admin_world(&parts, &live, &admin_token);
+    Ok(Ground { parts, data, master, admin_token, sqlite })
+}
 
-    // The admin door opens first: whoever waits for readiness sees why it is not there yet.
-    open(&parts, server.admin, admin::router(admin), "admin")?;
-    let local = server.internal.ip().is_loopback();
-    let names = if local { intake::Names::Local } else { intake::Names::Any };
-    let internal = intake::router(live.bus(&parts), names);
-    open(&parts, server.internal, internal, "internal")?;
-    let certificate = Certificate::open(server.tls.as_ref())?;
-    let public = open_public(&parts, &server, &live, certificate.door())?;
-    let usage = usage::Keeping::begin(&parts);
-    let courier = Courier::new(parts.courier_world(&live));
-    let no_more_deliveries = CancellationToken::new();
-    let courier = tokio_task(&parts, courier.run(live.plans(), no_more_deliveries.clone()));
-    let firing = bus::Schedules::run(live.schedules(), parts.bus_world(), parts.stop.clone());
-    let firing = tokio_task(&parts, firing);
-    let trusting = tokio_task(&parts, Arc::clone(&parts.issuers).run(parts.stop.clone()));
-    let feeding = tokio_task(&parts, live.feeder(&parts));
-    let keeping = tokio_task(&parts, retention::run(parts.clone(), live.definitions()));
-    let reading = readings::run(parts.clone(), live.plans(), Arc::clone(&parts.board));
-    let reading = tokio_task(&parts, reading);
+/// Begins what goes on beside the doors.
+fn beside(parts: &Parts, live: &Live) -> Vec<Task> {
+    let stop = || parts.stop.clone();
     let health = gateway::Health::new(live.gateway(), Arc::clone(&parts.clock) as _);
-    let health = tokio_task(&parts, health.run(parts.stop.clone()));
-    let watching = tokio_task(&parts, certificate.watch(parts.stop.clone()));
-    let live = Arc::new(live);
-    live.tell_of_orphans(&*parts.store).await;
-    live.tell_of_unset_secrets();
-    let following = tokio_task(&parts, Live::follow(Arc::clone(&live), parts.clone()));
-    parts.status.ready();
-    tracing::info!(public = %server.public, internal = %server.internal, admin = %server.admin, "serving");
-
-    // Held to the end: dropping it ends the watch for a second signal.
-    let _second = wait(&parts, &live, &options).await?;
-
-    // Unready, then no new connections, then what is under way ends, then the courier keeps what
-    // it knows; the store closes last.
-    parts.status.draining();
-    parts.stop.cancel();
-    let doors = [public, firing, feeding, keeping, reading, trusting, health, watching, following];
-    for task in doors {
-        ended(task.await);
-    }
-    usage.end().await;
-    live.give_back(&*parts.store).await;
-    no_more_deliveries.cancel();
-    ended(courier.await);
-    parts.tracker.close();
-    parts.tracker.wait().await;
-    parts.telemetry.close();
-    tokio::task::spawn_blocking(move || sqlite.close()).await.context("closing the store")?;
-    tracing::info!("stopped");
-    Ok(())
+    let reading = readings::run(parts.clone(), live.plans(), Arc::clone(&parts.board));
+    vec![
+        tokio_task(parts, bus::Schedules::run(live.schedules(), parts.bus_world(), stop())),
+        tokio_task(parts, Arc::clone(&parts.issuers).run(stop())),
+        tokio_task(parts, live.feeder(parts)),
+        tokio_task(parts, retention::run(parts.clone(), live.definitions())),
+        tokio_task(parts, reading),
+        tokio_task(parts, health.run(stop())),
+    ]
 }
 
 /// The token issuers that are trusted beside our own; `Live` says which.
@@ -228,37 +388,58 @@ fn tokio_task(parts: &Parts, task: impl Future<Output = ()> + Send + 'static) ->
     parts.tracker.spawn(task)
 }
 
+async fn all(tasks: impl IntoIterator<Item = Task>) {
+    for task in tasks {
+        ended(task.await);
+    }
+}
+
 fn ended(joined: Result<(), tokio::task::JoinError>) {
     if let Err(error) = joined {
         tracing::error!(%error, "a part of the program ended in a panic");
     }
 }
 
-/// Opens a door that an axum router answers, on the program's own runtime.
-fn open(
+/// Opens the doors. The admin door comes first: whoever waits for readiness sees why it is not there
+/// yet. `server` says afterwards where they listen.
+fn doors(
     parts: &Parts,
-    address: std::net::SocketAddr,
-    router: axum::Router,
-    name: &str,
-) -> anyhow::Result<()> {
-    let listener = bind(address).with_context(|| cannot_listen(name, address))?;
-    let door = Door::plain(listener, parts.stop.clone());
-    parts.tracker.spawn(serve(door, RouterHandler(router)));
-    Ok(())
+    sockets: &mut Sockets,
+    server: &mut Server,
+    (live, certificate, admin_token): (&Live, &Certificate, &Secret),
+) -> anyhow::Result<Vec<Task>> {
+    let opened = sockets.open(ADMIN, server.admin)?;
+    server.admin = opened.address;
+    let admin = open(parts, opened, admin::router(admin_world(parts, live, admin_token)));
+    let opened = sockets.open(INTERNAL, server.internal)?;
+    server.internal = opened.address;
+    let local = opened.address.ip().is_loopback();
+    let names = if local { intake::Names::Local } else { intake::Names::Any };
+    let internal = open(parts, opened, intake::router(live.bus(parts), names));
+    let opened = sockets.open(PUBLIC, server.public)?;
+    server.public = opened.address;
+    let public = open_public(parts, opened, server, live, certificate.door());
+    Ok(vec![public, internal, admin])
+}
+
+/// Opens a door that an axum router answers, on the program's own runtime.
+fn open(parts: &Parts, opened: Opened, router: axum::Router) -> Task {
+    let door = Door::plain(opened.listener, parts.closing.clone());
+    tokio_task(parts, serve(door, RouterHandler(router)))
 }
 
 fn open_public(
     parts: &Parts,
+    opened: Opened,
     server: &Server,
     live: &Live,
     tls: Option<Arc<TlsDoor>>,
-) -> anyhow::Result<Task> {
-    let address = server.public;
-    let listener = bind(address).with_context(|| cannot_listen("public", address))?;
+) -> Task {
+    let Opened { listener, address } = opened;
     if tls.is_none() && !address.ip().is_loopback() && server.trusted.proxies.is_empty() {
         tracing::warn!(%address, "tokens and keys pass this door unencrypted; give it `tls`, or put a proxy with TLS in front of it and name it under `proxies`");
     }
-    let mut door = Door::plain(listener, parts.stop.clone());
+    let mut door = Door::plain(listener, parts.closing.clone());
     door.limits = server.limits;
     door.tls = tls;
     door.balancers = server.proxy_protocol.then(|| Arc::new(server.trusted.clone()));
@@ -270,73 +451,9 @@ fn open_public(
         let gateway = gateway::Gateway::new(Arc::clone(&snapshot), world.clone());
         Public::new(gateway, tokens.clone())
     };
-    Ok(parts.tracker.spawn(async move {
+    tokio_task(parts, async move {
         if let Err(error) = serve_on_cores(door, cores, make).await {
             tracing::error!(%error, "the public door cannot be served");
         }
-    }))
-}
-
-fn cannot_listen(name: &str, address: std::net::SocketAddr) -> String {
-    format!(
-        "the {name} door cannot listen on {address}; is something else there? Set listen.{name}"
-    )
-}
-
-/// Waits for the signal to stop; reads the file again at SIGHUP.
-async fn wait(parts: &Parts, live: &Arc<Live>, options: &Options) -> anyhow::Result<JoinSet<()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            _ = hangup.recv() => reload(parts, live, options).await,
-        }
-    }
-    // From here on a second signal ends the program at once.
-    let mut second = JoinSet::new();
-    second.spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        at_once();
-    });
-    Ok(second)
-}
-
-#[expect(clippy::exit, reason = "the operator asked twice")]
-fn at_once() {
-    std::process::exit(130);
-}
-
-/// Reads the file again; a bad one leaves everything as it is.
-async fn reload(parts: &Parts, live: &Arc<Live>, options: &Options) {
-    let loaded = match crate::config::load(&options.config, &crate::files::environment) {
-        Ok(loaded) => loaded,
-        Err(report) => {
-            tracing::error!("the configuration was not taken over:\n{}", report.render(false, 100));
-            return;
-        }
-    };
-    if loaded.server != options.server {
-        tracing::warn!(
-            "a change of `listen`, `tls`, `proxies`, `limits`, `data` or `segment` takes effect at the next start only"
-        );
-    }
-    let applied = apply::documents(&*parts.store, &loaded.documents, parts.clock.now()).await;
-    let taken = match applied {
-        Ok(()) => live.define(parts, (loaded.definitions, loaded.contracts)).await,
-        Err(error) => Err(error),
-    };
-    match taken {
-        Ok(()) => {
-            tracing::info!("the configuration was read again");
-            live.tell_of_orphans(&*parts.store).await;
-            live.tell_of_unset_secrets();
-        }
-        Err(error) => tracing::error!("the configuration was not taken over: {error:#}"),
-    }
+    })
 }

@@ -10,10 +10,11 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::body::Body;
+use crate::closing::Closing;
 use crate::connection::{Context, connection};
 use crate::peer::{Peer, Trusted};
 use crate::tls::TlsDoor;
@@ -73,8 +74,8 @@ pub struct Door {
     pub listener: TcpListener,
     /// Its bounds.
     pub limits: Limits,
-    /// Cancelled when the door is to close.
-    pub stop: CancellationToken,
+    /// When it closes, together with the program's other doors.
+    pub closing: Closing,
     /// TLS; none speaks plain HTTP.
     pub tls: Option<Arc<TlsDoor>>,
     /// The balancers whose connections begin with a PROXY header; others' do not.
@@ -83,8 +84,8 @@ pub struct Door {
 
 impl Door {
     /// A door that speaks plain HTTP to whoever connects.
-    pub fn plain(listener: TcpListener, stop: CancellationToken) -> Self {
-        Self { listener, limits: Limits::default(), stop, tls: None, balancers: None }
+    pub fn plain(listener: TcpListener, closing: Closing) -> Self {
+        Self { listener, limits: Limits::default(), closing, tls: None, balancers: None }
     }
 }
 
@@ -103,7 +104,7 @@ pub async fn serve<H: Handler>(door: Door, handler: H) {
     let tracker = TaskTracker::new();
     let open = Arc::new(AtomicUsize::new(0));
     accept(&door, |stream, peer| {
-        let guard = Open::new(Arc::clone(&open), door.limits.connections_max)?;
+        let guard = Open::new(&door, Arc::clone(&open), door.limits.connections_max)?;
         let context = Context::of(&door, tracker.clone());
         let connection = connection(stream, peer, handler.clone(), context);
         tracker.spawn(async move {
@@ -113,7 +114,8 @@ pub async fn serve<H: Handler>(door: Door, handler: H) {
         Some(())
     })
     .await;
-    // Whoever connects from here on is refused at once and goes elsewhere.
+    // Whoever connects from here on is refused at once and goes elsewhere; where another process
+    // has the socket too, it waits for that one.
     drop(door.listener);
     drain(&tracker, door.limits.drain).await;
 }
@@ -122,7 +124,7 @@ pub async fn serve<H: Handler>(door: Door, handler: H) {
 pub(crate) async fn accept(door: &Door, mut take: impl FnMut(TcpStream, SocketAddr) -> Option<()>) {
     loop {
         let accepted = tokio::select! {
-            () = door.stop.cancelled() => return,
+            () = door.closing.stopped() => return,
             accepted = door.listener.accept() => accepted,
         };
         match accepted {
@@ -148,18 +150,21 @@ pub(crate) async fn drain(tracker: &TaskTracker, longest: Duration) {
 }
 
 /// Counts an open connection as long as it lives.
-pub(crate) struct Open(Arc<AtomicUsize>);
+pub(crate) struct Open {
+    count: Arc<AtomicUsize>,
+    _connection: TaskTrackerToken,
+}
 
 impl Open {
-    pub(crate) fn new(count: Arc<AtomicUsize>, most: usize) -> Option<Self> {
+    pub(crate) fn new(door: &Door, count: Arc<AtomicUsize>, most: usize) -> Option<Self> {
         let before = count.fetch_add(1, Ordering::Relaxed);
-        let open = Self(count);
+        let open = Self { count, _connection: door.closing.connection() };
         (before < most).then_some(open)
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.count.fetch_sub(1, Ordering::Relaxed);
     }
 }

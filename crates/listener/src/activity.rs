@@ -47,6 +47,16 @@ pub(crate) struct Activity {
 }
 
 impl Activity {
+    /// Whether it is that of an HTTP/2 connection.
+    pub(crate) fn is_multiplexed(&self) -> bool {
+        self.multiplexed
+    }
+
+    /// Whether a request has come so far.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.under_way.load(Ordering::Relaxed) > 0 || self.read_then.load(Ordering::Relaxed) > 0
+    }
+
     /// That of an HTTP/2 connection.
     pub(crate) fn multiplexed() -> Self {
         Self { multiplexed: true, ..Self::default() }

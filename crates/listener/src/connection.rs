@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use futures_util::FutureExt as _;
-use http::Request;
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -19,11 +20,12 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::accept::{Door, Handler, Limits};
 use crate::activity::{Activity, Bounds, InFlight, Verdict, Watch, Watched};
+use crate::body::Body;
+use crate::closing::Closing;
 use crate::peer::{Peer, TlsPeer, Trusted};
 use crate::problem::panicked;
 use crate::proxy_header::{self, HEADER_MAX};
@@ -36,6 +38,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// The longest pause between two such looks: each is twice as long as the one before, so that
 /// thousands of connections that say one byte cost next to nothing.
 const LOOK_AGAIN_MAX: Duration = Duration::from_millis(640);
+/// How long whoever has just connected may take to ask when the door closes: what is on its way
+/// arrives in that time, also from another continent.
+const FIRST_REQUEST: Duration = Duration::from_millis(250);
 
 /// Requests under way at once on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 250;
@@ -54,7 +59,7 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Clone)]
 pub(crate) struct Context {
     limits: Limits,
-    stop: CancellationToken,
+    closing: Closing,
     tls: Option<Arc<TlsDoor>>,
     balancers: Option<Arc<Trusted>>,
     tracker: TaskTracker,
@@ -63,13 +68,13 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn of(door: &Door, tracker: TaskTracker) -> Self {
         let (tls, balancers) = (door.tls.clone(), door.balancers.clone());
-        Self { limits: door.limits, stop: door.stop.clone(), tls, balancers, tracker }
+        Self { limits: door.limits, closing: door.closing.clone(), tls, balancers, tracker }
     }
 
     /// The same with a stop signal of its own, which follows the door's: connections look at it
     /// often, and cores should not meet there.
     pub(crate) fn alone(self) -> Self {
-        Self { stop: self.stop.child_token(), ..self }
+        Self { closing: self.closing.alone(), ..self }
     }
 }
 
@@ -94,7 +99,7 @@ pub(crate) async fn connection<H: Handler>(
 ) {
     let ready = tokio::select! {
         ready = tokio::time::timeout(context.limits.idle_timeout, prepare(stream, address, &context)) => ready,
-        () = context.stop.cancelled() => return,
+        () = too_late(&context.closing) => return,
     };
     match ready {
         Ok(Ok(Ready::Plain(stream, peer, http))) => {
@@ -106,6 +111,12 @@ pub(crate) async fn connection<H: Handler>(
         Ok(Err(error)) => tracing::debug!(%error, %address, "connection ended before a request"),
         Err(_) => tracing::debug!(%address, "connection closed: it said nothing"),
     }
+}
+
+/// Waits until a connection on which nothing has come yet is not waited for any more.
+async fn too_late(closing: &Closing) {
+    closing.stopped().await;
+    tokio::time::sleep(FIRST_REQUEST).await;
 }
 
 /// Takes the PROXY header, speaks TLS, and finds out which HTTP is spoken.
@@ -210,7 +221,20 @@ async fn spoken(stream: &TcpStream, within: Duration) -> io::Result<Http> {
 struct Shared<H> {
     handler: H,
     peer: Peer,
+    http: Http,
     activity: Arc<Activity>,
+    closing: Closing,
+}
+
+impl<H> Shared<H> {
+    /// Says in an answer that the connection closes after it, where that is so. HTTP/2 says it of
+    /// the whole connection by itself, and what is no HTTP any more not at all.
+    fn say_whether_it_ends(&self, answer: &mut Response<Body>) {
+        let ends = self.http == Http::One && self.closing.is_leaving();
+        if ends && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
 }
 
 async fn serve<H: Handler, T>(stream: T, peer: Peer, http: Http, (handler, context): (H, Context))
@@ -223,7 +247,9 @@ where
     });
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
     let address = peer.address;
-    let shared = Arc::new(Shared { handler, peer, activity: Arc::clone(&activity) });
+    let closing = context.closing.clone();
+    let shared = Shared { handler, peer, http, activity: Arc::clone(&activity), closing };
+    let shared = Arc::new(shared);
     let service = service_fn(move |request: Request<Incoming>| {
         let shared = Arc::clone(&shared);
         async move {
@@ -231,10 +257,11 @@ where
             // A panic in one request harms no other, and not the connection either.
             let answered = shared.handler.handle(request, &shared.peer);
             let answer = AssertUnwindSafe(answered).catch_unwind().await;
-            let answer = answer.unwrap_or_else(|_| {
+            let mut answer = answer.unwrap_or_else(|_| {
                 tracing::error!(peer = %shared.peer.address, "a request's handling panicked");
                 panicked()
             });
+            shared.say_whether_it_ends(&mut answer);
             under_way.answered();
             Ok::<_, Infallible>(answer.map(|body| body.hold(under_way)))
         }
@@ -304,12 +331,13 @@ where
     };
     let mut watch = Watch::new(Arc::clone(activity), bounds);
     let mut connection = pin!(connection);
+    let mut end = pin!(end(&context.closing, activity));
     let mut stopping = false;
     loop {
         tokio::select! {
             biased;
             ended = connection.as_mut() => return Ended::Itself(ended),
-            () = context.stop.cancelled(), if !stopping => {
+            () = end.as_mut(), if !stopping => {
                 stopping = true;
                 ask_to_end(connection.as_mut());
             }
@@ -322,6 +350,15 @@ where
                 verdict => return Ended::By(verdict),
             }
         }
+    }
+}
+
+/// Waits until a connection is asked to end: when its door closes, and a moment later where nobody
+/// has asked on it yet, because whoever has just connected is about to.
+async fn end(closing: &Closing, activity: &Activity) {
+    closing.stopped().await;
+    if !activity.is_multiplexed() && !activity.was_asked() {
+        tokio::time::sleep(FIRST_REQUEST).await;
     }
 }
 

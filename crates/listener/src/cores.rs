@@ -37,12 +37,13 @@ pub async fn serve_on_cores<H: Handler>(
     let most = (door.limits.connections_max / cores.len()).max(1);
     accept(&door, |stream, peer| {
         let core = cores.iter().min_by_key(|core| core.open.load(Ordering::Relaxed))?;
-        let open = Open::new(Arc::clone(&core.open), most)?;
+        let open = Open::new(&door, Arc::clone(&core.open), most)?;
         let stream = stream.into_std().ok()?;
         core.sockets.try_send((stream, peer, open)).ok()
     })
     .await;
-    // Whoever connects from here on is refused at once and goes elsewhere.
+    // Whoever connects from here on is refused at once and goes elsewhere; where another process
+    // has the socket too, it waits for that one.
     drop(door.listener);
     let threads: Vec<_> = cores.into_iter().map(|core| core.thread).collect();
     let joined = tokio::task::spawn_blocking(move || {

@@ -4,6 +4,7 @@
 mod accept;
 mod activity;
 mod body;
+mod closing;
 mod connection;
 mod cores;
 mod peer;
@@ -15,6 +16,7 @@ mod trace;
 
 pub use accept::{Door, Handler, Limits, bind, serve};
 pub use body::{Body, BoxError, empty, full};
+pub use closing::{Closing, GRACE};
 pub use cores::serve_on_cores;
 pub use peer::{Peer, TlsPeer, Told, Trusted};
 pub use problem::{Problem, panicked};

@@ -109,6 +109,7 @@ impl SqliteStore {
         self.checkpoints.close();
         self.log.close();
         self.core.close();
+        self.core_readers.keep(0);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Finding, manifest::Manifest};
 
 /// A package, the crates that may use it, and why not the others. Tests may use anything.
-const OWNERS: [(&str, &[&str], &str); 10] = [
+const OWNERS: [(&str, &[&str], &str); 12] = [
     ("rusqlite", &["store-sqlite", "examples"], "only adapters know SQL"),
     ("tokio-postgres", &["store-postgres"], "only adapters know SQL"),
     (
@@ -25,6 +25,8 @@ const OWNERS: [(&str, &[&str], &str); 10] = [
     ),
     ("reqwest", &["examples"], "our own calls pass the guard in outbound"),
     ("saphyr-parser", &["gatepost"], "only the program reads its configuration"),
+    ("listenfd", &["gatepost"], "only the program is started with sockets"),
+    ("command-fds", &["gatepost"], "only the program starts another that inherits"),
     ("jsonschema", &["contract"], "what it tells of a value is unbounded; contract bounds it"),
 ];
 
@@ -77,6 +79,8 @@ mod tests {
         check_use("crates/admin", "saphyr-parser", false);
         check_use("crates/contract", "jsonschema", true);
         check_use("crates/gateway", "jsonschema", false);
+        check_use("crates/gatepost", "listenfd", true);
+        check_use("crates/listener", "listenfd", false);
         check_use("crates/bus", "serde", true);
     }
 

@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{ConfigArgument, output};
 use crate::clock::SystemClock;
-use crate::serve::Options;
+use crate::serve::{Inherited, Options};
 use crate::telemetry::Form;
 
 /// Server settings: flag, then environment, then file.
@@ -44,6 +44,8 @@ enum LogForm {
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    // Before there are threads, as it changes the environment.
+    let inherited = Inherited::take(&crate::files::environment)?;
     let mut loaded = arguments.config.load()?;
     let of_file = loaded.server.clone();
     let server = &mut loaded.server;
@@ -69,7 +71,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("the runtime cannot be started")?;
-    runtime.block_on(crate::serve::run(loaded, options))?;
+    runtime.block_on(crate::serve::run(loaded, options, inherited))?;
     Ok(ExitCode::SUCCESS)
 }
 

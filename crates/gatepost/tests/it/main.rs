@@ -29,6 +29,7 @@ mod protocols;
 mod proxy;
 mod refusals;
 mod replays;
+mod restarts;
 mod signing;
 mod states;
 mod tokens;

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use command_fds::{CommandFdExt as _, FdMapping};
 use serde_json::Value;
 use testkit::until;
 
@@ -18,6 +19,8 @@ pub(crate) struct Program {
     /// What its next starts are given besides the test's own environment.
     pub(crate) environment: Vec<(&'static str, PathBuf)>,
     child: Child,
+    /// The process that took over from the child, and from which the test has no handle.
+    follower: Option<u32>,
 }
 
 pub(crate) struct Answer {
@@ -58,6 +61,7 @@ impl Program {
             directory,
             environment: Vec::new(),
             child,
+            follower: None,
         };
         program.wait_ready().await;
         program
@@ -66,7 +70,7 @@ impl Program {
     pub(crate) async fn wait_ready(&mut self) {
         let url = format!("{}/readyz", self.admin);
         until("the program is ready", async || {
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = self.has_ended() {
                 panic!("it ended with {status}: {}", self.read("stderr"));
             }
             let answer = http().get(&url).send().await.ok()?;
@@ -104,8 +108,41 @@ impl Program {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
+        let id = self.id().to_string();
         assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
+    }
+
+    /// The process that serves, as far as the test has followed.
+    pub(crate) fn id(&self) -> u32 {
+        self.follower.unwrap_or(self.child.id())
+    }
+
+    /// Has the program started anew with the open sockets; waits until that process serves. The one
+    /// before may still have requests under way: its id is the answer.
+    pub(crate) async fn take_over(&mut self) -> u32 {
+        let before = self.id();
+        let served = self.said("serving").len();
+        self.signal("-USR2");
+        until("another process serves", async || {
+            (self.said("serving").len() > served).then_some(())
+        })
+        .await;
+        let pid = self.said("another process takes over").pop().unwrap()["pid"].as_u64().unwrap();
+        self.follower = Some(u32::try_from(pid).unwrap());
+        before
+    }
+
+    /// The same, and waits for the end of the one before.
+    pub(crate) async fn hand_over(&mut self) {
+        let before = self.take_over().await;
+        until("the process before has ended", async || is_gone(before).then_some(())).await;
+    }
+
+    /// What it said of its own to standard error, with a message.
+    pub(crate) fn said(&self, message: &str) -> Vec<Value> {
+        let log = self.read("stderr");
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter(|line| line["message"] == message).collect()
     }
 
     /// Kills it as a power cut would, and starts it again.
@@ -129,11 +166,31 @@ impl Program {
     /// Begins to start it again, without waiting for anything.
     pub(crate) fn launch(&mut self) {
         self.child = spawn(self.directory.path(), &self.environment);
+        self.follower = None;
+    }
+
+    /// Starts it again as systemd does that has its sockets; an empty name is none.
+    pub(crate) async fn start_with(&mut self, sockets: Vec<(&str, TcpListener)>) {
+        let mut command = command(self.directory.path(), &self.environment);
+        let names: Vec<&str> = sockets.iter().map(|(name, _)| *name).collect();
+        command.env("LISTEN_FDS", names.len().to_string());
+        if names != [""] {
+            command.env("LISTEN_FDNAMES", names.join(":"));
+        }
+        let mapping = |(child_fd, (_, socket)): (i32, (&str, TcpListener))| FdMapping {
+            parent_fd: socket.into(),
+            child_fd,
+        };
+        command.fd_mappings((3..).zip(sockets).map(mapping).collect()).unwrap();
+        self.child = command.spawn().unwrap();
+        self.follower = None;
+        drop(command);
+        self.wait_ready().await;
     }
 
     /// The exit status, if it has ended.
     pub(crate) fn has_ended(&mut self) -> Option<std::process::ExitStatus> {
-        self.child.try_wait().unwrap()
+        if self.follower.is_some() { None } else { self.child.try_wait().unwrap() }
     }
 
     /// A number in KiB out of `/proc`: `VmRSS` is its resident memory, `VmHWM` the most it had.
@@ -255,6 +312,9 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
+        if let Some(follower) = self.follower.filter(|follower| !is_gone(*follower)) {
+            drop(Command::new("kill").args(["-KILL", &follower.to_string()]).status());
+        }
         drop(self.child.kill());
         drop(self.child.wait());
         if std::thread::panicking() {
@@ -284,20 +344,30 @@ fn free_ports() -> [u16; 3] {
     }
 }
 
+/// Whether a process has ended, also where nobody has asked how yet.
+pub(crate) fn is_gone(id: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat"));
+    stat.map_or(true, |stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')))
+}
+
 fn spawn(directory: &Path, environment: &[(&'static str, PathBuf)]) -> Child {
+    command(directory, environment).spawn().unwrap()
+}
+
+fn command(directory: &Path, environment: &[(&'static str, PathBuf)]) -> Command {
     let file = |name: &str| {
         let mut options = std::fs::OpenOptions::new();
         options.create(true).append(true).open(directory.join(name)).unwrap()
     };
-    Command::new(PROGRAM)
+    let mut command = Command::new(PROGRAM);
+    command
         .args(["serve", "--log", "json"])
         .current_dir(directory)
         .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(file("stdout"))
-        .stderr(file("stderr"))
-        .spawn()
-        .unwrap()
+        .stderr(file("stderr"));
+    command
 }
 
 pub(crate) fn http() -> reqwest::Client {
