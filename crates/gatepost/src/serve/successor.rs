@@ -20,6 +20,9 @@ use super::sockets::{PREDECESSOR, Sockets};
 const READY_WITHIN: Duration = Duration::from_secs(30);
 /// How long it may take to take what is handed on at the end.
 const TAKEN_WITHIN: Duration = Duration::from_secs(5);
+/// How often, and in what distance, it is looked whether one that gave up has ended.
+const LAST_LOOKS: u32 = 100;
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// The first file descriptor that is handed over (sd_listen_fds(3), `SD_LISTEN_FDS_START`).
 const FIRST: i32 = 3;
 
@@ -47,6 +50,7 @@ impl Successor {
         match heard {
             Ok(Ok(_)) if said == *READY => {}
             Ok(_) => {
+                candidate.last_words().await;
                 let how = candidate.end().context("nothing is known of its end")?;
                 bail!("it ended before it could take over ({how}); what it says is above");
             }
@@ -84,6 +88,17 @@ impl Successor {
 struct Candidate(Option<Child>);
 
 impl Candidate {
+    /// Lets it end by itself: it may still be saying what is wrong.
+    async fn last_words(&mut self) {
+        for _ in 0..LAST_LOOKS {
+            let Some(child) = &mut self.0 else { return };
+            if !matches!(child.try_wait(), Ok(None)) {
+                return;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
     /// Ends it; says how it ended, which is its own doing if it ended before.
     fn end(&mut self) -> Option<std::process::ExitStatus> {
         let mut child = self.0.take()?;

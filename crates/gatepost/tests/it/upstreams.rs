@@ -410,8 +410,9 @@ partners:
         });
         program.signal("-HUP");
         let after = until("the part has grown", async || {
-            let after = ways(&program).await;
-            (of_canary(&after) > of_canary(&before)).then_some(after)
+            // The change may come in the middle of a round: the next one tells.
+            let (first, after) = (ways(&program).await, ways(&program).await);
+            (first == after && of_canary(&after) > of_canary(&before)).then_some(after)
         })
         .await;
         let stays = before.iter().zip(&after).all(|(was, is)| was == "usual" || is == "canary");
