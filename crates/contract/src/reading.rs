@@ -9,7 +9,7 @@ use crate::fault::Location;
 use crate::operation::Definition;
 use crate::parameter::{self, Parameter};
 use crate::pointer;
-use crate::route::{Routes, Taken, Template};
+use crate::route::{Routes, Template};
 use crate::schema::{Compiler, SchemaId, Schemas};
 
 /// The methods that a document may describe (OpenAPI 3.1 §4.8.9), with their names in requests.
@@ -124,12 +124,11 @@ impl<'d> Reading<'d> {
                 self.refuse("/paths", what, "divide it into several APIs");
                 return;
             }
-            match self.routes.add(&template, method, number) {
-                Ok(()) => self.definitions.push(definition),
-                Err(Taken) => {
-                    let what = "another path is the same but for the names of its parameters";
-                    self.refuse(&at, what, "keep one of them");
-                }
+            if let Ok(()) = self.routes.add(&template, method, number) {
+                self.definitions.push(definition);
+            } else {
+                let what = "another path is the same but for the names of its parameters";
+                self.refuse(&at, what, "keep one of them");
             }
         }
     }

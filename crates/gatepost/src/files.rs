@@ -22,7 +22,7 @@ const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 /// How long a process that takes over waits for the data directory: the one before may still wait
 /// for deliveries under way (30 s at most) and for the grace of its doors.
-const FREE_WITHIN: Duration = Duration::from_secs(60);
+const FREE_WITHIN: Duration = Duration::from_mins(1);
 /// How often it looks. Connections wait meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 

@@ -148,9 +148,10 @@ fn check(
 /// The scopes of the route: one of them suffices, as at API Gateway, unless all are demanded.
 fn scopes(claims: &AccessToken, route: &Route) -> Result<(), Denial> {
     let mut needed = route.scopes.iter();
-    let fits = match route.all_scopes {
-        true => needed.all(|scope| claims.has_scope(scope)),
-        false => route.scopes.is_empty() || needed.any(|scope| claims.has_scope(scope)),
+    let fits = if route.all_scopes {
+        needed.all(|scope| claims.has_scope(scope))
+    } else {
+        route.scopes.is_empty() || needed.any(|scope| claims.has_scope(scope))
     };
     let refusal = || Denial::ScopeMissing { needed: route.scopes.clone(), all: route.all_scopes };
     fits.then_some(()).ok_or_else(refusal)

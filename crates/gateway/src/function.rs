@@ -60,14 +60,13 @@ pub(crate) async fn invoke(
     let at = invocation.at.take();
     let now_ns = recorder.ticks_ns();
     recorder.upstream(began_ns, now_ns);
-    match answered {
-        Ok(payload) => response(call, version, &payload?),
-        Err(_) => {
-            if let Some(mut under_way) = at {
-                under_way.failed(recorder.ticks_ns());
-            }
-            Err(Denial::UpstreamTimeout { timeout_ms })
+    if let Ok(payload) = answered {
+        response(call, version, &payload?)
+    } else {
+        if let Some(mut under_way) = at {
+            under_way.failed(recorder.ticks_ns());
         }
+        Err(Denial::UpstreamTimeout { timeout_ms })
     }
 }
 

@@ -113,7 +113,7 @@ impl Health {
         now_ns: u64,
         asked: &'a mut HashMap<usize, Asked>,
     ) -> Option<&'a mut Asked> {
-        if !asked.contains_key(&member.number) {
+        if let std::collections::hash_map::Entry::Vacant(e) = asked.entry(member.number) {
             let origin = Origin::plain(&member.upstream.authority)?;
             let tracker = self.tracker.clone();
             let line = if state.service.http2 {
@@ -122,7 +122,7 @@ impl Health {
                 Line::One(Pool::new(origin, Guard::Own, IDLE_MAX, tracker))
             };
             let made = Asked { due_ns: now_ns, line: Arc::new(line), waits: Arc::default() };
-            asked.insert(member.number, made);
+            e.insert(made);
         }
         asked.get_mut(&member.number)
     }

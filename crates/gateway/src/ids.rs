@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use model::Random;
 
-/// The step of SplitMix64 (Steele, Lea and Flood, 2014).
+/// The step of `SplitMix64` (Steele, Lea and Flood, 2014).
 const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// One core's generator.

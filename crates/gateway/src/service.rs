@@ -275,7 +275,9 @@ mod tests {
         let state = service(3);
         let held: Vec<_> = (0..6).map(|_| state.choose(SECOND, &[]).unwrap()).collect();
         let mut counts = [0; 3];
-        held.iter().for_each(|under_way| counts[under_way.index()] += 1);
+        for under_way in &held {
+            counts[under_way.index()] += 1;
+        }
         assert_eq!(counts, [2, 2, 2]);
         drop(held);
         let one = state.choose(SECOND, &[]).unwrap();

@@ -15,10 +15,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::record::Recorder;
 use crate::service::UnderWay;
 
-/// How long both sides may be silent: as long as API Gateway's WebSockets may.
-const IDLE: Duration = Duration::from_secs(10 * 60);
+/// How long both sides may be silent: as long as API Gateway's `WebSockets` may.
+const IDLE: Duration = Duration::from_mins(10);
 /// How often that is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_mins(1);
 
 /// Carries bytes between a caller and a service. The request's record is told at the end.
 pub(crate) async fn carry(

@@ -60,8 +60,8 @@ impl Default for Limits {
             connections_max: 10_000,
             head_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(75),
-            stuck_timeout: Duration::from_secs(60),
-            silent_timeout: Duration::from_secs(65 * 60),
+            stuck_timeout: Duration::from_mins(1),
+            silent_timeout: Duration::from_mins(65),
             head_bytes_max: 64 * 1024,
             drain: Duration::from_secs(30),
         }

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     /// Longer than any test may take.
-    const LONG: Duration = Duration::from_secs(600);
+    const LONG: Duration = Duration::from_mins(10);
     const SHORT: Duration = Duration::from_millis(20);
 
     #[tokio::test]

@@ -237,6 +237,22 @@ impl<H> Shared<H> {
     }
 }
 
+impl<H: Handler> Shared<H> {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let mut under_way = InFlight::begin(&self.activity);
+        // A panic in one request harms no other, and not the connection either.
+        let answered = self.handler.handle(request, &self.peer);
+        let answer = AssertUnwindSafe(answered).catch_unwind().await;
+        let mut answer = answer.unwrap_or_else(|_| {
+            tracing::error!(peer = %self.peer.address, "a request's handling panicked");
+            panicked()
+        });
+        self.say_whether_it_ends(&mut answer);
+        under_way.answered();
+        answer.map(|body| body.hold(under_way))
+    }
+}
+
 async fn serve<H: Handler, T>(stream: T, peer: Peer, http: Http, (handler, context): (H, Context))
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -252,19 +268,7 @@ where
     let shared = Arc::new(shared);
     let service = service_fn(move |request: Request<Incoming>| {
         let shared = Arc::clone(&shared);
-        async move {
-            let mut under_way = InFlight::begin(&shared.activity);
-            // A panic in one request harms no other, and not the connection either.
-            let answered = shared.handler.handle(request, &shared.peer);
-            let answer = AssertUnwindSafe(answered).catch_unwind().await;
-            let mut answer = answer.unwrap_or_else(|_| {
-                tracing::error!(peer = %shared.peer.address, "a request's handling panicked");
-                panicked()
-            });
-            shared.say_whether_it_ends(&mut answer);
-            under_way.answered();
-            Ok::<_, Infallible>(answer.map(|body| body.hold(under_way)))
-        }
+        async move { Ok::<_, Infallible>(shared.answer(request).await) }
     });
     let limits = context.limits;
     let ended = match http {
@@ -278,7 +282,7 @@ where
                 .serve_connection(io, service)
                 .with_upgrades();
             let end = |connection: Pin<&mut _>| {
-                http1::UpgradeableConnection::graceful_shutdown(connection)
+                http1::UpgradeableConnection::graceful_shutdown(connection);
             };
             to_its_end(connection, end, &activity, &context).await
         }

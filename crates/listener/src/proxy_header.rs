@@ -73,8 +73,6 @@ fn read_v2(bytes: &[u8]) -> Read {
     let Some(body) = rest.get(..length) else { return Read::More };
     let whole = 16 + length;
     let source = match (version_command & 0x0f, family) {
-        // LOCAL: the balancer's own connection, a health check.
-        (0, _) => None,
         (1, 0x11) => match address::<4>(body, 8) {
             Some((octets, port)) => Some(SocketAddr::new(Ipv4Addr::from(octets).into(), port)),
             None => return bad,
@@ -83,8 +81,9 @@ fn read_v2(bytes: &[u8]) -> Read {
             Some((octets, port)) => Some(SocketAddr::new(Ipv6Addr::from(octets).into(), port)),
             None => return bad,
         },
-        // UNSPEC and families we do not have: the connection's own address stands.
-        (1, _) => None,
+        // LOCAL, the balancer's own connection, a health check for example; UNSPEC, and families
+        // that we do not have.
+        (0 | 1, _) => None,
         _ => return bad,
     };
     Read::Header { length: whole, source }

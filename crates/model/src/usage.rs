@@ -481,7 +481,7 @@ mod tests {
             route: "/orders".into(),
         };
         let kept = key.only(&[UsageBy::Period, UsageBy::Partner, UsageBy::Route]);
-        let parts = UsageBy::ALL.map(|by| kept.part(by).map(|text| text.to_string()));
+        let parts = UsageBy::ALL.map(|by| kept.part(by).map(ToString::to_string));
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(parts, [None, text("cars"), text(""), text(""), text(""), text("/orders")]);
         assert_eq!(key.only(&UsageBy::ALL), key);

@@ -206,6 +206,9 @@ fn the_path_is_checked_as_it_was_sent() {
     assert!(!parameters(&of(&list), "GET /things/1,b", &[]).is_empty());
 }
 
+/// Headers, and the faults they have.
+type Row<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+
 #[test]
 fn fields_and_cookies_are_checked() {
     let contract = of(&json!([
@@ -214,7 +217,7 @@ fn fields_and_cookies_are_checked() {
         {"name": "Authorization", "in": "header", "required": true, "schema": {"type": "integer"}},
         {"name": "theme", "in": "cookie", "schema": {"enum": ["dark", "light"]}},
     ]));
-    let rows: &[(&[(&str, &str)], &[&str])] = &[
+    let rows: &[Row<'_>] = &[
         (&[("x-count", "7")], &[]),
         (&[("x-count", " 7 "), ("x-tags", "a, b")], &[]),
         (&[], &["header X-Count"]),

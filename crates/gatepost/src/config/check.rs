@@ -38,13 +38,12 @@ impl Check<'_> {
     fn node(&mut self, node: &Node, kind: Kind, place: Place<'_>) {
         match kind {
             Kind::Any(_) => {}
-            Kind::Object(object) => self.object(node, object, place),
             Kind::OffOr(object) => self.off_or(node, object, place),
             Kind::WordOr(words, object) => self.word_or(node, (words, object), place),
             Kind::FormOr(form, _) if node.text().is_some() => {
                 self.scalar(node, Kind::Form(form), place);
             }
-            Kind::FormOr(_, object) => self.object(node, object, place),
+            Kind::Object(object) | Kind::FormOr(_, object) => self.object(node, object, place),
             Kind::Map(map) => self.map(node, map, place),
             Kind::List(list) => self.list(node, list, place),
             Kind::Secret => self.secret(node, place),

@@ -1,6 +1,6 @@
 //! What systemd, or whoever else set `NOTIFY_SOCKET`, is told: ready, reloading, stopping, alive.
 //!
-//! One datagram each, as sd_notify(3) has it. Nothing is told where nobody asks, and nobody who does
+//! One datagram each, as `sd_notify(3)` has it. Nothing is told where nobody asks, and nobody who does
 //! not listen holds the program up.
 
 use std::io;

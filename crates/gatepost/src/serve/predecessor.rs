@@ -109,7 +109,8 @@ impl Row {
         let (plain, latency) = numbers.split_at_checked(PLAIN)?;
         let plain: [u64; PLAIN] = plain.try_into().ok()?;
         let latency: [u64; LATENCY_BUCKETS] = latency.try_into().ok()?;
-        let [a, b, c, d, e, refused, limited, bytes_in, bytes_out, upstream_us] = plain;
+        let [ok, moved, bad, broken, other, refused, limited, bytes_in, bytes_out, upstream_us] =
+            plain;
         Some(UsageRow {
             start: Timestamp::from_ms(start_ms),
             key: UsageKey {
@@ -120,7 +121,7 @@ impl Row {
                 route: route.into(),
             },
             counts: UsageCounts {
-                statuses: [a, b, c, d, e],
+                statuses: [ok, moved, bad, broken, other],
                 refused,
                 limited,
                 bytes_in,

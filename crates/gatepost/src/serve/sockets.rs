@@ -1,7 +1,7 @@
 //! The doors' listening sockets: opened here, or inherited from systemd or from the process that
 //! this one follows.
 //!
-//! The way is systemd's (sd_listen_fds(3)): `LISTEN_FDS` says how many, `LISTEN_FDNAMES` which is
+//! The way is systemd's (`sd_listen_fds(3))`: `LISTEN_FDS` says how many, `LISTEN_FDNAMES` which is
 //! which, `LISTEN_PID` for whom. Whoever hands sockets over decides their addresses; `listen` of the
 //! configuration is for the doors that nobody handed over.
 

@@ -23,7 +23,7 @@ const TAKEN_WITHIN: Duration = Duration::from_secs(5);
 /// How often, and in what distance, it is looked whether one that gave up has ended.
 const LAST_LOOKS: u32 = 100;
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-/// The first file descriptor that is handed over (sd_listen_fds(3), `SD_LISTEN_FDS_START`).
+/// The first file descriptor that is handed over (`sd_listen_fds(3)`, `SD_LISTEN_FDS_START`).
 const FIRST: i32 = 3;
 
 /// A process that can take over, and waits for the data directory.

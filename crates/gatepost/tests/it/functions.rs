@@ -99,6 +99,7 @@ fn check(event: &Value, rows: &[(&str, Value)]) {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one event, member by member")]
 #[tokio::test]
 async fn a_rest_event_has_the_request_and_who_calls_and_no_key_or_token() {
     let door = Door::open(&json!({ "statusCode": 201, "body": "made" })).await;

@@ -156,16 +156,17 @@ async fn no_caller_sees_that_one_of_several_addresses_is_down() {
 
 #[tokio::test]
 async fn a_call_that_was_sent_is_repeated_only_if_that_does_no_harm() {
-    let key = ("idempotency-key", "7");
-    let rows: [(&str, &[(&str, &str)], &str, bool); 8] = [
+    type Row = (&'static str, &'static [(&'static str, &'static str)], &'static str, bool);
+    const KEY: &[(&str, &str)] = &[("idempotency-key", "7")];
+    let rows: [Row; 8] = [
         ("GET", &[], "", true),
         ("DELETE", &[], "", true),
-        ("POST", &[key], "", true),
+        ("POST", KEY, "", true),
         ("POST", &[], "", false),
         ("PATCH", &[], "", false),
         // A body goes through and is not kept, so that it cannot be sent again.
         ("POST", &[], "body", false),
-        ("POST", &[key], "body", false),
+        ("POST", KEY, "body", false),
         ("PUT", &[], "body", false),
     ];
     let (mut services, mut definitions) = (Vec::new(), "apis:\n".to_owned());

@@ -1,5 +1,5 @@
 //! Getting an issuer's keys: at the address that is configured, or where its metadata say they are
-//! (OpenID Connect Discovery 1.0 §4, RFC 8414 §3).
+//! (`OpenID` Connect Discovery 1.0 §4, RFC 8414 §3).
 //!
 //! Every call passes the outbound guard, is bounded in time and size and follows no redirect. Keys
 //! that came unencrypted are believed only of machines that are near: whoever can change them on
@@ -98,7 +98,7 @@ async fn discover(place: &Place, tracker: &TaskTracker) -> Result<Uri, FetchErro
     Err(failed.unwrap_or(FetchError::Url))
 }
 
-/// OpenID Connect Discovery 1.0 §4 puts the well-known part behind the issuer's path, RFC 8414
+/// `OpenID` Connect Discovery 1.0 §4 puts the well-known part behind the issuer's path, RFC 8414
 /// §3.1 before it.
 fn metadata_urls(issuer: &str) -> [String; 2] {
     let issuer = issuer.trim_end_matches('/');

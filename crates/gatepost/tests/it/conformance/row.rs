@@ -127,7 +127,7 @@ pub(super) const fn answer(
     statuses: &'static [u16],
     gets: &'static [Claim],
 ) -> Row {
-    Row { reply, statuses, gets, ..passes(name, ASK, &[]) }
+    Row { statuses, gets, reply, ..passes(name, ASK, &[]) }
 }
 
 /// The upstream's answer is cut off or cannot be read: the client must not take it for a whole one.

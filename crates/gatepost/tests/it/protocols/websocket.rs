@@ -1,4 +1,4 @@
-//! WebSockets (RFC 6455): what is carried, for whom, how long, and what is told of it.
+//! `WebSockets` (RFC 6455): what is carried, for whom, how long, and what is told of it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,7 +32,7 @@ fn frame(opcode: u8, mask: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
     match u8::try_from(length) {
         Ok(short) if short < 126 => bytes.push(masked | short),
         _ => {
-            bytes.push(masked | 126);
+            bytes.push(masked | 0x7e);
             bytes.extend(length.to_be_bytes());
         }
     }
