@@ -31,6 +31,7 @@ mod refusals;
 mod replays;
 mod restarts;
 mod rules;
+mod sidechannel;
 mod signing;
 mod states;
 mod tokens;
