@@ -71,7 +71,7 @@ impl Scale {
 }
 
 /// What runs when nothing is named: one table, a row for each number.
-const NAMES: [&str; 5] = ["gateway", "publish", "deliver", "latency", "isolation"];
+const NAMES: [&str; 6] = ["gateway", "tokens", "publish", "deliver", "latency", "isolation"];
 /// What takes minutes, with tables of its own.
 const COMPARED: [&str; 2] = ["compare", "sizes"];
 
@@ -111,6 +111,7 @@ fn refused(wrong: &str) -> ExitCode {
 async fn measure(name: &str, scale: Scale) {
     match name {
         "gateway" => scenarios::gateway::measure(scale).await,
+        "tokens" => scenarios::tokens::measure(scale).await,
         "publish" => scenarios::publish::measure(scale).await,
         "deliver" => scenarios::deliver::measure(scale).await,
         "latency" => scenarios::latency::measure(scale).await,

@@ -8,6 +8,7 @@ pub(crate) mod isolation;
 pub(crate) mod latency;
 pub(crate) mod publish;
 pub(crate) mod sizes;
+pub(crate) mod tokens;
 
 use std::net::SocketAddr;
 use std::time::Duration;

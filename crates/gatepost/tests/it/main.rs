@@ -30,6 +30,8 @@ mod proxy;
 mod refusals;
 mod replays;
 mod restarts;
+mod rules;
+mod sidechannel;
 mod signing;
 mod states;
 mod tokens;

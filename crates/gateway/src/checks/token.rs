@@ -96,7 +96,7 @@ fn tell(snapshot: &Snapshot, asked: Asked<'_>, fault: &Fault, now: Now) {
 
 /// The one token of a request (RFC 6750 §2.1). In the query it is refused (§2.3, RFC 9700 §4.3.2).
 fn bearer(asked: Asked<'_>, bare_allowed: bool) -> Result<&str, Denial> {
-    if asked.query.split('&').any(|pair| pair.split('=').next() == Some("access_token")) {
+    if asked.query.split('&').any(names_a_token) {
         return Err(Denial::TokenInQuery);
     }
     let mut values = asked.headers.get_all(AUTHORIZATION).iter();
@@ -113,6 +113,30 @@ fn bearer(asked: Asked<'_>, bare_allowed: bool) -> Result<&str, Denial> {
         None if bare_allowed && !value.is_empty() => Ok(value),
         _ => Err(Denial::TokenMissing),
     }
+}
+
+/// Whether a parameter of the query is the token's, however its name is encoded: the service behind
+/// the gateway decodes it before it looks (RFC 3986 §2.1).
+fn names_a_token(pair: &str) -> bool {
+    let mut name = pair.split('=').next().unwrap_or_default().as_bytes();
+    let mut wanted = b"access_token".iter();
+    while let Some((first, after)) = name.split_first() {
+        let encoded = if *first == b'%' { encoded_byte(after) } else { None };
+        let (byte, rest) = encoded.unwrap_or((*first, after));
+        if wanted.next() != Some(&byte) {
+            return false;
+        }
+        name = rest;
+    }
+    wanted.next().is_none()
+}
+
+/// The byte that two hex digits stand for, and what follows them.
+fn encoded_byte(text: &[u8]) -> Option<(u8, &[u8])> {
+    let ([high, low], rest) = text.split_first_chunk::<2>()?;
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    let byte = u8::try_from(digit(high)? * 16 + digit(low)?).ok()?;
+    Some((byte, rest))
 }
 
 #[cfg(test)]
@@ -139,8 +163,15 @@ mod tests {
         assert!(matches!(check(&[], "", false), Err(Denial::TokenMissing)));
         assert!(matches!(check(&["Basic dTpw"], "", false), Err(Denial::TokenMissing)));
         assert!(matches!(check(&["Bearer t", "Bearer t"], "", false), Err(Denial::TokenTwice)));
-        let query = "a=b&access_token=t";
-        assert!(matches!(check(&["Bearer t"], query, false), Err(Denial::TokenInQuery)));
+        let queries =
+            ["a=b&access_token=t", "access%5Ftoken=t", "%61%63cess_token=t", "access_token"];
+        for query in queries {
+            let answer = check(&["Bearer t"], query, false);
+            assert!(matches!(answer, Err(Denial::TokenInQuery)), "{query}");
+        }
+        for query in ["access_tokens=t", "access_toke=t", "access%5=t", "a=access_token", "%"] {
+            assert_eq!(check(&["Bearer t"], query, false).unwrap(), "t", "{query}");
+        }
     }
 
     #[test]

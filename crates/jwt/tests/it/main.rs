@@ -3,6 +3,7 @@
 
 mod assertion;
 mod foreign;
+mod strict;
 
 use jwt::{AccessToken, Demand, Fault, Jwks, Keys, SigningKey, sign, verify};
 
