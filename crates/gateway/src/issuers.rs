@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use jwt::{AccessToken, Fault, ForeignDemand, ForeignToken, KeySet};
+use jwt::{AccessToken, Confirmation, Fault, ForeignDemand, ForeignToken, KeySet};
 use model::{Clock, Issuer, Name, Random, Timestamp};
 use outbound::in_words;
 use parking_lot::Mutex;
@@ -291,8 +291,16 @@ impl Verified {
             jti: token.jti.clone().unwrap_or_default(),
             token_use: "access".to_owned(),
             version: 2,
+            cnf: token.claims.get("cnf").map(confirmation),
         }
     }
+}
+
+/// What a token is bound to. What cannot be read is a key that nobody has: a token that is bound is
+/// never taken for one that is not.
+fn confirmation(cnf: &serde_json::Value) -> Confirmation {
+    let nobodys = || Confirmation { jkt: Some(String::new()), x5t_s256: None };
+    serde_json::from_value(cnf.clone()).unwrap_or_else(|_| nobodys())
 }
 
 impl KeySource {
