@@ -299,8 +299,10 @@ impl Verified {
 /// What a token is bound to. What cannot be read is a key that nobody has: a token that is bound is
 /// never taken for one that is not.
 fn confirmation(cnf: &serde_json::Value) -> Confirmation {
-    let nobodys = || Confirmation { jkt: Some(String::new()), x5t_s256: None };
-    serde_json::from_value(cnf.clone()).unwrap_or_else(|_| nobodys())
+    // A list would be read by the places of its elements, and an empty one binds to nothing.
+    let read = cnf.is_object().then(|| serde_json::from_value(cnf.clone()));
+    let to_nobody = || Confirmation { jkt: Some(String::new()), x5t_s256: None };
+    read.and_then(Result::ok).unwrap_or_else(to_nobody)
 }
 
 impl KeySource {
