@@ -40,6 +40,11 @@ impl Master {
         Vault(LessSafeKey::new(key))
     }
 
+    /// The key of the nonces that proofs of possession carry (RFC 9449 §8).
+    pub fn proof_nonce_key(&self) -> Zeroizing<[u8; 32]> {
+        self.derive("gatepost proof nonce v1")
+    }
+
     // HMAC-SHA-256 as a key derivation with one 32-byte output: HKDF-Expand's first block
     // (RFC 5869 §2.3); the master key is uniformly random, so no extraction is needed.
     fn derive(&self, label: &str) -> Zeroizing<[u8; 32]> {

@@ -61,6 +61,26 @@ const PROBLEMS: &[(&str, &str)] = &[
         "The token is good, but its client was suspended or removed. Status 401 `invalid_token`.",
     ),
     (
+        "token-bound",
+        "The token is bound to a key (DPoP, RFC 9449) and was sent as `Authorization: Bearer`. Whoever holds it must prove to have the key: send it as `Authorization: DPoP` with a proof in the header `DPoP`. Status 401 `invalid_token`.",
+    ),
+    (
+        "token-unbound",
+        "The token is bound to no key and was sent as `Authorization: DPoP`. Send it as `Bearer`, or ask for a bound one with a proof at /oauth2/token. Status 401 `invalid_token`.",
+    ),
+    (
+        "dpop-proof-invalid",
+        "A bound token needs exactly one header `DPoP` with a proof that is signed with the token's key and is for this method, URL and token, not older than a minute and never used before. The detail says what is wrong. The URL is that of `public_url` and the path. Status 401 `invalid_dpop_proof`.",
+    ),
+    (
+        "dpop-nonce-needed",
+        "The DPoP proof carries no nonce of ours where `dpop_nonce: required` stands, or one that is too old: nonces are good for two to four minutes. Put the value of `DPoP-Nonce` into a new proof and send the request again. Status 401 `use_dpop_nonce`.",
+    ),
+    (
+        "dpop-proofs-full",
+        "More DPoP proofs come in (over 11,000 each second) than are remembered, so that one could be sent again unseen; nothing is wrong with the request. Status 503 with Retry-After.",
+    ),
+    (
         "client-unknown",
         "The token of another issuer is good, but its client belongs to no partner: the value of the issuer's `client_claim` is not among its `clients`. The log has the value. Status 403.",
     ),

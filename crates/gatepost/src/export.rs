@@ -119,6 +119,7 @@ mod fixture {
             partner: name("cars"),
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
             token_lifetime_s: 3600,
+            dpop: model::DpopRule::Optional,
             status: Status::Active,
         }
     }

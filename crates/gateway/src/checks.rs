@@ -1,4 +1,4 @@
-//! The checks, in their order: address, token, scopes, API key, partner, plan.
+//! The checks, in their order: address, token, proof, scopes, API key, partner, plan.
 //!
 //! The first refusal answers and later checks do not run. [`admit`] is the only place that makes an
 //! [`Admitted`], and [`plan::rate`] with `debit` the only way to make an [`Admission`] of it; nothing
@@ -7,12 +7,13 @@
 pub(crate) mod address;
 pub(crate) mod key;
 pub(crate) mod plan;
+pub(crate) mod proof;
 pub(crate) mod token;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::{HeaderMap, Request};
+use http::{HeaderMap, HeaderValue, Request};
 use jwt::AccessToken;
 use listener::Peer;
 use model::{KeyRule, Route, Status, Timestamp, TokenRule};
@@ -35,6 +36,8 @@ pub(crate) struct Now {
 /// What of a request the checks look at.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) query: &'a str,
     pub(crate) address: IpAddr,
@@ -46,7 +49,8 @@ impl<'a> Asked<'a> {
     pub(crate) fn new<B>(request: &'a Request<B>, address: IpAddr, peer: &'a Peer) -> Self {
         let query = request.uri().query().unwrap_or_default();
         let certificate = peer.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
-        Self { headers: request.headers(), query, address, certificate }
+        let (method, path) = (request.method().as_str(), request.uri().path());
+        Self { method, path, headers: request.headers(), query, address, certificate }
     }
 }
 
@@ -59,6 +63,8 @@ pub(crate) struct Admitted {
     pub(crate) passed: Passed,
     /// What would have refused the request if its plan did more than observe.
     pub(crate) observed: Option<&'static str>,
+    /// The nonce that the answer gives for the caller's next proof.
+    pub(crate) offer: Option<HeaderValue>,
     _proof: Proof,
 }
 
@@ -69,7 +75,7 @@ impl Admitted {
     fn nobody() -> Self {
         let (passed, observed) = (Passed::default(), None);
         let (token, key, partner) = (None, None, None);
-        Self { token, key, partner, passed, observed, _proof: Proof }
+        Self { token, key, partner, passed, observed, offer: None, _proof: Proof }
     }
 }
 
@@ -115,6 +121,7 @@ fn check(
         known.passed.add(Check::Token);
         known.partner = Some(Arc::clone(&of_client));
         known.token = Some(Arc::clone(&claims));
+        proof::check(snapshot, api, (asked, now), known)?;
         of_partner(&of_client, asked, &mut known.passed)?;
         scopes(&claims, route)?;
         if !route.scopes.is_empty() {

@@ -12,8 +12,8 @@ use model::Cors;
 use crate::snapshot::ApiEntry;
 
 /// What pages may read where the file says nothing.
-const EXPOSED: &str = "idempotency-replayed, ratelimit, ratelimit-policy, retry-after, traceparent, \
-     www-authenticate, x-request-id";
+const EXPOSED: &str = "dpop-nonce, idempotency-replayed, ratelimit, ratelimit-policy, \
+     retry-after, traceparent, www-authenticate, x-request-id";
 
 /// The answer to a preflight; none if the request is no preflight. An origin that may not call
 /// gets the answer without permission, as the standard has it.

@@ -11,12 +11,13 @@ use http::header::{
     ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
-use jwt::Fault;
+use jwt::{Fault, ProofFault};
 use limit::{Limit, Quota};
 use listener::{Body, Problem, TraceParent, empty, full};
 use model::{ErrorStyle, Name, Timestamp};
 
 use crate::checks::plan::Limits;
+use crate::checks::proof::DPOP_NONCE;
 use crate::issuers::IssuerFault;
 use crate::path::BadPath;
 use crate::snapshot::ApiEntry;
@@ -52,6 +53,19 @@ pub(crate) enum Denial {
     TokenTwice,
     TokenInQuery,
     TokenInvalid(Fault),
+    /// A good token that is bound to a key, without a proof of that key.
+    TokenBound,
+    /// A good token that is bound to no key, in the scheme for bound ones.
+    TokenUnbound,
+    /// A bound token with no proof, or with one that is not good.
+    ProofInvalid(ProofFault),
+    /// The proof lacks a nonce of ours, or its nonce is too old.
+    NonceNeeded {
+        /// The one to put into the next.
+        nonce: String,
+    },
+    /// More proofs come in than can be remembered.
+    ProofsFull,
     /// A good token of a client that no longer is, or is suspended.
     TokenRevoked {
         client: String,
@@ -251,6 +265,7 @@ impl Denial {
         match self {
             Self::AddressRefused { address } => format!("{address} is on no list"),
             Self::TokenInvalid(fault) => fault.to_string(),
+            Self::ProofInvalid(fault) => fault.to_string(),
             Self::TokenRevoked { client } => format!("client {client} is suspended or gone"),
             Self::ClientUnknown { issuer, client } => {
                 format!("client {client} of issuer {issuer} belongs to no partner")
@@ -297,6 +312,7 @@ impl Denial {
             ErrorStyle::Aws => self.aws(facts.request_id),
         };
         self.add_headers(response.headers_mut(), facts);
+        self.challenge_for_proof(response.headers_mut(), facts);
         response
     }
 
@@ -397,7 +413,7 @@ impl Denial {
                 let challenge = bearer(realm, "invalid_request", &self.shown().detail);
                 insert(WWW_AUTHENTICATE, &challenge);
             }
-            Self::TokenInvalid(_) | Self::TokenRevoked { .. } => {
+            _ if self.is_of_bad_token() => {
                 let challenge = bearer(realm, "invalid_token", &self.shown().detail);
                 insert(WWW_AUTHENTICATE, &format!("{challenge}{metadata}"));
             }
@@ -415,6 +431,7 @@ impl Denial {
                 insert(RETRY_AFTER, &seconds_up(*wait).to_string());
             }
             Self::StoreUnavailable { .. }
+            | Self::ProofsFull
             | Self::ConcurrencyExceeded { .. }
             | Self::IdempotencyInFlight
             | Self::Forgotten => insert(RETRY_AFTER, "1"),
@@ -437,10 +454,59 @@ impl Denial {
     }
 }
 
+impl Denial {
+    /// Whether it is `invalid_token` (RFC 6750 §3.1).
+    fn is_of_bad_token(&self) -> bool {
+        matches!(
+            self,
+            Self::TokenInvalid(_)
+                | Self::TokenRevoked { .. }
+                | Self::TokenBound
+                | Self::TokenUnbound
+        )
+    }
+
+    /// Adds the challenge of the scheme for bound tokens, where a token or its proof is what is
+    /// missing or wrong. Where it stands beside the other scheme's, a client takes the one it knows
+    /// (RFC 9449 §7.1).
+    fn challenge_for_proof(&self, headers: &mut HeaderMap, facts: &Facts<'_>) {
+        let error = match self {
+            Self::TokenMissing => None,
+            _ if self.is_of_bad_token() => Some("invalid_token"),
+            Self::ScopeMissing { .. } => Some("insufficient_scope"),
+            Self::ProofInvalid(_) => Some("invalid_dpop_proof"),
+            Self::NonceNeeded { .. } => Some("use_dpop_nonce"),
+            _ => return,
+        };
+        let error = error.map_or_else(String::new, |error| format!(r#", error="{error}""#));
+        let description = match self {
+            Self::ProofInvalid(_) | Self::NonceNeeded { .. } => {
+                format!(r#", error_description="{}""#, plain(&self.shown().detail))
+            }
+            _ => String::new(),
+        };
+        let realm = facts.api.map_or("gatepost", |api| api.realm.as_str());
+        let algorithms = jwt::proof_algorithm_names().join(" ");
+        let challenge = format!(r#"DPoP realm="{realm}"{error}{description}, algs="{algorithms}""#);
+        if let Ok(challenge) = HeaderValue::try_from(challenge) {
+            headers.append(WWW_AUTHENTICATE, challenge);
+        }
+        if let Self::NonceNeeded { nonce } = self
+            && let Ok(nonce) = HeaderValue::from_str(nonce)
+        {
+            headers.insert(DPOP_NONCE, nonce);
+        }
+    }
+}
+
+/// A text for a quoted string (RFC 6750 §3): quotes, backslashes and controls are left out.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')).collect()
+}
+
 /// A `Bearer` challenge (RFC 6750 §3); the description's quotes and controls are left out.
 fn bearer(realm: &str, error: &str, description: &str) -> String {
-    let plain = |c: &char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
-    let description: String = description.chars().filter(plain).collect();
+    let description = plain(description);
     format!(r#"Bearer realm="{realm}", error="{error}", error_description="{description}""#)
 }
 
@@ -601,6 +667,48 @@ impl Denial {
                 "token-revoked",
                 "The token was revoked",
                 "The token's client has been suspended or removed. Ask who gave you the client."
+                    .into(),
+            ),
+            Self::TokenBound => (
+                S::UNAUTHORIZED,
+                "token-bound",
+                "The token is bound to a key",
+                "Send it as `Authorization: DPoP <token>`, with a proof of its key in the header \
+                 DPoP (RFC 9449). Whoever cannot prove to have that key cannot use it."
+                    .into(),
+            ),
+            Self::TokenUnbound => (
+                S::UNAUTHORIZED,
+                "token-unbound",
+                "The token is bound to no key",
+                "Send it as `Authorization: Bearer <token>`, or ask /oauth2/token for a bound one \
+                 with a proof in the header DPoP (RFC 9449)."
+                    .into(),
+            ),
+            Self::ProofInvalid(fault) => (
+                S::UNAUTHORIZED,
+                "dpop-proof-invalid",
+                "The DPoP proof is not accepted",
+                format!(
+                    "{}. Make a new proof for each request, with the key that the token was asked \
+                     for with (RFC 9449 §4.2).",
+                    sentence(&fault.to_string())
+                ),
+            ),
+            Self::NonceNeeded { .. } => (
+                S::UNAUTHORIZED,
+                "dpop-nonce-needed",
+                "The DPoP proof needs a nonce",
+                "Put the value of the header DPoP-Nonce into a new proof as `nonce`, and send the \
+                 request again. Keep to the newest value you are given."
+                    .into(),
+            ),
+            Self::ProofsFull => (
+                S::SERVICE_UNAVAILABLE,
+                "dpop-proofs-full",
+                "More DPoP proofs come in than can be remembered",
+                "Nothing is wrong with your request. Send it again, with a new proof, after \
+                 Retry-After."
                     .into(),
             ),
             Self::ClientUnknown { client, .. } => (
@@ -909,6 +1017,10 @@ impl Denial {
             | Self::TokenInQuery
             | Self::TokenInvalid(_)
             | Self::TokenRevoked { .. }
+            | Self::TokenBound
+            | Self::TokenUnbound
+            | Self::ProofInvalid(_)
+            | Self::NonceNeeded { .. }
             | Self::ScopeMissing { .. } => unauthorized,
             Self::CertificateMissing
             | Self::CertificateOfOther
@@ -951,7 +1063,7 @@ impl Denial {
             Self::UpstreamTimeout { .. } => {
                 (S::GATEWAY_TIMEOUT, "Endpoint request timed out", "InternalServerErrorException")
             }
-            Self::ServiceOut { .. } => {
+            Self::ServiceOut { .. } | Self::ProofsFull => {
                 (S::SERVICE_UNAVAILABLE, "Service Unavailable", "ServiceUnavailableException")
             }
             Self::StoreUnavailable { .. }

@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use listener::{Peer, Told};
 
 use crate::checks::Admission;
+use crate::checks::proof::DPOP;
 use crate::denial::Denial;
 use crate::record::Recorder;
 use crate::routes::Found;
@@ -126,6 +127,7 @@ fn keep(call: Call<'_>, headers: &mut HeaderMap) {
             || named.has(name)
             || *name == api.key_header
             || (*name == AUTHORIZATION && !api.api.forward_token)
+            || (*name == DPOP && !api.api.forward_token)
             || api.request_headers.remove.contains(name)
         {
             continue;

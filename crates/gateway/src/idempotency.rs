@@ -145,6 +145,7 @@ impl Core {
                     recorder.admitted(rated.admitted());
                     recorder.replayed();
                 }
+                crate::checks::proof::offer_nonce(rated.admitted(), response.headers_mut());
                 crate::add_request_id(&found, slot.as_deref(), response.headers_mut());
                 return Ok(Reply::Whole(response));
             }
@@ -177,6 +178,7 @@ impl Core {
             ..found.refusal(denial)
         })?;
         admission.add_limits(response.headers_mut());
+        crate::checks::proof::offer_nonce(admission.admitted(), response.headers_mut());
         crate::add_request_id(&found, slot.as_deref(), response.headers_mut());
         Ok(Reply::Whole(response))
     }

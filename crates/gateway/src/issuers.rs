@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use jwt::{AccessToken, Fault, ForeignDemand, ForeignToken, KeySet};
+use jwt::{AccessToken, Confirmation, Fault, ForeignDemand, ForeignToken, KeySet};
 use model::{Clock, Issuer, Name, Random, Timestamp};
 use outbound::in_words;
 use parking_lot::Mutex;
@@ -291,8 +291,18 @@ impl Verified {
             jti: token.jti.clone().unwrap_or_default(),
             token_use: "access".to_owned(),
             version: 2,
+            cnf: token.claims.get("cnf").map(confirmation),
         }
     }
+}
+
+/// What a token is bound to. What cannot be read is a key that nobody has: a token that is bound is
+/// never taken for one that is not.
+fn confirmation(cnf: &serde_json::Value) -> Confirmation {
+    // A list would be read by the places of its elements, and an empty one binds to nothing.
+    let read = cnf.is_object().then(|| serde_json::from_value(cnf.clone()));
+    let to_nobody = || Confirmation { jkt: Some(String::new()), x5t_s256: None };
+    read.and_then(Result::ok).unwrap_or_else(to_nobody)
 }
 
 impl KeySource {

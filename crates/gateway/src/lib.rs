@@ -190,6 +190,7 @@ impl Core {
             Answered::Whole(response) => Reply::Whole(response),
         };
         admission.add_limits(reply.headers_mut());
+        checks::proof::offer_nonce(admission.admitted(), reply.headers_mut());
         add_request_id(&found, slot.as_deref(), reply.headers_mut());
         Ok(reply)
     }

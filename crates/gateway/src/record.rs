@@ -30,6 +30,7 @@ pub(crate) enum Check {
     Address,
     Certificate,
     Token,
+    Proof,
     Scope,
     Key,
     Partner,
@@ -39,11 +40,12 @@ pub(crate) enum Check {
     Contract,
 }
 
-const CHECKS: [(Check, &str); 11] = [
+const CHECKS: [(Check, &str); 12] = [
     (Check::Route, "route"),
     (Check::Address, "address"),
     (Check::Certificate, "certificate"),
     (Check::Token, "token"),
+    (Check::Proof, "proof"),
     (Check::Scope, "scope"),
     (Check::Key, "key"),
     (Check::Partner, "partner"),

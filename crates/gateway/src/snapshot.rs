@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use contract::Contract;
 use credential::{Digest, Digester};
 use http::{HeaderName, HeaderValue};
-use jwt::{Jwk, Jwks, Keys};
+use jwt::{Jwk, Jwks, Keys, Proofs};
 use limit::Bucket;
 use model::{
     Api, Definitions, Function, HeaderRules, IpNet, KeyCredential, Name, Partner, Service,
@@ -40,6 +40,8 @@ pub struct Source<'a> {
     pub signing_keys: &'a [SigningKeyRecord],
     /// Digests API keys.
     pub digester: Arc<Digester>,
+    /// Knows proofs of possession again; the same over all snapshots.
+    pub proofs: Arc<Proofs>,
 }
 
 /// The stored signing keys are not in the form this version writes.
@@ -59,6 +61,7 @@ pub struct Snapshot {
     pub(crate) digester: Arc<Digester>,
     pub(crate) tokens: TokenMemory,
     pub(crate) damper: Arc<Damper>,
+    pub(crate) proofs: Arc<Proofs>,
 }
 
 /// Numbers routes and partners over the whole life of the program, so that what is counted by
@@ -181,6 +184,7 @@ impl Snapshot {
             issuer: definitions.public_url.clone(),
             signing_keys: signing_keys(source.signing_keys)?,
             digester: source.digester,
+            proofs: source.proofs,
             tokens: TokenMemory::default(),
             damper: before.map_or_else(Arc::default, |before| Arc::clone(&before.damper)),
         })

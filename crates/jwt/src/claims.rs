@@ -27,11 +27,30 @@ pub struct AccessToken {
     pub token_use: String,
     /// Always 2.
     pub version: u8,
+    /// What its bearer must prove to have, if it is bound to a key (RFC 7800 §3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
+}
+
+/// The key that a token is bound to. Members we do not know are not looked at (RFC 7800 §3.1).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// The RFC 7638 thumbprint of the key that DPoP proofs are signed with (RFC 9449 §6.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jkt: Option<String>,
+    /// The SHA-256 thumbprint of the client certificate (RFC 8705 §3.1).
+    #[serde(default, rename = "x5t#S256", skip_serializing_if = "Option::is_none")]
+    pub x5t_s256: Option<String>,
 }
 
 impl AccessToken {
     /// Whether the token carries the scope.
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scope.split(' ').any(|granted| granted == scope)
+    }
+
+    /// The thumbprint of the key that proofs must come with, if it is bound to one (RFC 9449 §6.1).
+    pub fn jkt(&self) -> Option<&str> {
+        self.cnf.as_ref()?.jkt.as_deref()
     }
 }

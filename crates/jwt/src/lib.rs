@@ -11,6 +11,7 @@
 mod assertion;
 mod claims;
 mod compact;
+mod dpop;
 mod foreign;
 mod json;
 mod key;
@@ -20,8 +21,13 @@ mod sign;
 mod verify;
 
 pub use assertion::{Assertion, AssertionKey, AssertionKeyError};
-pub use claims::AccessToken;
+pub use claims::{AccessToken, Confirmation};
 pub use compact::TOKEN_BYTES_MAX;
+pub use dpop::{
+    Accepted, NONCE_PERIOD_S, NewProof, NonceRule, PROOF_ALGORITHMS, PROOF_WINDOW, Proof,
+    ProofDemand, ProofFault, ProofKey, ProofMemory, ProofNonces, Proofs, Standing, Window,
+    normal_target, proof_algorithm_names, thumbprint, verify_proof,
+};
 pub use foreign::{ForeignDemand, ForeignToken, TokenType, claimed_issuer, verify_foreign};
 pub use key::{Algorithm, Jwk, Jwks, KeyError, SigningKey, VerifyingKey};
 pub use policy::{Demand, Fault};

@@ -23,7 +23,7 @@ const RSA_BITS: std::ops::RangeInclusive<usize> = 2_048..=8_192;
 /// The longest public exponent, which the library has too: 33 bits.
 const EXPONENT_BYTES_MAX: usize = 5;
 /// Members of private and of symmetric keys (RFC 7518 §6.2.2, §6.3.2, §6.4.1, RFC 8037 §2).
-const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+pub(crate) const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// A text that is no set of keys. None shows a part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -51,7 +51,7 @@ pub struct KeySet {
 
 /// One key; where it does not say its algorithm, every one that its kind has.
 #[derive(Debug)]
-struct SetKey {
+pub(crate) struct SetKey {
     kid: Option<String>,
     ways: Vec<VerifyingKey>,
 }
@@ -111,13 +111,13 @@ impl KeySet {
 }
 
 impl SetKey {
-    fn way(&self, algorithm: Algorithm) -> Option<&VerifyingKey> {
+    pub(crate) fn way(&self, algorithm: Algorithm) -> Option<&VerifyingKey> {
         self.ways.iter().find(|way| way.algorithm == algorithm)
     }
 }
 
 /// One key of a set; none if it is of no use here.
-fn set_key(jwk: &Value) -> Option<SetKey> {
+pub(crate) fn set_key(jwk: &Value) -> Option<SetKey> {
     let jwk = jwk.as_object()?;
     let member = |name: &str| jwk.get(name).and_then(Value::as_str);
     if PRIVATE.iter().any(|name| jwk.contains_key(*name)) {

@@ -44,6 +44,8 @@ pub struct Api {
     pub errors: ErrorStyle,
     /// Whether a token may stand in `Authorization` without `Bearer`, as old clients send it.
     pub bare_token: bool,
+    /// Whether proofs of possession must carry a nonce of ours (RFC 9449 §9).
+    pub dpop_nonce: jwt::NonceRule,
     /// Whether the upstream gets to see the token.
     pub forward_token: bool,
     /// The largest request body, in bytes.
@@ -73,6 +75,7 @@ impl Api {
             cors: None,
             errors: ErrorStyle::Problem,
             bare_token: false,
+            dpop_nonce: jwt::NonceRule::Optional,
             forward_token: false,
             body_bytes_max: 10 << 20,
             timeout_ms: 29_000,

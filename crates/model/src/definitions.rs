@@ -14,6 +14,8 @@ pub struct Definitions {
     pub company: String,
     /// The address partners reach us at, without a trailing slash; the issuer of our tokens.
     pub public_url: String,
+    /// Whether proofs at the token endpoint must carry a nonce of ours (RFC 9449 §8).
+    pub dpop_nonce: jwt::NonceRule,
     /// The APIs behind the gateway.
     pub apis: BTreeMap<Name, Api>,
     /// Token issuers beside our own.

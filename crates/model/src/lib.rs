@@ -43,7 +43,7 @@ pub use id::{EventId, request_id, token_id};
 pub use idempotency::idempotency_key;
 pub use issuer::{Callers, Issuer};
 pub use name::{Name, NameError};
-pub use partner::{ApiKey, Client, Partner, Status};
+pub use partner::{ApiKey, Client, DpopRule, Partner, Status};
 pub use plan::{RouteLimit, UsagePlan};
 pub use rule::{Bus, Rule, Target};
 pub use secret::{Secret, SecretError, SecretReader, SecretSource};

@@ -43,8 +43,20 @@ pub struct Client {
     pub scopes: Vec<String>,
     /// How long its tokens live, in seconds: 60 to 86,400.
     pub token_lifetime_s: i64,
+    /// Whether its tokens are bound to a key (DPoP, RFC 9449).
+    pub dpop: DpopRule,
     /// Whether it gets tokens, and whether those it has are good.
     pub status: Status,
+}
+
+/// Whether a client's tokens are bound to a key of its own (RFC 9449 §5.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DpopRule {
+    /// Always: a request for a token without a proof is refused.
+    Required,
+    /// When the request for a token comes with a proof.
+    #[default]
+    Optional,
 }
 
 /// An API key slot of a partner; its values are minted.

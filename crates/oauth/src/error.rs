@@ -3,6 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode, Uri};
+use jwt::ProofFault;
 use serde_json::json;
 
 /// Why no token is issued.
@@ -28,17 +29,30 @@ pub(crate) enum Refusal {
     },
     /// `invalid_scope`: the scopes belong to several APIs.
     Audiences,
+    /// `invalid_request`: the client's tokens are bound to a key, and there is no proof of one.
+    ProofMissing,
+    /// `invalid_dpop_proof`: the proof of the key is not good (RFC 9449 §5).
+    Proof(ProofFault),
+    /// `use_dpop_nonce`: the proof is to carry this nonce (RFC 9449 §8).
+    Nonce {
+        /// The one to put into the next.
+        nonce: String,
+    },
 }
 
 impl Refusal {
     /// The standard's error code.
     pub(crate) fn code(&self) -> &'static str {
         match self {
-            Self::Malformed(_) | Self::TooLarge => "invalid_request",
+            Self::Malformed(_) | Self::TooLarge | Self::ProofMissing => "invalid_request",
             Self::Client | Self::ClientMissing => "invalid_client",
             Self::Suspended => "unauthorized_client",
             Self::GrantType => "unsupported_grant_type",
             Self::Scope { .. } | Self::Audiences => "invalid_scope",
+            // RFC 6749 §4.1.2.1 has the word; of the token endpoint it says nothing of the kind.
+            Self::Proof(ProofFault::Full) => "temporarily_unavailable",
+            Self::Proof(_) => "invalid_dpop_proof",
+            Self::Nonce { .. } => "use_dpop_nonce",
         }
     }
 
@@ -59,6 +73,18 @@ impl Refusal {
             Self::Audiences => {
                 "The scopes belong to several APIs. Ask for those of one API at a time.".to_owned()
             }
+            Self::ProofMissing => "This client's tokens are bound to a key. Send a proof of the \
+                 key in the header DPoP (RFC 9449)."
+                .into(),
+            Self::Proof(ProofFault::Full) => "More DPoP proofs come in than can be remembered. \
+                 Send the request again, with a new proof, in a second."
+                .into(),
+            Self::Proof(fault) => {
+                format!("Not accepted: {fault}. Make a new proof for each request (RFC 9449 4.2).")
+            }
+            Self::Nonce { .. } => "Put the value of the header DPoP-Nonce into a new proof as \
+                 nonce, and send the request again."
+                .into(),
         }
     }
 
@@ -66,6 +92,7 @@ impl Refusal {
         match self {
             Self::Client | Self::ClientMissing => StatusCode::UNAUTHORIZED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Proof(ProofFault::Full) => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         }
     }
@@ -81,6 +108,9 @@ impl Refusal {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Self::Nonce { nonce } = &self {
+            crate::dpop::offer(Some(nonce.as_str()), headers);
+        }
         if self.status() == StatusCode::UNAUTHORIZED
             && let Ok(challenge) = HeaderValue::from_str(&format!(r#"Basic realm="{realm}""#))
         {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! token.rs      POST /oauth2/token, client credentials (RFC 6749 §4.4)
+//! dpop.rs       the proof of the key that a token is bound to (RFC 9449 §5)
 //! client.rs     how a client proves itself: Basic or body secret (RFC 6749 §2.3.1)
 //! form.rs       the form body, read strictly (RFC 6749 §3.2, appendix B)
 //! scope.rs      what is granted, and for which resource server
@@ -13,6 +14,7 @@
 //! ```
 
 mod client;
+mod dpop;
 mod error;
 mod form;
 mod jwks;

@@ -18,6 +18,7 @@ pub(crate) async fn show(State(service): State<Service>) -> Response {
         "response_types_supported": [],
         "grant_types_supported": ["client_credentials"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "dpop_signing_alg_values_supported": jwt::proof_algorithm_names(),
     });
     let fields = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "public, max-age=300")];
     (fields, document.to_string()).into_response()

@@ -23,6 +23,7 @@ pub(crate) async fn show(State(service): State<Service>, uri: Uri) -> Response {
         "jwks_uri": format!("{}/.well-known/jwks.json", state.issuer),
         "scopes_supported": resource.scopes,
         "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": jwt::proof_algorithm_names(),
     });
     let fields = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "public, max-age=300")];
     (fields, document.to_string()).into_response()

@@ -53,6 +53,7 @@ mod tests {
             partner: Name::new("p").unwrap(),
             scopes: own.iter().map(|scope| (*scope).to_owned()).collect(),
             token_lifetime_s: 3600,
+            dpop: model::DpopRule::Optional,
             status: Status::Active,
         };
         let expected = expected.map(|(scope, audience)| Grant {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use credential::{Digester, Vault};
-use jwt::{Jwk, Jwks, SigningKey};
+use jwt::{Jwk, Jwks, NonceRule, Proofs, SigningKey};
 use model::{Api, Client, Definitions, Name, SecretCredential, SigningKeyRecord, Status};
 
 use crate::ring::{self, RingError};
@@ -21,6 +21,8 @@ pub struct Source<'a> {
     pub digester: Arc<Digester>,
     /// Opens signing keys.
     pub vault: &'a Vault,
+    /// Knows proofs of possession again; the same over all states.
+    pub proofs: Arc<Proofs>,
 }
 
 /// Everything a token request is judged by.
@@ -33,6 +35,8 @@ pub struct State {
     pub(crate) digester: Arc<Digester>,
     pub(crate) signing_key: SigningKey,
     pub(crate) jwks: Document,
+    pub(crate) proofs: Arc<Proofs>,
+    pub(crate) dpop_nonce: NonceRule,
     clients: HashMap<Name, ClientEntry>,
 }
 
@@ -80,6 +84,8 @@ impl State {
             jwks: jwks(source.signing_keys)?,
             clients: clients(definitions, source.secrets),
             digester: source.digester,
+            proofs: source.proofs,
+            dpop_nonce: definitions.dpop_nonce,
         })
     }
 

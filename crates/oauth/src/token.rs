@@ -8,12 +8,13 @@ use axum::extract::{ConnectInfo, State};
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
-use jwt::AccessToken;
+use jwt::{AccessToken, Confirmation};
 use model::{Timestamp, token_id};
 use serde_json::json;
 
 use crate::Service;
 use crate::client::{authenticate, proof};
+use crate::dpop;
 use crate::error::Refusal;
 use crate::form::Form;
 use crate::scope::grant;
@@ -54,6 +55,8 @@ struct Issued {
     body: String,
     scope: String,
     token_id: String,
+    /// What the answer gives for the client's next proof.
+    nonce: Option<String>,
 }
 
 pub(crate) async fn issue(
@@ -89,7 +92,9 @@ pub(crate) async fn issue(
                 (CACHE_CONTROL, "no-store"),
                 (PRAGMA, "no-cache"),
             ];
-            (fields, issued.body).into_response()
+            let mut response = (fields, issued.body).into_response();
+            dpop::offer(issued.nonce.as_deref(), response.headers_mut());
+            response
         }
         Err(refusal) => {
             record.refusal = Some(refusal.code());
@@ -130,6 +135,11 @@ fn decide(
     }
     let client = &client.client;
     let grant = grant(client, form.get("scope"))?;
+    // Last of what can be wrong: a proof is good once, and is not to be used up for nothing.
+    let bound = dpop::bind(&state, client, headers, record.at)?;
+    let token_type = if bound.is_some() { "DPoP" } else { "Bearer" };
+    let (bound, nonce) = bound.map(|bound| (bound.proof, bound.offer)).unzip();
+    let cnf = bound.map(|proof| Confirmation { jkt: Some(proof.thumbprint), x5t_s256: None });
     let now_s = record.at.seconds();
     let claims = AccessToken {
         iss: state.issuer.clone(),
@@ -143,13 +153,15 @@ fn decide(
         jti: token_id(record.at, &*service.world.random),
         token_use: "access".to_owned(),
         version: 2,
+        cnf,
     };
     let token = jwt::sign(&claims, &state.signing_key);
     let body = json!({
         "access_token": token,
-        "token_type": "Bearer",
+        "token_type": token_type,
         "expires_in": client.token_lifetime_s,
         "scope": grant.scope,
     });
-    Ok(Issued { body: body.to_string(), scope: grant.scope, token_id: claims.jti })
+    let (body, nonce) = (body.to_string(), nonce.flatten());
+    Ok(Issued { body, scope: grant.scope, token_id: claims.jti, nonce })
 }

@@ -69,6 +69,7 @@ pub(crate) fn read(root: &Node, sources: &[Source], problems: &mut Problems) -> 
     reader.definitions.company = fields.text("company").unwrap_or_default();
     reader.definitions.public_url =
         fields.text("public_url").unwrap_or_else(|| format!("http://{}", server.public));
+    reader.definitions.dpop_nonce = api::dpop_nonce(&fields.child("tokens"));
     reader.issuers(&fields);
     reader.apis(&fields);
     reader.plans(&fields);

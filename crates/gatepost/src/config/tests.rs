@@ -412,6 +412,31 @@ fn what_is_wrong_is_said_once_and_in_its_place() {
 }
 
 #[test]
+fn tokens_are_bound_and_nonces_demanded_where_the_file_says_so() {
+    use jwt::NonceRule::{Optional, Required};
+    use model::DpopRule;
+    let of = |text: &str| {
+        let definitions = read_with(text).unwrap().definitions;
+        let api = definitions.apis.get("a").map(|api| api.dpop_nonce);
+        let client = definitions.clients.get("c").map(|client| client.dpop);
+        (definitions.dpop_nonce, api, client)
+    };
+    assert_eq!(of("tokens: {}"), (Optional, None, None));
+    assert_eq!(of("tokens: {dpop_nonce: required}"), (Required, None, None));
+    let api = "apis: {a: {upstream: http://x, scopes: {s: S}}}";
+    assert_eq!(of(api), (Optional, Some(Optional), None));
+    let strict = api.replace("scopes", "dpop_nonce: required, scopes");
+    assert_eq!(of(&strict), (Optional, Some(Required), None));
+    for (dpop, expected) in [("", DpopRule::Optional), (", dpop: required", DpopRule::Required)] {
+        let text = format!("{api}\npartners: {{p: {{clients: {{c: {{scopes: [a/s]{dpop}}}}}}}}}");
+        assert_eq!(of(&text).2, Some(expected), "{dpop}");
+    }
+    for text in ["tokens: {dpop_nonce: none}", "tokens: {nonce: required}"] {
+        assert!(read_with(text).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn calls_are_signed_unless_they_are_told_not_to_be() {
     let source = |name: &str| SecretSource::File(format!("/etc/gatepost/{name}").into());
     let of = |signing: &str| {

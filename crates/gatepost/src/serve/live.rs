@@ -10,6 +10,7 @@ use bus::{Bus, Feeds, LaneNumbers, Rules, Schedules, lane_keys, replay_keys, rep
 use courier::{Holds, KeptSecrets, Plan, ReplayLane, WebhookKeys};
 use credential::{Digester, Master, Vault};
 use gateway::{Contracts, Snapshot};
+use jwt::Proofs;
 use model::{Clock as _, Definitions, LaneKey, Revision, SecretSource, SigningKeyRecord};
 use store::{Replay, ReplayState, Store};
 use tokio::sync::{Mutex, watch};
@@ -34,6 +35,7 @@ pub(super) struct Live {
     kept_secrets: watch::Sender<Arc<KeptSecrets>>,
     digester: Arc<Digester>,
     vault: Arc<Vault>,
+    proofs: Arc<Proofs>,
     /// The revision of the store that is in force everywhere.
     caught_up: watch::Sender<Revision>,
     /// One rebuilding at a time: a later one sees everything an earlier one saw.
@@ -59,9 +61,10 @@ impl Live {
         (definitions, contracts): (Definitions, Contracts),
     ) -> anyhow::Result<Self> {
         let (digester, vault) = (Arc::new(master.digester()), Arc::new(master.vault()));
+        let proofs = Arc::new(Proofs::new(&master.proof_nonce_key()));
         let revision = *parts.store.revisions().borrow();
         let defined = (&definitions, &contracts);
-        let built = build(parts, defined, (&digester, &vault), None).await?;
+        let built = build(parts, defined, (&digester, &vault, &proofs), None).await?;
         parts.issuers.define(&definitions.issuers);
         Ok(Self {
             caught_up: watch::Sender::new(revision),
@@ -77,6 +80,7 @@ impl Live {
             kept_secrets: watch::Sender::new(Arc::new(built.kept_secrets)),
             digester,
             vault,
+            proofs,
             rebuilding: Mutex::new(()),
         })
     }
@@ -159,7 +163,7 @@ impl Live {
         (definitions, contracts): (Arc<Definitions>, Arc<Contracts>),
     ) -> anyhow::Result<()> {
         let before = self.gateway.load_full();
-        let secrets = (&self.digester, &self.vault);
+        let secrets = (&self.digester, &self.vault, &self.proofs);
         let defined = (&*definitions, &*contracts);
         let built = build(parts, defined, secrets, Some(&before)).await?;
         // Before what trusts them.
@@ -260,7 +264,7 @@ impl Live {
 async fn build(
     parts: &Parts,
     (definitions, contracts): (&Definitions, &Contracts),
-    (digester, vault): (&Arc<Digester>, &Arc<Vault>),
+    (digester, vault, proofs): (&Arc<Digester>, &Arc<Vault>, &Arc<Proofs>),
     before: Option<&Snapshot>,
 ) -> anyhow::Result<Built> {
     let store = &*parts.store;
@@ -282,6 +286,7 @@ async fn build(
         keys,
         signing_keys: &signing_keys,
         digester: Arc::clone(digester),
+        proofs: Arc::clone(proofs),
     };
     let gateway = Snapshot::build(source, before)?;
     let tokens = oauth::State::build(oauth::Source {
@@ -290,6 +295,7 @@ async fn build(
         signing_keys: &signing_keys,
         digester: Arc::clone(digester),
         vault,
+        proofs: Arc::clone(proofs),
     })?;
     Ok(Built {
         gateway,

@@ -16,6 +16,7 @@ mod crash;
 mod deliveries;
 mod disk;
 mod doors;
+mod dpop;
 mod duplicates;
 mod functions;
 mod hostile;

@@ -25,7 +25,7 @@ pub(crate) fn check(
     (asked, now): (Asked<'_>, Now),
 ) -> Result<(Arc<AccessToken>, Arc<PartnerEntry>), Denial> {
     let api = &found.api.api;
-    let token = bearer(asked, api.bare_token)?;
+    let (_, token) = presented(asked, api.bare_token)?;
     let now_s = now.at.seconds();
     let key = Key::of(token);
     let claims = match snapshot.tokens.recall(&key, now_s) {
@@ -75,7 +75,7 @@ pub(crate) async fn foreign(
     (asked, now): (Asked<'_>, Now),
 ) -> Result<(), Denial> {
     let api = &found.api.api;
-    let token = bearer(asked, api.bare_token)?;
+    let (_, token) = presented(asked, api.bare_token)?;
     let verified = issuers.verify(token, &api.issuers, now.at).await;
     let verified = verified.inspect_err(|fault| {
         if let IssuerFault::Token(fault) = fault {
@@ -94,8 +94,18 @@ fn tell(snapshot: &Snapshot, asked: Asked<'_>, fault: &Fault, now: Now) {
     }
 }
 
-/// The one token of a request (RFC 6750 §2.1). In the query it is refused (§2.3, RFC 9700 §4.3.2).
-fn bearer(asked: Asked<'_>, bare_allowed: bool) -> Result<&str, Denial> {
+/// How a token is presented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// By itself (RFC 6750 §2.1).
+    Bearer,
+    /// With a proof of the key it is bound to (RFC 9449 §7.1).
+    Dpop,
+}
+
+/// The one token of a request, and how it is presented (RFC 6750 §2.1, RFC 9449 §7.1). In the query
+/// it is refused (RFC 6750 §2.3, RFC 9700 §4.3.2).
+pub(crate) fn presented(asked: Asked<'_>, bare_allowed: bool) -> Result<(Scheme, &str), Denial> {
     if asked.query.split('&').any(names_a_token) {
         return Err(Denial::TokenInQuery);
     }
@@ -108,9 +118,14 @@ fn bearer(asked: Asked<'_>, bare_allowed: bool) -> Result<&str, Denial> {
     let value = value.to_str().map_err(|_| malformed)?;
     // RFC 9110 §11.1: the scheme is case-insensitive.
     match value.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+            Ok((Scheme::Bearer, token.trim()))
+        }
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("dpop") => {
+            Ok((Scheme::Dpop, token.trim()))
+        }
         // API Gateway's older clients send the token alone.
-        None if bare_allowed && !value.is_empty() => Ok(value),
+        None if bare_allowed && !value.is_empty() => Ok((Scheme::Bearer, value)),
         _ => Err(Denial::TokenMissing),
     }
 }
@@ -151,14 +166,21 @@ mod tests {
             headers.append(AUTHORIZATION, value.parse().unwrap());
         }
         let address = std::net::IpAddr::from([127, 0, 0, 1]);
-        bearer(Asked { headers: &headers, query, address, certificate: None }, bare)
-            .map(str::to_owned)
+        let (method, path, certificate) = ("GET", "/", None);
+        let asked = Asked { method, path, headers: &headers, query, address, certificate };
+        presented(asked, bare).map(|(scheme, token)| match scheme {
+            Scheme::Bearer => token.to_owned(),
+            Scheme::Dpop => format!("bound {token}"),
+        })
     }
 
     #[test]
     fn a_token_stands_once_in_the_authorization_header() {
         for value in ["Bearer t", "bearer t", "BEARER  t"] {
             assert_eq!(check(&[value], "", false).unwrap(), "t", "{value}");
+        }
+        for value in ["DPoP t", "dpop t", "DPOP  t"] {
+            assert_eq!(check(&[value], "", false).unwrap(), "bound t", "{value}");
         }
         assert!(matches!(check(&[], "", false), Err(Denial::TokenMissing)));
         assert!(matches!(check(&["Basic dTpw"], "", false), Err(Denial::TokenMissing)));

@@ -84,6 +84,7 @@ fn token(key: &SigningKey, iss: &str, client: &str) -> String {
         jti: "t1".to_owned(),
         token_use: "access".to_owned(),
         version: 2,
+        cnf: None,
     };
     jwt::sign(&claims, key)
 }
@@ -262,4 +263,15 @@ async fn a_change_that_leaves_the_place_leaves_the_keys() {
     running.issuers.define(&BTreeMap::new());
     assert_eq!(running.verify(&token(&key, ISS, "c1")).await, Err(IssuerFault::NotTrusted));
     running.end().await;
+}
+
+#[test]
+fn a_binding_that_cannot_be_read_is_to_nobodys_key() {
+    let of = |cnf: serde_json::Value| confirmation(&cnf).jkt;
+    assert_eq!(of(json!({ "jkt": "k1" })).as_deref(), Some("k1"));
+    // RFC 7800 §3.1: members that are not known are not looked at.
+    assert_eq!(of(json!({ "kid": "k1" })), None);
+    for cnf in [json!({ "jkt": 7 }), json!([]), json!("k1"), json!(null)] {
+        assert_eq!(of(cnf).as_deref(), Some(""));
+    }
 }

@@ -32,29 +32,30 @@ const EVERY: [Algorithm; 7] = [
     Algorithm::EdDsa,
 ];
 
-static P256: LazyLock<Pair> =
+pub(super) static P256: LazyLock<Pair> =
     LazyLock::new(|| Pair::Ec(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap()));
-static P384: LazyLock<Pair> =
+pub(super) static P384: LazyLock<Pair> =
     LazyLock::new(|| Pair::Ec(EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap()));
-static ED25519: LazyLock<Pair> = LazyLock::new(|| Pair::Ed(Ed25519KeyPair::generate().unwrap()));
-static OTHER_ED25519: LazyLock<Pair> =
+pub(super) static ED25519: LazyLock<Pair> =
     LazyLock::new(|| Pair::Ed(Ed25519KeyPair::generate().unwrap()));
-static RSA: LazyLock<Pair> =
+pub(super) static OTHER_ED25519: LazyLock<Pair> =
+    LazyLock::new(|| Pair::Ed(Ed25519KeyPair::generate().unwrap()));
+pub(super) static RSA: LazyLock<Pair> =
     LazyLock::new(|| Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()));
 
-enum Pair {
+pub(super) enum Pair {
     Ec(EcdsaKeyPair),
     Ed(Ed25519KeyPair),
     Rsa(RsaKeyPair),
 }
 
-fn encode(bytes: impl AsRef<[u8]>) -> String {
+pub(super) fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
 impl Pair {
     /// The public half, with these members beside its own.
-    fn jwk(&self, more: &Value) -> Value {
+    pub(super) fn jwk(&self, more: &Value) -> Value {
         let mut jwk = match self {
             Self::Ec(pair) => {
                 let point: EcPublicKeyUncompressedBin<'_> =
@@ -100,7 +101,7 @@ impl Pair {
     }
 
     /// A token with this header and these claims.
-    fn token(&self, header: &Value, claims: &Value) -> String {
+    pub(super) fn token(&self, header: &Value, claims: &Value) -> String {
         let signed = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
         let alg = header["alg"].as_str().unwrap_or_default();
         let signature = self.sign(alg, signed.as_bytes());

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
 mod assertion;
+mod dpop;
 mod foreign;
 mod strict;
 
@@ -33,6 +34,7 @@ fn claims() -> AccessToken {
         jti: "t1".into(),
         token_use: "access".into(),
         version: 2,
+        cnf: None,
     }
 }
 

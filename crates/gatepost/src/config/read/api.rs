@@ -56,6 +56,7 @@ impl Reader<'_> {
                     _ => ErrorStyle::Problem,
                 },
                 bare_token: fields.is_true("bare_token"),
+                dpop_nonce: dpop_nonce(&fields),
                 forward_token: fields.is_true("forward_token"),
                 body_bytes_max: fields.parse("body_max", forms::bytes).unwrap_or(0),
                 timeout_ms: fields.duration_ms("timeout"),
@@ -169,6 +170,14 @@ fn header_rules(fields: &Fields<'_>) -> HeaderRules {
     });
     let remove = fields.parse_list("remove", forms::passed_header);
     HeaderRules { set: set.collect(), remove }
+}
+
+/// Of an API, and of the token service.
+pub(super) fn dpop_nonce(fields: &Fields<'_>) -> jwt::NonceRule {
+    match fields.text("dpop_nonce").as_deref() {
+        Some("required") => jwt::NonceRule::Required,
+        _ => jwt::NonceRule::Optional,
+    }
 }
 
 fn idempotency(route: &Fields<'_>) -> IdempotencyRule {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use limit::{Limit, Period, Quota};
-use model::{ApiKey, Client, Name, Partner, RouteLimit, Status, UsagePlan};
+use model::{ApiKey, Client, DpopRule, Name, Partner, RouteLimit, Status, UsagePlan};
 
 use super::Reader;
 use crate::config::fields::Fields;
@@ -134,6 +134,10 @@ impl Reader<'_> {
                 scopes: scopes.map(str::to_owned).collect(),
                 token_lifetime_s: i64::try_from(client.duration_ms("token_lifetime") / 1_000)
                     .unwrap_or(i64::MAX),
+                dpop: match client.text("dpop").as_deref() {
+                    Some("required") => DpopRule::Required,
+                    _ => DpopRule::Optional,
+                },
                 status: status(&client),
                 id: id.clone(),
             };

@@ -11,6 +11,7 @@ const DAY: u64 = 24 * HOUR;
 const NAME_PATTERN: &str = "^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$";
 const STATUSES: &[&str] = &["active", "suspended"];
 const DEMANDS: &[&str] = &["required", "none"];
+const WISHES: &[&str] = &["required", "optional"];
 
 /// The whole file.
 pub(crate) static ROOT: Object = Object {
@@ -58,6 +59,12 @@ pub(crate) static ROOT: Object = Object {
             Kind::Object(&LIMITS),
             "What connections of the public door may take.",
             "{ connections: 20000 }",
+        ),
+        Field::new(
+            "tokens",
+            Kind::Object(&TOKENS),
+            "What the token service demands of all clients.",
+            "{ dpop_nonce: required }",
         ),
         Field::new("apis", Kind::Map(&APIS), "The APIs behind the gateway.", "{}"),
         Field::new(
@@ -229,6 +236,18 @@ static LIMITS: Object = Object {
         )
         .default_is("30s"),
     ],
+};
+
+static TOKENS: Object = Object {
+    name: "`tokens`",
+    guarded: false,
+    fields: &[Field::new(
+        "dpop_nonce",
+        Kind::Enum(WISHES),
+        "Whether DPoP proofs at `/oauth2/token` must carry a nonce that was given out here.",
+        "required",
+    )
+    .default_is("optional")],
 };
 
 static SERVICE: Object = Object {
@@ -548,6 +567,13 @@ static API: Object = Object {
             "true",
         )
         .default_is("false"),
+        Field::new(
+            "dpop_nonce",
+            Kind::Enum(WISHES),
+            "Whether the DPoP proofs of bound tokens must carry a nonce that was given out here.",
+            "required",
+        )
+        .default_is("optional"),
         Field::new(
             "forward_token",
             Kind::Bool,
@@ -877,6 +903,13 @@ static CLIENT: Object = Object {
             "[tires/create.order]",
         )
         .required(),
+        Field::new(
+            "dpop",
+            Kind::Enum(WISHES),
+            "Whether its tokens are bound to a key that it proves to have with every call (DPoP, RFC 9449); where that is optional, those that are asked for with a proof.",
+            "required",
+        )
+        .default_is("optional"),
         Field::new(
             "token_lifetime",
             Kind::Duration { min_ms: MINUTE, max_ms: DAY },
