@@ -120,6 +120,8 @@ mod fixture {
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
             token_lifetime_s: 3600,
             status: Status::Active,
+            authentication: model::Authentication::Secret,
+            bound_tokens: false,
         }
     }
 

@@ -9,7 +9,9 @@
 //! ([`verify_foreign`]): their claims differ, their form is judged as strictly.
 
 mod assertion;
+mod certificates;
 mod claims;
+mod client_assertion;
 mod compact;
 mod foreign;
 mod json;
@@ -20,7 +22,11 @@ mod sign;
 mod verify;
 
 pub use assertion::{Assertion, AssertionKey, AssertionKeyError};
-pub use claims::AccessToken;
+pub use certificates::{CertificatesError, certificates_of};
+pub use claims::{AccessToken, Confirmation};
+pub use client_assertion::{
+    ASSERTION_LIFETIME_MAX_S, AssertionDemand, AssertionFault, ClaimedAssertion,
+};
 pub use compact::TOKEN_BYTES_MAX;
 pub use foreign::{ForeignDemand, ForeignToken, TokenType, claimed_issuer, verify_foreign};
 pub use key::{Algorithm, Jwk, Jwks, KeyError, SigningKey, VerifyingKey};

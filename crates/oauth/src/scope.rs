@@ -54,6 +54,8 @@ mod tests {
             scopes: own.iter().map(|scope| (*scope).to_owned()).collect(),
             token_lifetime_s: 3600,
             status: Status::Active,
+            authentication: model::Authentication::Secret,
+            bound_tokens: false,
         };
         let expected = expected.map(|(scope, audience)| Grant {
             scope: scope.to_owned(),

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
 mod assertion;
+mod client_assertion;
 mod foreign;
 
 use jwt::{AccessToken, Demand, Fault, Jwks, Keys, SigningKey, sign, verify};
@@ -32,6 +33,7 @@ fn claims() -> AccessToken {
         jti: "t1".into(),
         token_use: "access".into(),
         version: 2,
+        cnf: None,
     }
 }
 
