@@ -134,7 +134,7 @@ impl<'a> ClaimedAssertion<'a> {
     /// Whether a set has a key that it could mean; asking its owner again is no use then.
     pub fn has_key_in(&self, keys: &KeySet) -> bool {
         let choose = |algorithm| keys.choose(self.kid.as_deref(), algorithm);
-        self.algorithm.is_some_and(|algorithm| !matches!(choose(algorithm), Err(Fault::UnknownKey)))
+        self.algorithm.is_none_or(|algorithm| !matches!(choose(algorithm), Err(Fault::UnknownKey)))
     }
 
     /// Verifies that one of these keys signed it, by one of these algorithms. Keys and addresses of

@@ -1,9 +1,9 @@
 //! Assertions of clients: what our token endpoint accepts and refuses, as tables.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use aws_lc_rs::encoding::{AsBigEndian as _, EcPrivateKeyBin, EcPublicKeyUncompressedBin};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jwt::{
     Algorithm, Assertion, AssertionDemand, AssertionFault, AssertionKey, CertificatesError,
     ClaimedAssertion, KeySet, SetError, certificates_of,
