@@ -56,6 +56,8 @@ pub(crate) enum Denial {
     TokenRevoked {
         client: String,
     },
+    /// A good token that is bound to what the caller has not shown.
+    TokenBound,
     /// A good token of another issuer, of a client that belongs to no partner.
     ClientUnknown {
         issuer: Name,
@@ -397,7 +399,7 @@ impl Denial {
                 let challenge = bearer(realm, "invalid_request", &self.shown().detail);
                 insert(WWW_AUTHENTICATE, &challenge);
             }
-            Self::TokenInvalid(_) | Self::TokenRevoked { .. } => {
+            Self::TokenInvalid(_) | Self::TokenRevoked { .. } | Self::TokenBound => {
                 let challenge = bearer(realm, "invalid_token", &self.shown().detail);
                 insert(WWW_AUTHENTICATE, &format!("{challenge}{metadata}"));
             }
@@ -601,6 +603,14 @@ impl Denial {
                 "token-revoked",
                 "The token was revoked",
                 "The token's client has been suspended or removed. Ask who gave you the client."
+                    .into(),
+            ),
+            Self::TokenBound => (
+                S::UNAUTHORIZED,
+                "token-bound",
+                "The token is bound to a certificate",
+                "The token is good only with the client certificate that it was got with. Call \
+                 with that one (mutual TLS), or get a token with the one you have."
                     .into(),
             ),
             Self::ClientUnknown { client, .. } => (
@@ -909,6 +919,7 @@ impl Denial {
             | Self::TokenInQuery
             | Self::TokenInvalid(_)
             | Self::TokenRevoked { .. }
+            | Self::TokenBound
             | Self::ScopeMissing { .. } => unauthorized,
             Self::CertificateMissing
             | Self::CertificateOfOther
