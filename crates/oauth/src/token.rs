@@ -4,16 +4,17 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, Extension, State};
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
 use jwt::AccessToken;
+use listener::{ClientCertificate, Peer};
 use model::{Timestamp, token_id};
 use serde_json::json;
 
-use crate::Service;
-use crate::client::{authenticate, proof};
+use crate::authentication::{self, Proving};
+use crate::{Service, assertion, certificates};
 use crate::error::Refusal;
 use crate::form::Form;
 use crate::scope::grant;
@@ -58,14 +59,15 @@ struct Issued {
 
 pub(crate) async fn issue(
     State(service): State<Service>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let began_ns = service.world.clock.ticks_ns();
     let mut record = TokenRecord {
         at: service.world.clock.now(),
-        address: peer.ip().to_canonical(),
+        address: address.ip().to_canonical(),
         client: None,
         partner: None,
         method: None,
@@ -76,7 +78,11 @@ pub(crate) async fn issue(
         took_us: 0,
     };
     let outcome = match body {
-        Ok(body) => decide(&service, &headers, &body, &mut record),
+        Ok(body) => {
+            assertion::prepare(&service, &body, record.at).await;
+            let certificate = service.world.trusted.certificate(&peer, &headers);
+            decide(&service, (&headers, certificate.as_deref()), &body, &mut record)
+        }
         Err(_) => Err(Refusal::TooLarge),
     };
     let response = match outcome {
@@ -104,7 +110,7 @@ pub(crate) async fn issue(
 
 fn decide(
     service: &Service,
-    headers: &HeaderMap,
+    (headers, certificate): (&HeaderMap, Option<&ClientCertificate>),
     body: &[u8],
     record: &mut TokenRecord,
 ) -> Result<Issued, Refusal> {
@@ -116,12 +122,13 @@ fn decide(
         return Err(Refusal::Malformed(what));
     }
     let form = Form::parse(body)?;
-    let proof = proof(headers, &form)?;
-    record.method = Some(proof.method);
     let state = service.state.load();
+    let claim = authentication::claim(&state, headers, &form, record.at)?;
+    record.method = Some(claim.method(&state));
     // Only the id of a client that exists is logged: anything else may be a misplaced secret.
-    record.client = state.client(&proof.client_id).map(|client| client.client.id.to_string());
-    let client = authenticate(&state, &proof, record.at)?;
+    record.client = state.client(claim.client_id()).map(|client| client.client.id.to_string());
+    let with = Proving { certificate, now: record.at };
+    let client = authentication::prove(service, &state, &claim, with)?;
     record.partner = Some(client.client.partner.to_string());
     match form.get("grant_type") {
         Some("client_credentials") => {}
@@ -143,6 +150,7 @@ fn decide(
         jti: token_id(record.at, &*service.world.random),
         token_use: "access".to_owned(),
         version: 2,
+        cnf: certificates::confirmation(client, certificate)?,
     };
     let token = jwt::sign(&claims, &state.signing_key);
     let body = json!({
