@@ -128,6 +128,8 @@ impl Reader<'_> {
                 continue;
             }
             taken.clients.insert(id.clone(), entry.key_span);
+            let authentication = self.authentication(&client);
+            let bound = client.text("bound_tokens").map(|text| text == "true");
             let scopes = client.list("scopes").iter().filter_map(Node::text);
             let client = Client {
                 partner: partner.name.clone(),
@@ -135,6 +137,8 @@ impl Reader<'_> {
                 token_lifetime_s: i64::try_from(client.duration_ms("token_lifetime") / 1_000)
                     .unwrap_or(i64::MAX),
                 status: status(&client),
+                bound_tokens: bound.unwrap_or(authentication.is_by_certificate()),
+                authentication,
                 id: id.clone(),
             };
             self.definitions.clients.insert(id, client);
