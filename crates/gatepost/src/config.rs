@@ -29,7 +29,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use gateway::Contracts;
-use listener::{Limits, Trusted};
+use listener::{ClientCertificates, Limits, Trusted};
 use model::{Definitions, Name, SecretSource};
 use serde_json::Value;
 use store::Document;
@@ -90,6 +90,18 @@ pub struct DoorTls {
     pub key: SecretSource,
     /// The file of the authorities of client certificates.
     pub client_ca: Option<PathBuf>,
+    /// Whose client certificates are taken.
+    pub client_certificates: ClientCertificates,
+}
+
+impl Server {
+    /// Whether callers of the public door can show certificates.
+    pub fn sees_certificates(&self) -> bool {
+        let asks = |tls: &DoorTls| {
+            tls.client_ca.is_some() || tls.client_certificates == ClientCertificates::Any
+        };
+        self.trusted.client_cert || self.tls.as_ref().is_some_and(asks)
+    }
 }
 
 /// The environment's variables, by name.

@@ -81,6 +81,10 @@ const PROBLEMS: &[(&str, &str)] = &[
         "More DPoP proofs come in (over 11,000 each second) than are remembered, so that one could be sent again unseen; nothing is wrong with the request. Status 503 with Retry-After.",
     ),
     (
+        "token-bound-certificate",
+        "The token is good, but bound to a client certificate (RFC 8705), and the call came with another or with none. Behind a proxy with TLS, `proxies.client_cert` says that it passes certificates on. Status 401 `invalid_token`.",
+    ),
+    (
         "client-unknown",
         "The token of another issuer is good, but its client belongs to no partner: the value of the issuer's `client_claim` is not among its `clients`. The log has the value. Status 403.",
     ),

@@ -121,6 +121,8 @@ mod fixture {
             token_lifetime_s: 3600,
             dpop: model::DpopRule::Optional,
             status: Status::Active,
+            authentication: model::Authentication::Secret,
+            bound_tokens: false,
         }
     }
 

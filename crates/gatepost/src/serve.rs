@@ -445,7 +445,7 @@ fn open_public(
     door.balancers = server.proxy_protocol.then(|| Arc::new(server.trusted.clone()));
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let world = parts.gateway_world(&server.trusted);
-    let tokens = RouterHandler(live.token_router(parts));
+    let tokens = RouterHandler(live.token_router(parts, server));
     let snapshot: Arc<ArcSwap<gateway::Snapshot>> = live.gateway();
     let make = move |_core| {
         let gateway = gateway::Gateway::new(Arc::clone(&snapshot), world.clone());

@@ -5,6 +5,7 @@
 //! is forwarded without one.
 
 pub(crate) mod address;
+mod binding;
 pub(crate) mod key;
 pub(crate) mod plan;
 pub(crate) mod proof;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Request};
 use jwt::AccessToken;
-use listener::Peer;
+use listener::ClientCertificate;
 use model::{KeyRule, Route, Status, Timestamp, TokenRule};
 
 use crate::denial::Denial;
@@ -41,16 +42,25 @@ pub(crate) struct Asked<'a> {
     pub(crate) headers: &'a HeaderMap,
     pub(crate) query: &'a str,
     pub(crate) address: IpAddr,
-    /// The fingerprint of the caller's certificate.
-    pub(crate) certificate: Option<&'a [u8; 32]>,
+    /// The caller's certificate, of any maker.
+    pub(crate) certificate: Option<&'a ClientCertificate>,
 }
 
 impl<'a> Asked<'a> {
-    pub(crate) fn new<B>(request: &'a Request<B>, address: IpAddr, peer: &'a Peer) -> Self {
+    pub(crate) fn new<B>(
+        request: &'a Request<B>,
+        address: IpAddr,
+        certificate: Option<&'a ClientCertificate>,
+    ) -> Self {
         let query = request.uri().query().unwrap_or_default();
-        let certificate = peer.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
         let (method, path) = (request.method().as_str(), request.uri().path());
         Self { method, path, headers: request.headers(), query, address, certificate }
+    }
+
+    /// The fingerprint of the caller's certificate, if it is of one of the door's authorities.
+    fn verified(self) -> Option<&'a [u8; 32]> {
+        let certificate = self.certificate.filter(|certificate| certificate.is_verified)?;
+        Some(&certificate.fingerprint)
     }
 }
 
@@ -112,7 +122,7 @@ fn check(
         known.passed.add(Check::Address);
     }
     if api.client_certificate {
-        asked.certificate.ok_or(Denial::CertificateMissing)?;
+        asked.verified().ok_or(Denial::CertificateMissing)?;
         known.passed.add(Check::Certificate);
     }
     let mut partner: Option<Arc<PartnerEntry>> = None;
@@ -121,6 +131,7 @@ fn check(
         known.passed.add(Check::Token);
         known.partner = Some(Arc::clone(&of_client));
         known.token = Some(Arc::clone(&claims));
+        binding::check(&claims, asked.certificate)?;
         proof::check(snapshot, api, (asked, now), known)?;
         of_partner(&of_client, asked, &mut known.passed)?;
         scopes(&claims, route)?;
@@ -171,7 +182,7 @@ fn of_partner(partner: &PartnerEntry, asked: Asked<'_>, passed: &mut Passed) -> 
         passed.add(Check::Address);
     }
     if !partner.certificates.is_empty() {
-        let shown = asked.certificate.ok_or(Denial::CertificateMissing)?;
+        let shown = asked.verified().ok_or(Denial::CertificateMissing)?;
         if !partner.certificates.contains(shown) {
             return Err(Denial::CertificateOfOther);
         }

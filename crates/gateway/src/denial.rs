@@ -70,6 +70,8 @@ pub(crate) enum Denial {
     TokenRevoked {
         client: String,
     },
+    /// A good token that is bound to a certificate, and the caller has shown another or none.
+    CertificateBound,
     /// A good token of another issuer, of a client that belongs to no partner.
     ClientUnknown {
         issuer: Name,
@@ -462,6 +464,7 @@ impl Denial {
             Self::TokenInvalid(_)
                 | Self::TokenRevoked { .. }
                 | Self::TokenBound
+                | Self::CertificateBound
                 | Self::TokenUnbound
         )
     }
@@ -709,6 +712,14 @@ impl Denial {
                 "More DPoP proofs come in than can be remembered",
                 "Nothing is wrong with your request. Send it again, with a new proof, after \
                  Retry-After."
+                    .into(),
+            ),
+            Self::CertificateBound => (
+                S::UNAUTHORIZED,
+                "token-bound-certificate",
+                "The token is bound to a certificate",
+                "The token is good only with the client certificate that it was got with. Call \
+                 with that one (mutual TLS), or get a token with the one you have."
                     .into(),
             ),
             Self::ClientUnknown { client, .. } => (
@@ -1018,6 +1029,7 @@ impl Denial {
             | Self::TokenInvalid(_)
             | Self::TokenRevoked { .. }
             | Self::TokenBound
+            | Self::CertificateBound
             | Self::TokenUnbound
             | Self::ProofInvalid(_)
             | Self::NonceNeeded { .. }

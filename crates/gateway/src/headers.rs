@@ -168,6 +168,9 @@ fn is_ours(name: &str) -> bool {
         | "traceparent"
         | "x-real-ip"
         | "x-api-key"
+        // RFC 9440 §2.4: a service that believed it would believe whoever sends it.
+        | "client-cert"
+        | "client-cert-chain"
         | "http2-settings" => true,
         name if name.starts_with("x-forwarded-") || name.starts_with("gatepost-") => true,
         name if name.contains('_') => {
@@ -377,6 +380,8 @@ mod tests {
             "x_real_ip",
             "traceparent",
             "x_api_key",
+            "client-cert",
+            "client_cert_chain",
             "host",
             "expect",
         ] {

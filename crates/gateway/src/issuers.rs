@@ -2,15 +2,11 @@
 //!
 //! ```text
 //! Issuers           shared by all cores; the present keys of each issuer by an atomic pointer
-//!   refresh.rs      when keys are asked for, until when they are in force: decides from numbers
-//!   fetch.rs        asking for them, under the outbound guard
+//!   outbound::keys  when they are asked for, until when they are in force, and asking for them
 //! ```
 //!
 //! A key that is not known is asked for once, and the request that brought it waits for the answer
 //! for a moment. When an issuer cannot be reached its keys stay in force for a day.
-
-mod fetch;
-mod refresh;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,9 +21,8 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use fetch::{FetchError, Got, Place};
-pub use refresh::KeysStanding;
-use refresh::Refresh;
+pub use outbound::keys::KeysStanding;
+use outbound::keys::{self, FetchError, Got, Place, Refresh};
 
 /// How far an issuer's clock and ours may differ, in seconds.
 const LEEWAY_S: i64 = 60;
@@ -227,7 +222,7 @@ impl Issuers {
         let issuers = Arc::clone(self);
         self.tracker.spawn(async move {
             let got = tokio::select! {
-                got = fetch::keys(&source.place, &issuers.tracker) => got,
+                got = keys::fetch(&source.place, &issuers.tracker) => got,
                 () = stop.cancelled() => return,
             };
             let mut spread = [0; 2];

@@ -205,7 +205,8 @@ impl Core {
     ) -> Result<(), Refusal> {
         let snapshot = self.snapshot.load_full();
         let found = routes::find(&snapshot, request)?;
-        let asked = checks::Asked::new(request, recorder.address(), peer);
+        let certificate = self.world.trusted.certificate(peer, request.headers());
+        let asked = checks::Asked::new(request, recorder.address(), certificate.as_deref());
         let issuers = &self.world.issuers;
         let verified = checks::token::foreign(&snapshot, issuers, &found, (asked, now)).await;
         verified.map_err(|denial| found.refusal(denial))
@@ -240,7 +241,8 @@ impl Core {
                 return Ok(Judged::Answered(response));
             }
         }
-        let asked = checks::Asked::new(request, recorder.address(), peer);
+        let certificate = self.world.trusted.certificate(peer, request.headers());
+        let asked = checks::Asked::new(request, recorder.address(), certificate.as_deref());
         match checks::admit(&snapshot, &self.world.issuers, &found, (asked, now)) {
             Ok(_) if headers::ends_here(request) => Ok(Judged::Answered(last_stop(&found))),
             Ok(admitted) => Ok(Judged::Admitted(found, admitted)),

@@ -9,7 +9,9 @@
 //! ([`verify_foreign`]): their claims differ, their form is judged as strictly.
 
 mod assertion;
+mod certificates;
 mod claims;
+mod client_assertion;
 mod compact;
 mod dpop;
 mod foreign;
@@ -21,7 +23,11 @@ mod sign;
 mod verify;
 
 pub use assertion::{Assertion, AssertionKey, AssertionKeyError};
+pub use certificates::{CertificatesError, certificates_of};
 pub use claims::{AccessToken, Confirmation};
+pub use client_assertion::{
+    ASSERTION_LIFETIME_MAX_S, AssertionDemand, AssertionFault, ClaimedAssertion,
+};
 pub use compact::TOKEN_BYTES_MAX;
 pub use dpop::{
     Accepted, NONCE_PERIOD_S, NewProof, NonceRule, PROOF_ALGORITHMS, PROOF_WINDOW, Proof,

@@ -40,6 +40,9 @@ pub enum SetError {
     /// Nothing in it is of use.
     #[error("it has no key that could verify a signature here")]
     Empty,
+    /// A key in it is private or symmetric.
+    #[error("it has a private or a symmetric key, which nobody else may have")]
+    Private,
 }
 
 /// The published keys of one issuer.
@@ -74,6 +77,14 @@ impl KeySet {
         }
         let skipped = listed.len() - keys.len();
         Ok(Self { keys, skipped })
+    }
+
+    /// Reads a JWK Set that was given to us as the public keys of somebody: one that has a private
+    /// key is refused, so that whoever gave it away learns of it.
+    pub fn parse_public(bytes: &[u8]) -> Result<Self, SetError> {
+        let keys = Self::parse(bytes);
+        // A set of private keys alone is empty to the reader; the better reason comes first.
+        if has_private(bytes) { Err(SetError::Private) } else { keys }
     }
 
     /// How many keys can verify.
@@ -114,6 +125,14 @@ impl SetKey {
     pub(crate) fn way(&self, algorithm: Algorithm) -> Option<&VerifyingKey> {
         self.ways.iter().find(|way| way.algorithm == algorithm)
     }
+}
+
+/// Whether any key of a set has a member that only its owner may know.
+pub(crate) fn has_private(bytes: &[u8]) -> bool {
+    let set = if bytes.len() > SET_BYTES_MAX { None } else { json::object(bytes) };
+    let listed = set.as_ref().and_then(|set| set.get("keys")).and_then(Value::as_array);
+    let is_private = |jwk: &Value| PRIVATE.iter().any(|name| jwk.get(*name).is_some());
+    listed.is_some_and(|keys| keys.iter().any(is_private))
 }
 
 /// One key of a set; none if it is of no use here.

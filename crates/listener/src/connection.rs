@@ -8,7 +8,6 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use futures_util::FutureExt as _;
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, StatusCode};
@@ -146,14 +145,16 @@ async fn prepare(
         ));
     };
     stream.readable().await?;
-    let handshake = TlsAcceptor::from(tls.config()).accept(stream);
+    let material = tls.material();
+    let handshake = TlsAcceptor::from(Arc::clone(&material.config)).accept(stream);
     let shaken = tokio::time::timeout(context.limits.head_timeout, handshake).await;
     let stream = shaken.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
     let (_, state) = stream.get_ref();
-    let certificate = state.peer_certificates().and_then(<[_]>::first);
+    let shown = state.peer_certificates().and_then(|chain| material.judged(chain));
     let tls = TlsPeer {
-        certificate: certificate.map(|certificate| fingerprint(certificate)),
+        certificate: shown.as_ref().filter(|shown| shown.is_verified).map(|s| s.fingerprint),
         server_name: state.server_name().map(str::to_owned),
+        shown: shown.map(Arc::new),
     };
     let peer = Peer { is_vouched_for, ..Peer::new(address, Some(Arc::new(tls)), tasks) };
     let http = if state.alpn_protocol() == Some(b"h2") { Http::Two } else { Http::One };
@@ -184,12 +185,6 @@ async fn take_proxy_header(
     };
     let read = tokio::time::timeout(context.limits.head_timeout, reading).await;
     read.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
-}
-
-fn fingerprint(certificate: &[u8]) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(digest(&SHA256, certificate).as_ref());
-    bytes
 }
 
 /// Which HTTP a plain connection's first bytes are of. Nothing is taken. A connection may rest

@@ -4,6 +4,7 @@
 mod accept;
 mod activity;
 mod body;
+mod certificate;
 mod closing;
 mod connection;
 mod cores;
@@ -16,10 +17,11 @@ mod trace;
 
 pub use accept::{Door, Handler, Limits, bind, serve};
 pub use body::{Body, BoxError, empty, full};
+pub use certificate::ClientCertificate;
 pub use closing::{Closing, GRACE};
 pub use cores::serve_on_cores;
 pub use peer::{Peer, TlsPeer, Told, Trusted};
 pub use problem::{Problem, panicked};
 pub use router::RouterHandler;
-pub use tls::{TlsDoor, TlsError, TlsMaterial};
+pub use tls::{ClientCertificates, TlsDoor, TlsError, TlsMaterial};
 pub use trace::TraceParent;

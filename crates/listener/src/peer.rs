@@ -7,6 +7,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 use tokio_util::task::TaskTracker;
 
+use crate::certificate::ClientCertificate;
+
 /// The other end of a connection.
 #[derive(Debug, Clone)]
 pub struct Peer {
@@ -65,6 +67,9 @@ pub struct TlsPeer {
     pub certificate: Option<[u8; 32]>,
     /// The name it asked for (SNI).
     pub server_name: Option<String>,
+    /// The certificate it showed, also where it leads to none of the door's authorities; only a
+    /// door that takes certificates of any maker has those.
+    pub shown: Option<Arc<ClientCertificate>>,
 }
 
 /// Which header tells where a request came from, and whom it is believed of.
@@ -76,6 +81,9 @@ pub struct Trusted {
     pub proxies: Vec<IpNet>,
     /// Whether they set `Forwarded` (RFC 7239) and not `X-Forwarded-For`.
     pub by_forwarded: bool,
+    /// Whether they speak TLS in our place and pass callers' certificates on in `Client-Cert`
+    /// (RFC 9440).
+    pub client_cert: bool,
 }
 
 /// More hops than this are not looked at: nobody has so many proxies.
@@ -140,7 +148,7 @@ mod tests {
             let name = if by_forwarded { "forwarded" } else { "x-forwarded-for" };
             headers.append(name, value.parse().unwrap());
         }
-        let trusted = Trusted { proxies, by_forwarded };
+        let trusted = Trusted { proxies, by_forwarded, client_cert: false };
         trusted.origin(peer.parse().unwrap(), &headers).to_string()
     }
 

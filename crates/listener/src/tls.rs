@@ -7,9 +7,12 @@ use arc_swap::ArcSwap;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSessions};
 use rustls::{RootCertStore, ServerConfig};
+
+use crate::certificate::{AnyMaker, ClientCertificate, Judge};
 
 /// How many certificates a chain or a bundle of authorities may have.
 const CERTIFICATES_MAX: usize = 512;
@@ -25,6 +28,19 @@ pub struct TlsMaterial<'a> {
     /// The authorities whose client certificates are taken; a certificate is asked for, and no
     /// caller without one is refused here.
     pub client_authorities: Option<&'a [u8]>,
+    /// Whose client certificates are taken.
+    pub client_certificates: ClientCertificates,
+}
+
+/// Whose client certificates a door takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// Those of its authorities; where it has none, no certificate is asked for.
+    #[default]
+    Verified,
+    /// Any: one that leads to none of its authorities is told from others, and vouches for nobody
+    /// (RFC 8705 §2.2).
+    Any,
 }
 
 /// Material that TLS cannot be spoken with. No text shows a part of it.
@@ -53,10 +69,24 @@ pub enum TlsError {
 
 /// A door's TLS. New connections speak with the present material; sessions outlive a change of it.
 pub struct TlsDoor {
-    config: ArcSwap<ServerConfig>,
+    present: ArcSwap<Present>,
     tickets: Arc<dyn ProducesTickets>,
     sessions: Arc<dyn StoresServerSessions>,
     provider: Arc<CryptoProvider>,
+}
+
+/// What a new connection speaks with.
+pub(crate) struct Present {
+    pub(crate) config: Arc<ServerConfig>,
+    judge: Judge,
+}
+
+impl Present {
+    /// The certificate of a chain that the handshake has taken. It is judged at each connection,
+    /// also where a session was resumed.
+    pub(crate) fn judged(&self, chain: &[CertificateDer<'_>]) -> Option<ClientCertificate> {
+        self.judge.certificate(chain, self.config.time_provider.current_time())
+    }
 }
 
 impl std::fmt::Debug for TlsDoor {
@@ -72,9 +102,9 @@ impl TlsDoor {
         let tickets = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(|_| TlsError::Tickets)?;
         let sessions = ServerSessionMemoryCache::new(SESSIONS_MAX);
         let parts: (Arc<dyn ProducesTickets>, Arc<dyn StoresServerSessions>) = (tickets, sessions);
-        let config = configure(material, &provider, &parts)?;
+        let present = configure(material, &provider, &parts)?;
         let (tickets, sessions) = parts;
-        Ok(Self { config: ArcSwap::from_pointee(config), tickets, sessions, provider })
+        Ok(Self { present: ArcSwap::from_pointee(present), tickets, sessions, provider })
     }
 
     /// Speaks with other material from the next connection on. One that cannot be used changes
@@ -87,12 +117,12 @@ impl TlsDoor {
             parts.0 = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(|_| TlsError::Tickets)?;
             parts.1 = Arc::new(NoServerSessionStorage {});
         }
-        self.config.store(Arc::new(configure(material, &self.provider, &parts)?));
+        self.present.store(Arc::new(configure(material, &self.provider, &parts)?));
         Ok(())
     }
 
-    pub(crate) fn config(&self) -> Arc<ServerConfig> {
-        self.config.load_full()
+    pub(crate) fn material(&self) -> Arc<Present> {
+        self.present.load_full()
     }
 }
 
@@ -100,23 +130,21 @@ fn configure(
     material: &TlsMaterial<'_>,
     provider: &Arc<CryptoProvider>,
     (tickets, sessions): &(Arc<dyn ProducesTickets>, Arc<dyn StoresServerSessions>),
-) -> Result<ServerConfig, TlsError> {
+) -> Result<Present, TlsError> {
     let builder = ServerConfig::builder_with_provider(Arc::clone(provider))
         .with_safe_default_protocol_versions()
         .map_err(|_| TlsError::Mismatch)?;
-    let builder = match material.client_authorities {
-        None => builder.with_no_client_auth(),
-        Some(bundle) => {
-            let mut roots = RootCertStore::empty();
-            for authority in certificates(bundle).ok_or(TlsError::Authorities)? {
-                roots.add(authority).map_err(|_| TlsError::Authorities)?;
-            }
-            let provider = Arc::clone(provider);
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-                .allow_unauthenticated()
-                .build()
-                .map_err(|_| TlsError::Authorities)?;
-            builder.with_client_cert_verifier(verifier)
+    let authorities = material.client_authorities;
+    let authorities = authorities.map(|bundle| verifier(bundle, provider)).transpose()?;
+    let (builder, judge) = match (material.client_certificates, authorities) {
+        (ClientCertificates::Verified, None) => (builder.with_no_client_auth(), Judge::Handshake),
+        (ClientCertificates::Verified, Some(verifier)) => {
+            (builder.with_client_cert_verifier(verifier), Judge::Handshake)
+        }
+        (ClientCertificates::Any, authorities) => {
+            let any = AnyMaker::new(provider.signature_verification_algorithms);
+            let judge = authorities.map_or(Judge::Nobody, Judge::Authorities);
+            (builder.with_client_cert_verifier(Arc::new(any)), judge)
         }
     };
     let chain = certificates(material.certificates).ok_or(TlsError::Certificates)?;
@@ -125,7 +153,23 @@ fn configure(
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config.ticketer = Arc::clone(tickets);
     config.session_storage = Arc::clone(sessions);
-    Ok(config)
+    Ok(Present { config: Arc::new(config), judge })
+}
+
+/// Verifies that certificates lead to one of the authorities of a bundle.
+fn verifier(
+    bundle: &[u8],
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for authority in certificates(bundle).ok_or(TlsError::Authorities)? {
+        roots.add(authority).map_err(|_| TlsError::Authorities)?;
+    }
+    let provider = Arc::clone(provider);
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .allow_unauthenticated()
+        .build()
+        .map_err(|_| TlsError::Authorities)
 }
 
 /// The certificates of a PEM text: at least one, and every one of them readable.

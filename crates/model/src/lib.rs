@@ -5,6 +5,7 @@
 //! builds [`Definitions`] checks that they lead somewhere.
 
 mod api;
+mod authentication;
 mod credentials;
 mod definitions;
 mod delivery;
@@ -26,6 +27,7 @@ mod usage;
 pub use api::{
     Api, ErrorStyle, IdempotencyRule, KeyRule, Method, PathTemplate, Route, Segment, TokenRule,
 };
+pub use authentication::{AssertionRule, Authentication, ClientKeys};
 pub use credentials::{KeptSecret, KeyCredential, Revision, SecretCredential, SigningKeyRecord};
 pub use definitions::Definitions;
 pub use delivery::{

@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use crate::Name;
+use crate::{Authentication, Name};
 
 /// Whether something may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,10 @@ pub struct Client {
     pub dpop: DpopRule,
     /// Whether it gets tokens, and whether those it has are good.
     pub status: Status,
+    /// How it proves itself.
+    pub authentication: Authentication,
+    /// Whether its tokens are good only with the certificate they were got with (RFC 8705 §3).
+    pub bound_tokens: bool,
 }
 
 /// Whether a client's tokens are bound to a key of its own (RFC 9449 §5.2).

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use credential::Digest;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use model::{Status, Timestamp};
+use model::{Authentication, Status, Timestamp};
 
 use crate::error::Refusal;
 use crate::form::{Form, decode};
@@ -73,7 +73,9 @@ pub(crate) fn authenticate<'a>(
     for secret in client.iter().flat_map(|client| &client.secrets) {
         compare(&secret.digest, secret.is_live(now));
     }
-    let client = client.filter(|_| proven).ok_or(Refusal::Client)?;
+    // Who has another way is not let in by a secret from before.
+    let by_secret = |client: &&ClientEntry| client.client.authentication == Authentication::Secret;
+    let client = client.filter(by_secret).filter(|_| proven).ok_or(Refusal::Client)?;
     let active = client.client.status == Status::Active && client.partner_status == Status::Active;
     if active { Ok(client) } else { Err(Refusal::Suspended) }
 }

@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode, Uri};
-use jwt::ProofFault;
+use jwt::{AssertionFault, ProofFault};
 use serde_json::json;
 
 /// Why no token is issued.
@@ -18,6 +18,18 @@ pub(crate) enum Refusal {
     Client,
     /// `invalid_client`: there is no proof at all.
     ClientMissing,
+    /// `invalid_client`: what the assertion says is not in order, whosever it is.
+    Assertion(AssertionFault),
+    /// `invalid_client`: the assertion proves nothing. One text for every reason, as with secrets.
+    AssertionUnproven,
+    /// `invalid_client`: the assertion was used before.
+    AssertionReused,
+    /// `invalid_client`: the client has used more assertions than can be remembered.
+    AssertionsTooMany,
+    /// `invalid_client`: the certificate is not this client's. One text for every reason.
+    Certificate,
+    /// `invalid_request`: the client's tokens are bound to a certificate, and it shows none.
+    BindingMissing,
     /// `unauthorized_client`: its partner or itself is suspended.
     Suspended,
     /// `unsupported_grant_type`.
@@ -44,8 +56,16 @@ impl Refusal {
     /// The standard's error code.
     pub(crate) fn code(&self) -> &'static str {
         match self {
-            Self::Malformed(_) | Self::TooLarge | Self::ProofMissing => "invalid_request",
-            Self::Client | Self::ClientMissing => "invalid_client",
+            Self::Malformed(_) | Self::TooLarge | Self::ProofMissing | Self::BindingMissing => {
+                "invalid_request"
+            }
+            Self::Client
+            | Self::ClientMissing
+            | Self::Assertion(_)
+            | Self::AssertionUnproven
+            | Self::AssertionReused
+            | Self::AssertionsTooMany
+            | Self::Certificate => "invalid_client",
             Self::Suspended => "unauthorized_client",
             Self::GrantType => "unsupported_grant_type",
             Self::Scope { .. } | Self::Audiences => "invalid_scope",
@@ -63,6 +83,20 @@ impl Refusal {
             Self::Client => "Client id or secret is wrong, or the secret is no longer live.".into(),
             Self::ClientMissing => "Send client id and secret by HTTP Basic, or as client_id and \
                  client_secret in the body."
+                .into(),
+            Self::Assertion(fault) => format!("The client assertion is not accepted: {fault}."),
+            Self::AssertionUnproven => "The client assertion is not signed with a key of this \
+                 client, by an algorithm it may use."
+                .into(),
+            Self::AssertionReused => "The client assertion was used before. Make a new one, with \
+                 a jti of its own, for each request."
+                .into(),
+            Self::AssertionsTooMany => "The client has used so many assertions that no more can \
+                 be remembered. Ask for fewer tokens, or let assertions end sooner."
+                .into(),
+            Self::Certificate => "The client certificate is not one of this client.".to_owned(),
+            Self::BindingMissing => "This client's tokens are bound to a client certificate. \
+                 Connect with one (mutual TLS)."
                 .into(),
             Self::Suspended => "This client is suspended.".to_owned(),
             Self::GrantType => "Only grant_type=client_credentials is offered here.".to_owned(),
@@ -90,7 +124,13 @@ impl Refusal {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::Client | Self::ClientMissing => StatusCode::UNAUTHORIZED,
+            Self::Client
+            | Self::ClientMissing
+            | Self::Assertion(_)
+            | Self::AssertionUnproven
+            | Self::AssertionReused
+            | Self::Certificate => StatusCode::UNAUTHORIZED,
+            Self::AssertionsTooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Proof(ProofFault::Full) => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,

@@ -3,7 +3,11 @@
 //! ```text
 //! token.rs      POST /oauth2/token, client credentials (RFC 6749 §4.4)
 //! dpop.rs       the proof of the key that a token is bound to (RFC 9449 §5)
-//! client.rs     how a client proves itself: Basic or body secret (RFC 6749 §2.3.1)
+//! authentication.rs  which way a client proves itself, and whether it has:
+//!   client.rs        by a secret, Basic or in the body (RFC 6749 §2.3.1)
+//!   assertion.rs     by an assertion it signs (RFC 7523 §2.2, RFC 10070); client_keys.rs gets
+//!                    the keys of who publishes them, replay.rs knows what was used
+//!   certificates.rs  by the connection's certificate, and tokens bound to it (RFC 8705)
 //! form.rs       the form body, read strictly (RFC 6749 §3.2, appendix B)
 //! scope.rs      what is granted, and for which resource server
 //! metadata.rs   /.well-known/oauth-authorization-server (RFC 8414)
@@ -13,12 +17,17 @@
 //! error.rs      every refusal (RFC 6749 §5.2); the only place of statuses
 //! ```
 
+mod assertion;
+mod authentication;
+mod certificates;
 mod client;
+mod client_keys;
 mod dpop;
 mod error;
 mod form;
 mod jwks;
 mod metadata;
+mod replay;
 mod resource;
 mod ring;
 mod scope;
@@ -31,8 +40,10 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use listener::Trusted;
 use model::{Clock, Random};
 
+pub use client_keys::PublishedKeys;
 pub use error::other_method;
 pub use ring::{RingError, ensure_signing_key};
 pub use state::{Source, State};
@@ -50,6 +61,12 @@ pub struct World {
     pub random: Arc<dyn Random>,
     /// Who is told of every token request.
     pub observer: Arc<dyn Observer>,
+    /// The keys of clients that publish them.
+    pub keys: Arc<PublishedKeys>,
+    /// Who stands before the door and is believed on callers' certificates.
+    pub trusted: Arc<Trusted>,
+    /// Whether callers can show certificates at all.
+    pub certificates: bool,
 }
 
 /// What handlers share.
@@ -57,6 +74,8 @@ pub struct World {
 pub(crate) struct Service {
     state: Arc<ArcSwap<State>>,
     world: World,
+    /// The assertions that were used, whatever the state is.
+    replays: Arc<replay::Replays>,
 }
 
 /// Whether a path belongs to the token service and not to an API.
@@ -77,5 +96,5 @@ pub fn router(state: Arc<ArcSwap<State>>, world: World) -> Router {
         .fallback(error::no_such_endpoint)
         .method_not_allowed_fallback(other_method)
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
-        .with_state(Service { state, world })
+        .with_state(Service { state, world, replays: Arc::default() })
 }

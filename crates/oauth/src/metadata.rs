@@ -3,21 +3,33 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use jwt::Algorithm;
 use serde_json::json;
 
 use crate::Service;
+
+/// The ways in which a client may prove itself (RFC 7591 §4.2, RFC 8705 §2).
+fn methods(certificates: bool) -> Vec<&'static str> {
+    let mut methods = vec!["client_secret_basic", "client_secret_post", "private_key_jwt"];
+    if certificates {
+        methods.extend(["tls_client_auth", "self_signed_tls_client_auth"]);
+    }
+    methods
+}
 
 pub(crate) async fn show(State(service): State<Service>) -> Response {
     let state = service.state.load();
     let issuer = &state.issuer;
     let document = json!({
         "issuer": issuer,
-        "token_endpoint": format!("{issuer}/oauth2/token"),
+        "token_endpoint": state.endpoint,
         "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
         "scopes_supported": state.scopes,
         "response_types_supported": [],
         "grant_types_supported": ["client_credentials"],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "token_endpoint_auth_methods_supported": methods(service.world.certificates),
+        "token_endpoint_auth_signing_alg_values_supported": Algorithm::NAMES,
+        "tls_client_certificate_bound_access_tokens": service.world.certificates,
         "dpop_signing_alg_values_supported": jwt::proof_algorithm_names(),
     });
     let fields = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "public, max-age=300")];

@@ -55,6 +55,8 @@ mod tests {
             token_lifetime_s: 3600,
             dpop: model::DpopRule::Optional,
             status: Status::Active,
+            authentication: model::Authentication::Secret,
+            bound_tokens: false,
         };
         let expected = expected.map(|(scope, audience)| Grant {
             scope: scope.to_owned(),

@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use credential::{Digester, Vault};
-use jwt::{Jwk, Jwks, NonceRule, Proofs, SigningKey};
-use model::{Api, Client, Definitions, Name, SecretCredential, SigningKeyRecord, Status};
+use jwt::{Jwk, Jwks, KeySet, NonceRule, Proofs, SigningKey};
+use model::{
+    Api, Authentication, Client, ClientKeys, Definitions, Name, SecretCredential, SigningKeyRecord,
+    Status,
+};
 
 use crate::ring::{self, RingError};
 
@@ -28,6 +31,8 @@ pub struct Source<'a> {
 /// Everything a token request is judged by.
 pub struct State {
     pub(crate) issuer: String,
+    /// The token endpoint's URL.
+    pub(crate) endpoint: String,
     pub(crate) realm: String,
     pub(crate) scopes: Vec<String>,
     /// The APIs by their base paths.
@@ -45,6 +50,8 @@ pub(crate) struct ClientEntry {
     pub(crate) client: Client,
     pub(crate) partner_status: Status,
     pub(crate) secrets: Vec<SecretCredential>,
+    /// The public keys that the file has of it.
+    pub(crate) keys: Option<Arc<KeySet>>,
 }
 
 /// What an API says of itself.
@@ -77,6 +84,7 @@ impl State {
         let scopes = definitions.apis.values().flat_map(of_api);
         Ok(Self {
             issuer: definitions.public_url.clone(),
+            endpoint: format!("{}/oauth2/token", definitions.public_url),
             realm: realm(&definitions.company),
             scopes: scopes.collect(),
             resources,
@@ -109,6 +117,7 @@ fn clients(
             client: client.clone(),
             partner_status: partner.map_or(Status::Suspended, |partner| partner.status),
             secrets: Vec::new(),
+            keys: inline_keys(client),
         }
     };
     let mut clients: HashMap<Name, ClientEntry> =
@@ -119,6 +128,14 @@ fn clients(
         }
     }
     clients
+}
+
+/// The file's reader has read them before, so what cannot be read is nobody's fault but ours; such
+/// a client proves nothing.
+fn inline_keys(client: &Client) -> Option<Arc<KeySet>> {
+    let Authentication::PrivateKeyJwt(rule) = &client.authentication else { return None };
+    let ClientKeys::Inline(set) = &rule.keys else { return None };
+    KeySet::parse_public(set.as_bytes()).ok().map(Arc::new)
 }
 
 fn jwks(records: &[SigningKeyRecord]) -> Result<Document, RingError> {

@@ -4,20 +4,21 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, Extension, State};
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
 use jwt::{AccessToken, Confirmation};
+use listener::{ClientCertificate, Peer};
 use model::{Timestamp, token_id};
 use serde_json::json;
 
-use crate::Service;
-use crate::client::{authenticate, proof};
+use crate::authentication::{self, Proving};
 use crate::dpop;
 use crate::error::Refusal;
 use crate::form::Form;
 use crate::scope::grant;
+use crate::{Service, assertion, certificates};
 
 /// One token request as the log and the metrics see it. Holds no token and no secret.
 #[derive(Debug, Clone)]
@@ -61,14 +62,15 @@ struct Issued {
 
 pub(crate) async fn issue(
     State(service): State<Service>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let began_ns = service.world.clock.ticks_ns();
     let mut record = TokenRecord {
         at: service.world.clock.now(),
-        address: peer.ip().to_canonical(),
+        address: address.ip().to_canonical(),
         client: None,
         partner: None,
         method: None,
@@ -79,7 +81,11 @@ pub(crate) async fn issue(
         took_us: 0,
     };
     let outcome = match body {
-        Ok(body) => decide(&service, &headers, &body, &mut record),
+        Ok(body) => {
+            assertion::prepare(&service, &body, record.at).await;
+            let certificate = service.world.trusted.certificate(&peer, &headers);
+            decide(&service, (&headers, certificate.as_deref()), &body, &mut record)
+        }
         Err(_) => Err(Refusal::TooLarge),
     };
     let response = match outcome {
@@ -109,7 +115,7 @@ pub(crate) async fn issue(
 
 fn decide(
     service: &Service,
-    headers: &HeaderMap,
+    (headers, certificate): (&HeaderMap, Option<&ClientCertificate>),
     body: &[u8],
     record: &mut TokenRecord,
 ) -> Result<Issued, Refusal> {
@@ -121,12 +127,13 @@ fn decide(
         return Err(Refusal::Malformed(what));
     }
     let form = Form::parse(body)?;
-    let proof = proof(headers, &form)?;
-    record.method = Some(proof.method);
     let state = service.state.load();
+    let claim = authentication::claim(&state, headers, &form, record.at)?;
+    record.method = Some(claim.method(&state));
     // Only the id of a client that exists is logged: anything else may be a misplaced secret.
-    record.client = state.client(&proof.client_id).map(|client| client.client.id.to_string());
-    let client = authenticate(&state, &proof, record.at)?;
+    record.client = state.client(claim.client_id()).map(|client| client.client.id.to_string());
+    let with = Proving { certificate, now: record.at };
+    let client = authentication::prove(service, &state, &claim, with)?;
     record.partner = Some(client.client.partner.to_string());
     match form.get("grant_type") {
         Some("client_credentials") => {}
@@ -135,11 +142,18 @@ fn decide(
     }
     let client = &client.client;
     let grant = grant(client, form.get("scope"))?;
+    let of_certificate = certificates::confirmation(client, certificate)?;
     // Last of what can be wrong: a proof is good once, and is not to be used up for nothing.
     let bound = dpop::bind(&state, client, headers, record.at)?;
     let token_type = if bound.is_some() { "DPoP" } else { "Bearer" };
     let (bound, nonce) = bound.map(|bound| (bound.proof, bound.offer)).unzip();
-    let cnf = bound.map(|proof| Confirmation { jkt: Some(proof.thumbprint), x5t_s256: None });
+    let cnf = match bound {
+        Some(proof) => {
+            let x5t_s256 = of_certificate.and_then(|cnf| cnf.x5t_s256);
+            Some(Confirmation { jkt: Some(proof.thumbprint), x5t_s256 })
+        }
+        None => of_certificate,
+    };
     let now_s = record.at.seconds();
     let claims = AccessToken {
         iss: state.issuer.clone(),

@@ -1,12 +1,13 @@
 //! What calls out: the guard against private addresses, connections, and their pools.
 //!
-//! Used by the gateway (to the company's own services, unguarded) and by the courier (to partners,
-//! guarded). A name is resolved once, every address judged, and the connection made to a judged
+//! Used by the gateway (to the company's own services, unguarded), by the courier (to partners,
+//! guarded), and by whoever needs the published keys of others. A name is resolved once, every address judged, and the connection made to a judged
 //! address, so that a second answer of the name service cannot change the decision. Redirects are
 //! never followed and answers never decompressed.
 
 mod dial;
 mod guard;
+pub mod keys;
 mod multiplexed;
 mod pool;
 mod resolve;

@@ -3,7 +3,7 @@
 use super::{Finding, manifest::Manifest, source::mentions, tree::Tree};
 
 /// Packages of others that decide nothing but by their arguments, or are used that way.
-const MAY_USE: [&str; 14] = [
+const MAY_USE: [&str; 15] = [
     "thiserror",
     "serde",
     "serde_json",
@@ -18,6 +18,7 @@ const MAY_USE: [&str; 14] = [
     "wide",
     "zmij",
     "ipnet",
+    "x509-parser",
 ];
 
 /// What an engine's code may not name outside its tests, and what to do instead.

@@ -4,6 +4,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use certificate::DistinguishedName;
 use ipnet::IpNet;
 use limit::{Quota, Rate};
 use model::{Method, Name, PathTemplate, SYSTEM_BUS, Timestamp, Upstream};
@@ -322,6 +323,28 @@ pub(crate) fn fingerprint(text: &str) -> Result<[u8; 32], Wrong> {
 
 pub(crate) fn is_fingerprint(text: &str) -> Result<(), Wrong> {
     fingerprint(text).map(drop)
+}
+
+/// A distinguished name, as RFC 4514 writes it.
+pub(crate) fn is_subject(text: &str) -> Result<(), Wrong> {
+    let wrong = |error: certificate::NameError| {
+        Wrong::new(format!("this is not a distinguished name: {error}")).help(
+            "write it as `openssl x509 -noout -subject -nameopt RFC2253 -in FILE` prints it: \
+             `CN=orders,O=Lee James,C=DE`",
+        )
+    };
+    DistinguishedName::parse(text).map(drop).map_err(wrong)
+}
+
+/// An address alone.
+pub(crate) fn ip(text: &str) -> Result<IpAddr, Wrong> {
+    text.parse().map_err(|_| {
+        Wrong::new(format!("`{text}` is not an IP address")).help("write for example `203.0.113.7`")
+    })
+}
+
+pub(crate) fn is_ip(text: &str) -> Result<(), Wrong> {
+    ip(text).map(drop)
 }
 
 /// A status or a class of them that may be tried again or not.

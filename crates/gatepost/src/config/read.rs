@@ -4,6 +4,7 @@
 //! everything that is wrong and goes on.
 
 mod api;
+mod authentication;
 mod bus;
 mod connection;
 mod destination;
@@ -17,7 +18,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gateway::Contracts;
-use listener::{Limits, Trusted};
+use listener::{ClientCertificates, Limits, Trusted};
 use model::{Definitions, Name};
 use serde_json::Value;
 use store::Document;
@@ -75,6 +76,7 @@ pub(crate) fn read(root: &Node, sources: &[Source], problems: &mut Problems) -> 
     reader.plans(&fields);
     reader.partners(&fields);
     reader.demanded_certificates(&fields);
+    reader.seen_certificates(&fields);
     reader.connections(&fields);
     reader.destinations(&fields);
     reader.buses(&fields);
@@ -126,6 +128,7 @@ impl Reader<'_> {
             trusted: Trusted {
                 proxies: proxies.parse_list("trust", forms::cidr),
                 by_forwarded: proxies.text("header").as_deref() == Some("forwarded"),
+                client_cert: proxies.is_true("client_cert"),
             },
             proxy_protocol: proxies.is_true("proxy_protocol"),
             data: self.beside(root.get("data").map_or(root.at, |node| node.span), &data),
@@ -140,12 +143,17 @@ impl Reader<'_> {
             certificate: file("certificate")?,
             key: self.secret(tls.get("key")?)?,
             client_ca: file("client_ca"),
+            client_certificates: match tls.text("client_certificates").as_deref() {
+                Some("any") => ClientCertificates::Any,
+                _ => ClientCertificates::Verified,
+            },
         })
     }
 
     /// A client certificate that is demanded must be one that is asked for.
     fn demanded_certificates(&mut self, root: &Fields<'_>) {
-        if root.child("tls").get("client_ca").is_some() {
+        let by_proxy = root.child("proxies").is_true("client_cert");
+        if by_proxy || root.child("tls").get("client_ca").is_some() {
             return;
         }
         for (section, key) in [("apis", "client_certificate"), ("partners", "certificates")] {

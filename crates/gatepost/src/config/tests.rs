@@ -1,5 +1,6 @@
 //! The configuration as its users meet it: whole files, whole reports.
 
+mod authentication;
 mod connections;
 mod issuers;
 

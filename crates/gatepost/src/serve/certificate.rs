@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use listener::{TlsDoor, TlsMaterial};
+use listener::{ClientCertificates, TlsDoor, TlsMaterial};
 use model::{Secret, SecretReader as _};
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +32,7 @@ struct Texts {
     certificate: Vec<u8>,
     key: Secret,
     client_ca: Option<Vec<u8>>,
+    client_certificates: ClientCertificates,
 }
 
 impl Texts {
@@ -39,7 +40,8 @@ impl Texts {
         let certificate = read(&files.certificate)?;
         let key = SystemSecrets.read(&files.key).context("`tls.key` cannot be read")?;
         let client_ca = files.client_ca.as_deref().map(read).transpose()?;
-        Ok(Self { certificate, key, client_ca })
+        let client_certificates = files.client_certificates;
+        Ok(Self { certificate, key, client_ca, client_certificates })
     }
 
     fn material(&self) -> TlsMaterial<'_> {
@@ -47,6 +49,7 @@ impl Texts {
             certificates: &self.certificate,
             key: self.key.expose().as_bytes(),
             client_authorities: self.client_ca.as_deref(),
+            client_certificates: self.client_certificates,
         }
     }
 

@@ -16,6 +16,7 @@ use store::{Replay, ReplayState, Store};
 use tokio::sync::{Mutex, watch};
 
 use super::{Parts, webhook_jwks};
+use crate::config::Server;
 
 /// How long a rebuilding that failed is put off.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -246,11 +247,16 @@ impl Live {
     }
 
     /// The endpoints of the public door that are no API's: tokens, and public keys.
-    pub(super) fn token_router(&self, parts: &Parts) -> axum::Router {
+    pub(super) fn token_router(&self, parts: &Parts, server: &Server) -> axum::Router {
+        let (clock, random) = (Arc::clone(&parts.clock), Arc::clone(&parts.random));
+        let (tracker, stop) = (parts.tracker.clone(), parts.stop.clone());
         let world = oauth::World {
             clock: Arc::clone(&parts.clock) as _,
             random: Arc::clone(&parts.random) as _,
             observer: Arc::clone(&parts.telemetry) as _,
+            keys: Arc::new(oauth::PublishedKeys::new(clock, random, tracker, stop)),
+            trusted: Arc::new(server.trusted.clone()),
+            certificates: server.sees_certificates(),
         };
         let published = webhook_jwks::Published {
             keys: self.webhook_keys(),

@@ -130,12 +130,32 @@ impl Line {
         self.try_call(method, path, headers).await.unwrap()
     }
 
+    /// A request with a body that must be answered.
+    pub(crate) async fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        self.try_send((method, path), headers, body).await.unwrap()
+    }
+
     /// A request without a body; an error where the connection ends before its answer.
     pub(crate) async fn try_call(
         &mut self,
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
+    ) -> hyper::Result<Answer> {
+        self.try_send((method, path), headers, "").await
+    }
+
+    async fn try_send(
+        &mut self,
+        (method, path): (&str, &str),
+        headers: &[(&str, &str)],
+        body: &str,
     ) -> hyper::Result<Answer> {
         let request = Request::builder().method(method);
         let mut request = match &self.sender {
@@ -145,7 +165,8 @@ impl Line {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Full::<Bytes>::default()).unwrap();
+        let body = Full::new(Bytes::copy_from_slice(body.as_bytes()));
+        let request = request.body(body).unwrap();
         let response = match &mut self.sender {
             Sender::One(sender) => {
                 sender.ready().await?;

@@ -26,6 +26,7 @@ mod ordeal;
 mod patterns;
 mod plans;
 mod program;
+mod proofs;
 mod protocols;
 mod proxy;
 mod refusals;

@@ -128,6 +128,8 @@ impl Reader<'_> {
                 continue;
             }
             taken.clients.insert(id.clone(), entry.key_span);
+            let authentication = self.authentication(&client);
+            let bound = client.text("bound_tokens").map(|text| text == "true");
             let scopes = client.list("scopes").iter().filter_map(Node::text);
             let client = Client {
                 partner: partner.name.clone(),
@@ -139,6 +141,8 @@ impl Reader<'_> {
                     _ => DpopRule::Optional,
                 },
                 status: status(&client),
+                bound_tokens: bound.unwrap_or(authentication.is_by_certificate()),
+                authentication,
                 id: id.clone(),
             };
             self.definitions.clients.insert(id, client);

@@ -162,6 +162,13 @@ static DOOR_TLS: Object = Object {
             "./partners-ca.pem",
         )
         .otherwise("no client certificate is asked for"),
+        Field::new(
+            "client_certificates",
+            Kind::Enum(&["verified", "any"]),
+            "Whose client certificates are taken: `any` is for clients by `self_signed_tls_client_auth`, and makes nobody else believed.",
+            "any",
+        )
+        .default_is("verified"),
     ],
 };
 
@@ -187,6 +194,13 @@ static PROXIES: Object = Object {
             "proxy_protocol",
             Kind::Bool,
             "Whether their connections begin with a PROXY header, version 1 or 2.",
+            "true",
+        )
+        .default_is("false"),
+        Field::new(
+            "client_cert",
+            Kind::Bool,
+            "Whether they speak TLS and pass the certificates that they have verified on in `Client-Cert` (RFC 9440).",
             "true",
         )
         .default_is("false"),
@@ -891,11 +905,93 @@ static CLIENT: Object = Object {
     fields: &[
         Field::new(
             "auth",
-            Kind::Enum(&["client_secret"]),
-            "How it proves who it is.",
-            "client_secret",
+            Kind::Enum(&[
+                "client_secret",
+                "private_key_jwt",
+                "tls_client_auth",
+                "self_signed_tls_client_auth",
+            ]),
+            "How it proves who it is: by a secret, an assertion it signs (RFC 7523), or a certificate (RFC 8705).",
+            "private_key_jwt",
         )
         .default_is("client_secret"),
+        Field::new(
+            "jwks",
+            Kind::Object(&CLIENT_JWKS),
+            "Its public keys, or for `self_signed_tls_client_auth` its certificates (`x5c`), as a JWK Set.",
+            "{ file: ./cars.jwks.json }",
+        )
+        .otherwise("those at `jwks_uri`"),
+        Field::new(
+            "jwks_uri",
+            Kind::Form(&URL),
+            "Where it publishes its public keys; they are got when it needs them, and kept.",
+            "https://cars.example/keys",
+        )
+        .otherwise("those of `jwks`"),
+        Field::new(
+            "allow_private",
+            Kind::List(&CIDRS),
+            "Private ranges that `jwks_uri` may be in; all others are refused.",
+            "[10.0.0.0/8]",
+        ),
+        Field::new(
+            "algorithms",
+            Kind::List(&ALGORITHMS),
+            "The signature algorithms that are accepted of its assertions.",
+            "[PS256]",
+        )
+        .otherwise("`ES256`, `RS256`, `PS256` and `EdDSA`"),
+        Field::new(
+            "legacy_audience",
+            Kind::Bool,
+            "Whether its assertions may name the token endpoint's URL in place of the issuer, which RFC 10070 forbids; each use is logged.",
+            "true",
+        )
+        .default_is("false"),
+        Field::new(
+            "tls_subject",
+            Kind::Form(&SUBJECT),
+            "The subject of its certificates, whole and in the order of RFC 4514.",
+            "\"CN=orders,O=Lee James,C=DE\"",
+        )
+        .otherwise("one of `tls_san_…`"),
+        Field::new(
+            "tls_san_dns",
+            Kind::Text,
+            "A DNS name that its certificates have among the alternative names.",
+            "orders.cars.example",
+        )
+        .otherwise("another name"),
+        Field::new(
+            "tls_san_uri",
+            Kind::Text,
+            "A URI that they have there.",
+            "spiffe://cars.example/orders",
+        )
+        .otherwise("another name"),
+        Field::new("tls_san_ip", Kind::Form(&IP), "An address that they have there.", "203.0.113.7")
+            .otherwise("another name"),
+        Field::new(
+            "tls_san_email",
+            Kind::Text,
+            "A mailbox that they have there.",
+            "orders@cars.example",
+        )
+        .otherwise("another name"),
+        Field::new(
+            "certificates",
+            Kind::List(&FINGERPRINTS),
+            "SHA-256 fingerprints of its certificates, whoever has made them.",
+            "[5f:1c:…]",
+        ),
+        Field::new(
+            "bound_tokens",
+            Kind::Bool,
+            "Whether its tokens are good only with the client certificate they were got with.",
+            "true",
+        )
+        .otherwise("`true` where it proves itself by a certificate"),
         Field::new(
             "scopes",
             Kind::List(&CLIENT_SCOPES),
@@ -925,6 +1021,29 @@ static CLIENT: Object = Object {
         )
         .default_is("active"),
     ],
+};
+
+static CLIENT_JWKS: Object = Object {
+    name: "`jwks`",
+    guarded: true,
+    fields: &[
+        Field::new("file", Kind::Form(&FILE), "The file with the JWK Set.", "./cars.jwks.json")
+            .otherwise("the keys are in `keys`"),
+        Field::new(
+            "keys",
+            Kind::List(&CLIENT_KEYS),
+            "The keys themselves; never a private one.",
+            "[{ kty: OKP, crv: Ed25519, kid: k1, x: … }]",
+        )
+        .otherwise("the keys are in `file`"),
+    ],
+};
+
+static CLIENT_KEYS: ListOf = ListOf {
+    item: Kind::Any("a public key as a JWK (RFC 7517)"),
+    min: 1,
+    max: 20,
+    example: "{ kty: OKP, crv: Ed25519, kid: k1, x: … }",
 };
 
 static API_KEY: Object = Object {
@@ -1519,6 +1638,12 @@ static FINGERPRINT: Form = Form {
     pattern: "^([0-9A-Fa-f]{2}:?){32}$",
     check: forms::is_fingerprint,
 };
+static SUBJECT: Form = Form {
+    name: "a distinguished name as `openssl x509 -noout -subject -nameopt RFC2253` prints it",
+    pattern: "",
+    check: forms::is_subject,
+};
+static IP: Form = Form { name: "an IP address", pattern: "", check: forms::is_ip };
 static VARIABLE: Form = Form { name: "a name", pattern: "", check: forms::is_variable };
 static HEADER: Form = Form {
     name: "a header's name",

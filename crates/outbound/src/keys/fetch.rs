@@ -15,55 +15,95 @@ use http::{HeaderValue, Request, Uri};
 use http_body_util::Full;
 use jwt::{KeySet, SET_BYTES_MAX, SetError};
 use model::IpNet;
-use outbound::{Answer, Bounds, Guard, Origin, Pool, Unanswered, send_whole};
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
 
 use super::refresh::fresh_ms;
+use crate::{Answer, Bounds, Guard, Origin, Pool, Unanswered, send_whole};
 
 /// How long one call may take in all; there are three at the most.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// What we call ourselves.
 const USER_AGENT_VALUE: &str = concat!("Gatepost/", env!("CARGO_PKG_VERSION"));
 
-/// Where an issuer's keys are.
+/// Where somebody's keys are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) issuer: String,
-    pub(super) jwks_url: Option<String>,
-    pub(super) allow_private: Vec<IpNet>,
+pub struct Place {
+    /// The issuer whose metadata name the address, where none is given here.
+    pub issuer: String,
+    /// The address of the keys.
+    pub jwks_url: Option<String>,
+    /// Private ranges that they, and the metadata, may be in.
+    pub allow_private: Vec<IpNet>,
 }
 
-/// Keys, and for how long they are fresh by their issuer's word.
+/// Keys, and for how long they are fresh by their owner's word.
 #[derive(Debug)]
-pub(super) struct Got {
-    pub(super) keys: KeySet,
-    pub(super) fresh_ms: Option<u64>,
+pub struct Got {
+    /// The keys.
+    pub keys: KeySet,
+    /// In milliseconds, if it was said.
+    pub fresh_ms: Option<u64>,
 }
 
 /// Why there are no keys.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FetchError {
+pub enum FetchError {
+    /// Their address is none that can be called.
     #[error("the address of the keys is no http or https URL")]
     Url,
+    /// No answer.
     #[error("no answer from {url}")]
-    Unanswered { url: String, source: Box<Unanswered> },
+    Unanswered {
+        /// What was asked.
+        url: String,
+        /// Why there is none.
+        source: Box<Unanswered>,
+    },
+    /// Another answer than 200.
     #[error("{url} answered {status}")]
-    Status { url: String, status: u16 },
+    Status {
+        /// What was asked.
+        url: String,
+        /// The answer's status.
+        status: u16,
+    },
+    /// An answer that is longer than any set.
     #[error("{url} answered with more than 256 KiB")]
-    TooLong { url: String },
+    TooLong {
+        /// What was asked.
+        url: String,
+    },
+    /// An answer that anybody on its way could have changed.
     #[error(
         "{url} answered unencrypted from {peer}, which is neither loopback nor in `allow_private`"
     )]
-    InClear { url: String, peer: SocketAddr },
+    InClear {
+        /// What was asked.
+        url: String,
+        /// Who answered.
+        peer: SocketAddr,
+    },
+    /// Metadata that do not lead to keys.
     #[error("the metadata at {url} cannot be used: {reason}")]
-    Metadata { url: String, reason: &'static str },
+    Metadata {
+        /// Where they are.
+        url: String,
+        /// What is wrong with them.
+        reason: &'static str,
+    },
+    /// An answer that is no set of keys.
     #[error("the keys at {url} cannot be used")]
-    Keys { url: String, source: SetError },
+    Keys {
+        /// Where they are.
+        url: String,
+        /// What is wrong with them.
+        source: SetError,
+    },
 }
 
-/// Gets the keys of an issuer.
-pub(super) async fn keys(place: &Place, tracker: &TaskTracker) -> Result<Got, FetchError> {
+/// Gets somebody's keys.
+pub async fn fetch(place: &Place, tracker: &TaskTracker) -> Result<Got, FetchError> {
     let url = match &place.jwks_url {
         Some(url) => url.parse::<Uri>().map_err(|_| FetchError::Url)?,
         None => discover(place, tracker).await?,

@@ -1,0 +1,145 @@
+//! `private_key_jwt`: a client proves itself by an assertion that it has signed (RFC 7523 §2.2,
+//! RFC 7521 §4.2), made out to our issuer and nobody else (RFC 10070).
+
+use std::sync::Arc;
+
+use jwt::{AssertionDemand, AssertionFault, ClaimedAssertion, KeySet};
+use model::{AssertionRule, Authentication, ClientKeys, Timestamp};
+use outbound::keys::Place;
+
+use crate::Service;
+use crate::error::Refusal;
+use crate::form::Form;
+use crate::replay::Unusable;
+use crate::state::{ClientEntry, State};
+
+/// RFC 7523 §2.2.
+const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// How far a client's clock may be ahead of ours, in seconds.
+const LEEWAY_S: i64 = 30;
+/// How the parameter is spelled in a body.
+const PARAMETER: &[u8] = b"client_assertion=";
+
+/// The assertion of a request, if it has one.
+pub(crate) fn of(form: &Form) -> Result<Option<&str>, Refusal> {
+    match (form.get("client_assertion_type"), form.get("client_assertion")) {
+        (None, None) => Ok(None),
+        (Some(TYPE), Some(text)) => Ok(Some(text)),
+        (Some(TYPE), None) => Err(Refusal::Malformed("client_assertion is missing")),
+        (Some(_), _) => Err(Refusal::Malformed("client_assertion_type must be that of RFC 7523")),
+        (None, Some(_)) => Err(Refusal::Malformed("client_assertion_type is missing")),
+    }
+}
+
+pub(crate) fn demand(state: &State, now: Timestamp) -> AssertionDemand<'_> {
+    let (issuer, endpoint) = (&state.issuer, &state.endpoint);
+    AssertionDemand { issuer, endpoint, now_s: now.seconds(), leeway_s: LEEWAY_S }
+}
+
+/// Gets the keys that a request's assertion may need and that are not here, before the request is
+/// judged. May wait 2 s.
+pub(crate) async fn prepare(service: &Service, body: &[u8], now: Timestamp) {
+    // Who spells the name otherwise gets by with the keys that are here.
+    if !body.windows(PARAMETER.len()).any(|part| part == PARAMETER) {
+        return;
+    }
+    let Ok(form) = Form::parse(body) else { return };
+    let Ok(Some(text)) = of(&form) else { return };
+    let needed = {
+        let state = service.state.load();
+        let Ok(claimed) = ClaimedAssertion::read(text, &demand(&state, now)) else { return };
+        let Some(client) = state.client(claimed.client()) else { return };
+        let Some(place) = rule(client).and_then(place) else { return };
+        (claimed, client.client.id.clone(), place)
+    };
+    let (claimed, client, place) = needed;
+    let keys = &service.world.keys;
+    keys.ready(&client, &place, |keys| claimed.has_key_in(keys)).await;
+}
+
+/// The client whose key has signed an assertion that was never used before.
+pub(crate) fn prove<'s>(
+    service: &Service,
+    state: &'s State,
+    claimed: &ClaimedAssertion<'_>,
+    now: Timestamp,
+) -> Result<&'s ClientEntry, Refusal> {
+    // Who is for the endpoint is told so, whether there is such a client or not.
+    let unproven = || {
+        if claimed.is_legacy() {
+            Refusal::Assertion(AssertionFault::Audience)
+        } else {
+            Refusal::AssertionUnproven
+        }
+    };
+    let client = state.client(claimed.client()).ok_or_else(unproven)?;
+    let rule = rule(client).ok_or_else(unproven)?;
+    if claimed.is_legacy() && !rule.legacy_audience {
+        return Err(unproven());
+    }
+    let id = &client.client.id;
+    let keys = keys(service, client, rule).ok_or_else(|| {
+        tracing::info!(client = %id, "a client assertion is refused: there are no keys to verify it");
+        unproven()
+    })?;
+    claimed.verify(&keys, &rule.algorithms).map_err(|fault| {
+        tracing::info!(client = %id, %fault, "a client assertion is refused");
+        unproven()
+    })?;
+    let used = service.replays.try_use(id, claimed.id(), claimed.exp(), now.seconds());
+    used.map_err(|unusable| match unusable {
+        Unusable::UsedBefore => Refusal::AssertionReused,
+        Unusable::TooMany => Refusal::AssertionsTooMany,
+    })?;
+    if claimed.is_legacy() {
+        tracing::warn!(
+            client = %id,
+            "a client assertion is for the token endpoint's URL and passes by `legacy_audience`; \
+             have the client name the issuer (RFC 10070)"
+        );
+    }
+    Ok(client)
+}
+
+fn rule(client: &ClientEntry) -> Option<&AssertionRule> {
+    match &client.client.authentication {
+        Authentication::PrivateKeyJwt(rule) => Some(rule),
+        _ => None,
+    }
+}
+
+fn place(rule: &AssertionRule) -> Option<Place> {
+    let ClientKeys::Url { url, allow_private } = &rule.keys else { return None };
+    let (jwks_url, allow_private) = (Some(url.clone()), allow_private.clone());
+    Some(Place { issuer: String::new(), jwks_url, allow_private })
+}
+
+fn keys(service: &Service, client: &ClientEntry, rule: &AssertionRule) -> Option<Arc<KeySet>> {
+    match place(rule) {
+        Some(place) => service.world.keys.of(&client.client.id, &place),
+        None => client.keys.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc7521_4_2_an_assertion_comes_with_its_type() {
+        let of_type = format!("client_assertion_type={TYPE}");
+        let whole = format!("{of_type}&client_assertion=a.b.c");
+        let form = Form::parse(whole.as_bytes()).unwrap();
+        assert_eq!(of(&form), Ok(Some("a.b.c")));
+        assert_eq!(of(&Form::parse(b"client_id=a").unwrap()), Ok(None));
+        for body in [
+            of_type.as_str(),
+            "client_assertion=a.b.c",
+            "client_assertion_type=x&client_assertion=a.b.c",
+            "client_assertion_type=x",
+        ] {
+            let form = Form::parse(body.as_bytes()).unwrap();
+            assert!(matches!(of(&form), Err(Refusal::Malformed(_))), "{body}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Which way a client proves itself in a request, and whether it has.
+//!
+//! A client has one way (`auth` of the configuration), and no other counts for it. Who cannot prove
+//! to be a client is not told whether there is one of that name.
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use jwt::ClaimedAssertion;
+use listener::ClientCertificate;
+use model::{Status, Timestamp};
+
+use crate::client::{self, Proof};
+use crate::error::Refusal;
+use crate::form::Form;
+use crate::state::{ClientEntry, State};
+use crate::{Service, assertion, certificates};
+
+/// What a request offers as proof, and whose it says it is.
+pub(crate) enum Claim<'a> {
+    /// A secret (RFC 6749 §2.3.1).
+    Secret(Proof),
+    /// A signed assertion (RFC 7523 §2.2), not verified.
+    Assertion(Box<ClaimedAssertion<'a>>),
+    /// The certificate of the connection, for this client id (RFC 8705 §2).
+    Certificate(&'a str),
+}
+
+/// What a claim is proven with.
+#[derive(Clone, Copy)]
+pub(crate) struct Proving<'a> {
+    /// The certificate of whoever asks, of any maker.
+    pub(crate) certificate: Option<&'a ClientCertificate>,
+    /// The moment.
+    pub(crate) now: Timestamp,
+}
+
+/// Reads what a request offers; two ways at once are refused (RFC 6749 §2.3).
+pub(crate) fn claim<'a>(
+    state: &State,
+    headers: &HeaderMap,
+    form: &'a Form,
+    now: Timestamp,
+) -> Result<Claim<'a>, Refusal> {
+    let has_secret = headers.contains_key(AUTHORIZATION) || form.get("client_secret").is_some();
+    if let Some(text) = assertion::of(form)? {
+        if has_secret {
+            return Err(Refusal::Malformed("the client authenticates in two ways at once"));
+        }
+        let claimed = ClaimedAssertion::read(text, &assertion::demand(state, now));
+        let claimed = claimed.map_err(Refusal::Assertion)?;
+        // RFC 7521 §4.2: it is not needed, and if it is there it is the same.
+        if form.get("client_id").is_some_and(|id| id != claimed.client()) {
+            let what = "client_id differs from the one in client_assertion";
+            return Err(Refusal::Malformed(what));
+        }
+        return Ok(Claim::Assertion(Box::new(claimed)));
+    }
+    match form.get("client_id") {
+        // A certificate may come with any request; it is the proof where there is no other.
+        Some(id) if !has_secret => Ok(Claim::Certificate(id)),
+        _ => client::proof(headers, form).map(Claim::Secret),
+    }
+}
+
+impl Claim<'_> {
+    /// The client it says it is of.
+    pub(crate) fn client_id(&self) -> &str {
+        match self {
+            Self::Secret(proof) => &proof.client_id,
+            Self::Assertion(claimed) => claimed.client(),
+            Self::Certificate(id) => id,
+        }
+    }
+
+    /// The method's name in the registry of RFC 7591 §4.2.
+    pub(crate) fn method(&self, state: &State) -> &'static str {
+        match self {
+            Self::Secret(proof) => proof.method,
+            Self::Assertion(_) => "private_key_jwt",
+            Self::Certificate(id) => {
+                let authentication = state.client(id).map(|client| &client.client.authentication);
+                let by_it = authentication.filter(|way| way.is_by_certificate());
+                by_it.map_or("tls_client_auth", model::Authentication::method)
+            }
+        }
+    }
+}
+
+/// The client that has proven itself. An assertion counts once: what comes after this and fails
+/// needs another one.
+pub(crate) fn prove<'s>(
+    service: &Service,
+    state: &'s State,
+    claim: &Claim<'_>,
+    with: Proving<'_>,
+) -> Result<&'s ClientEntry, Refusal> {
+    let client = match claim {
+        Claim::Secret(proof) => return client::authenticate(state, proof, with.now),
+        Claim::Assertion(claimed) => assertion::prove(service, state, claimed, with.now)?,
+        Claim::Certificate(id) => certificates::prove(state, id, with.certificate)?,
+    };
+    let active = client.client.status == Status::Active && client.partner_status == Status::Active;
+    if active { Ok(client) } else { Err(Refusal::Suspended) }
+}

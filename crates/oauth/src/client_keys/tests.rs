@@ -1,0 +1,112 @@
+//! Keys of clients over real sockets, with a clock of the test's own.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jwt::SigningKey;
+use model::Timestamp;
+use testkit::{Receiver, Reply};
+
+use super::*;
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// Ticks as the test says.
+#[derive(Default)]
+struct Hands(AtomicU64);
+
+impl Clock for Hands {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_ms(1_800_000_000_000)
+    }
+
+    fn ticks_ns(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Random for Hands {
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.fill(0);
+    }
+}
+
+struct Running {
+    keys: PublishedKeys,
+    hands: Arc<Hands>,
+    server: Receiver,
+    client: Name,
+    place: Place,
+}
+
+impl Running {
+    async fn start() -> Self {
+        let key = SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap();
+        let set = serde_json::to_string(&jwt::Jwks { keys: vec![key.jwk().clone()] }).unwrap();
+        let server = Receiver::start(move |_, _| Reply::status(200).body(&set)).await;
+        let hands = Arc::new(Hands::default());
+        let (clock, random) = (Arc::clone(&hands), Arc::clone(&hands));
+        let keys = PublishedKeys::new(clock, random, TaskTracker::new(), CancellationToken::new());
+        let place = Place {
+            issuer: String::new(),
+            jwks_url: Some(format!("{}/keys", server.url())),
+            allow_private: vec!["127.0.0.0/8".parse().unwrap()],
+        };
+        Self { keys, hands, server, client: Name::new("car-orders").unwrap(), place }
+    }
+
+    /// How often the server was asked in all, after a request that knows its key or not.
+    async fn asked(&self, is_known: bool) -> usize {
+        self.keys.ready(&self.client, &self.place, |_| is_known).await;
+        self.server.got().len()
+    }
+
+    fn later(&self, seconds: u64) {
+        self.hands.0.fetch_add(seconds * SECOND_NS, Ordering::SeqCst);
+    }
+
+    fn count(&self) -> Option<usize> {
+        self.keys.of(&self.client, &self.place).map(|keys| keys.count())
+    }
+}
+
+#[tokio::test]
+async fn keys_are_got_when_they_are_needed_and_kept() {
+    let running = Running::start().await;
+    assert_eq!(running.count(), None);
+    assert_eq!(running.asked(true).await, 1);
+    assert_eq!(running.count(), Some(1));
+    for _ in 0..3 {
+        assert_eq!(running.asked(true).await, 1);
+    }
+    // Ten minutes is how long they are fresh where nobody says.
+    running.later(601);
+    assert_eq!(running.asked(true).await, 2);
+    // Another place is another client to us.
+    let elsewhere = Place { jwks_url: None, ..running.place.clone() };
+    assert!(running.keys.of(&running.client, &elsewhere).is_none());
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_known_is_asked_for_and_not_again_and_again() {
+    let running = Running::start().await;
+    assert_eq!(running.asked(true).await, 1);
+    assert_eq!(running.asked(false).await, 2);
+    assert_eq!(running.asked(false).await, 2);
+    running.later(29);
+    assert_eq!(running.asked(false).await, 2);
+    running.later(1);
+    assert_eq!(running.asked(false).await, 3);
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_got_again_stay_in_force_for_a_day() {
+    let running = Running::start().await;
+    running.asked(true).await;
+    running.server.answer(|_, _| Reply::status(500));
+    running.later(601);
+    assert_eq!(running.asked(true).await, 2);
+    assert_eq!(running.count(), Some(1));
+    running.later(86_400);
+    running.asked(true).await;
+    assert_eq!(running.count(), None);
+}
