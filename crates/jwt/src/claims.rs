@@ -27,6 +27,10 @@ pub struct AccessToken {
     pub token_use: String,
     /// Always 2.
     pub version: u8,
+    /// The id of the credential it was got with, so that it can be revoked with it; none in tokens of
+    /// others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential_id: Option<String>,
 }
 
 impl AccessToken {

@@ -143,6 +143,7 @@ fn decide(
         jti: token_id(record.at, &*service.world.random),
         token_use: "access".to_owned(),
         version: 2,
+        credential_id: None,
     };
     let token = jwt::sign(&claims, &state.signing_key);
     let body = json!({

@@ -32,6 +32,7 @@ fn claims() -> AccessToken {
         jti: "t1".into(),
         token_use: "access".into(),
         version: 2,
+        credential_id: None,
     }
 }
 
