@@ -56,6 +56,10 @@ pub(crate) enum Denial {
     TokenRevoked {
         client: String,
     },
+    /// A good token that was revoked before its end.
+    TokenDenied {
+        id: String,
+    },
     /// A good token of another issuer, of a client that belongs to no partner.
     ClientUnknown {
         issuer: Name,
@@ -252,6 +256,7 @@ impl Denial {
             Self::AddressRefused { address } => format!("{address} is on no list"),
             Self::TokenInvalid(fault) => fault.to_string(),
             Self::TokenRevoked { client } => format!("client {client} is suspended or gone"),
+            Self::TokenDenied { id } => format!("token {id} was revoked"),
             Self::ClientUnknown { issuer, client } => {
                 format!("client {client} of issuer {issuer} belongs to no partner")
             }
@@ -397,7 +402,7 @@ impl Denial {
                 let challenge = bearer(realm, "invalid_request", &self.shown().detail);
                 insert(WWW_AUTHENTICATE, &challenge);
             }
-            Self::TokenInvalid(_) | Self::TokenRevoked { .. } => {
+            Self::TokenInvalid(_) | Self::TokenRevoked { .. } | Self::TokenDenied { .. } => {
                 let challenge = bearer(realm, "invalid_token", &self.shown().detail);
                 insert(WWW_AUTHENTICATE, &format!("{challenge}{metadata}"));
             }
@@ -602,6 +607,12 @@ impl Denial {
                 "The token was revoked",
                 "The token's client has been suspended or removed. Ask who gave you the client."
                     .into(),
+            ),
+            Self::TokenDenied { .. } => (
+                S::UNAUTHORIZED,
+                "token-revoked",
+                "The token was revoked",
+                "The token was revoked before its end. Get a new one from /oauth2/token.".into(),
             ),
             Self::ClientUnknown { client, .. } => (
                 S::FORBIDDEN,
@@ -909,6 +920,7 @@ impl Denial {
             | Self::TokenInQuery
             | Self::TokenInvalid(_)
             | Self::TokenRevoked { .. }
+            | Self::TokenDenied { .. }
             | Self::ScopeMissing { .. } => unauthorized,
             Self::CertificateMissing
             | Self::CertificateOfOther

@@ -18,6 +18,7 @@ use model::{
     Api, Definitions, Function, HeaderRules, IpNet, KeyCredential, Name, Partner, Service,
     SigningKeyRecord, Status, Timestamp, Upstream, UsagePlan,
 };
+use store::DenyList;
 
 use crate::checks::plan::Meter;
 use crate::damper::Damper;
@@ -40,6 +41,8 @@ pub struct Source<'a> {
     pub signing_keys: &'a [SigningKeyRecord],
     /// Digests API keys.
     pub digester: Arc<Digester>,
+    /// The tokens that are refused before their end.
+    pub denied: Arc<DenyList>,
 }
 
 /// The stored signing keys are not in the form this version writes.
@@ -58,6 +61,8 @@ pub struct Snapshot {
     pub(crate) signing_keys: Keys,
     pub(crate) digester: Arc<Digester>,
     pub(crate) tokens: TokenMemory,
+    /// Changes without a new snapshot.
+    pub(crate) denied: Arc<DenyList>,
     pub(crate) damper: Arc<Damper>,
 }
 
@@ -182,6 +187,7 @@ impl Snapshot {
             signing_keys: signing_keys(source.signing_keys)?,
             digester: source.digester,
             tokens: TokenMemory::default(),
+            denied: source.denied,
             damper: before.map_or_else(Arc::default, |before| Arc::clone(&before.damper)),
         })
     }

@@ -1,4 +1,4 @@
-//! Every refusal of the token endpoint (RFC 6749 §5.2), and what it looks like.
+//! Every refusal of the token endpoint and those beside it (RFC 6749 §5.2), and what it looks like.
 
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
@@ -28,6 +28,15 @@ pub(crate) enum Refusal {
     },
     /// `invalid_scope`: the scopes belong to several APIs.
     Audiences,
+    /// `invalid_scope`: a scope of the client's, but not of the API that was named.
+    ScopeOfOther {
+        /// The first one.
+        asked: String,
+    },
+    /// `invalid_target` (RFC 8707 §2): what is named is no API of which the client may ask a token.
+    Target,
+    /// `temporarily_unavailable`: what was asked could not be kept (RFC 7009 §2.2.1).
+    Unavailable,
 }
 
 impl Refusal {
@@ -38,7 +47,9 @@ impl Refusal {
             Self::Client | Self::ClientMissing => "invalid_client",
             Self::Suspended => "unauthorized_client",
             Self::GrantType => "unsupported_grant_type",
-            Self::Scope { .. } | Self::Audiences => "invalid_scope",
+            Self::Scope { .. } | Self::Audiences | Self::ScopeOfOther { .. } => "invalid_scope",
+            Self::Target => "invalid_target",
+            Self::Unavailable => "temporarily_unavailable",
         }
     }
 
@@ -59,6 +70,15 @@ impl Refusal {
             Self::Audiences => {
                 "The scopes belong to several APIs. Ask for those of one API at a time.".to_owned()
             }
+            Self::ScopeOfOther { asked } => format!(
+                "The scope {asked} is not of the API that resource or audience names. Ask for one \
+                 API at a time."
+            ),
+            Self::Target => "resource or audience names no API that the client may have a token \
+                 for. Send as resource the API's address or its own URI, without a fragment; or as \
+                 audience its name."
+                .into(),
+            Self::Unavailable => "It could not be kept. Nothing has changed; try again.".into(),
         }
     }
 
@@ -66,6 +86,7 @@ impl Refusal {
         match self {
             Self::Client | Self::ClientMissing => StatusCode::UNAUTHORIZED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         }
     }
@@ -103,7 +124,7 @@ pub(crate) async fn no_such_endpoint(uri: Uri) -> Response {
 
 /// The answer to a known path with another method. RFC 6749 §3.2: tokens are asked for by POST.
 pub async fn other_method(uri: Uri) -> Response {
-    let allow = if uri.path() == "/oauth2/token" { "POST" } else { "GET, HEAD" };
+    let allow = if uri.path().starts_with("/oauth2/") { "POST" } else { "GET, HEAD" };
     let detail = format!("{} takes {allow}.", uri.path());
     let (status, code) = (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed");
     let mut response = problem(status, code, "The path has other methods", &detail);

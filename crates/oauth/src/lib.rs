@@ -3,8 +3,13 @@
 //! ```text
 //! token.rs      POST /oauth2/token, client credentials (RFC 6749 §4.4)
 //! client.rs     how a client proves itself: Basic or body secret (RFC 6749 §2.3.1)
+//! caller.rs     who asks at the endpoints beside it, proven in the same way
 //! form.rs       the form body, read strictly (RFC 6749 §3.2, appendix B)
 //! scope.rs      what is granted, and for which resource server
+//! target.rs     for which API a token is asked: resource, audience (RFC 8707)
+//! revoke.rs     POST /oauth2/revoke (RFC 7009)
+//! introspect.rs POST /oauth2/introspect (RFC 7662)
+//! inspect.rs    our own tokens, looked at by us
 //! metadata.rs   /.well-known/oauth-authorization-server (RFC 8414)
 //! jwks.rs       /.well-known/jwks.json (RFC 7517)
 //! resource.rs   /.well-known/oauth-protected-resource (RFC 9728)
@@ -12,15 +17,20 @@
 //! error.rs      every refusal (RFC 6749 §5.2); the only place of statuses
 //! ```
 
+mod caller;
 mod client;
 mod error;
 mod form;
+mod inspect;
+mod introspect;
 mod jwks;
 mod metadata;
 mod resource;
+mod revoke;
 mod ring;
 mod scope;
 mod state;
+mod target;
 mod token;
 
 use std::sync::Arc;
@@ -30,8 +40,10 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use model::{Clock, Random};
+use store::{DenyList, Store};
 
 pub use error::other_method;
+pub use inspect::Inspector;
 pub use ring::{RingError, ensure_signing_key};
 pub use state::{Source, State};
 pub use token::{Observer, TokenRecord};
@@ -48,6 +60,10 @@ pub struct World {
     pub random: Arc<dyn Random>,
     /// Who is told of every token request.
     pub observer: Arc<dyn Observer>,
+    /// Where what is revoked is kept.
+    pub store: Arc<dyn Store>,
+    /// The tokens that are refused before their end, as the gateway knows them.
+    pub denied: Arc<DenyList>,
 }
 
 /// What handlers share.
@@ -66,6 +82,8 @@ pub fn owns(path: &str) -> bool {
 pub fn router(state: Arc<ArcSwap<State>>, world: World) -> Router {
     Router::new()
         .route("/oauth2/token", post(token::issue))
+        .route("/oauth2/revoke", post(revoke::revoke))
+        .route("/oauth2/introspect", post(introspect::introspect))
         .route("/.well-known/jwks.json", get(jwks::show))
         .route("/.well-known/oauth-authorization-server", get(metadata::show))
         // The same document, for clients that know OpenID Connect's place only.

@@ -7,6 +7,9 @@ use serde_json::json;
 
 use crate::Service;
 
+/// How clients prove themselves, at every endpoint that asks who they are.
+const METHODS: [&str; 2] = ["client_secret_basic", "client_secret_post"];
+
 pub(crate) async fn show(State(service): State<Service>) -> Response {
     let state = service.state.load();
     let issuer = &state.issuer;
@@ -17,7 +20,11 @@ pub(crate) async fn show(State(service): State<Service>) -> Response {
         "scopes_supported": state.scopes,
         "response_types_supported": [],
         "grant_types_supported": ["client_credentials"],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "token_endpoint_auth_methods_supported": METHODS,
+        "revocation_endpoint": format!("{issuer}/oauth2/revoke"),
+        "revocation_endpoint_auth_methods_supported": METHODS,
+        "introspection_endpoint": format!("{issuer}/oauth2/introspect"),
+        "introspection_endpoint_auth_methods_supported": METHODS,
     });
     let fields = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "public, max-age=300")];
     (fields, document.to_string()).into_response()

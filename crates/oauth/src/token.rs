@@ -13,10 +13,10 @@ use model::{Timestamp, token_id};
 use serde_json::json;
 
 use crate::Service;
-use crate::client::{authenticate, proof};
+use crate::client::{authenticate, credential, proof};
 use crate::error::Refusal;
 use crate::form::Form;
-use crate::scope::grant;
+use crate::target::grant;
 
 /// One token request as the log and the metrics see it. Holds no token and no secret.
 #[derive(Debug, Clone)]
@@ -128,8 +128,9 @@ fn decide(
         Some(_) => return Err(Refusal::GrantType),
         None => return Err(Refusal::Malformed("grant_type is missing")),
     }
+    let credential_id = credential(&state, client, &proof, record.at).map(str::to_owned);
     let client = &client.client;
-    let grant = grant(client, form.get("scope"))?;
+    let grant = grant(&state, client, &form)?;
     let now_s = record.at.seconds();
     let claims = AccessToken {
         iss: state.issuer.clone(),
@@ -143,7 +144,7 @@ fn decide(
         jti: token_id(record.at, &*service.world.random),
         token_use: "access".to_owned(),
         version: 2,
-        credential_id: None,
+        credential_id,
     };
     let token = jwt::sign(&claims, &state.signing_key);
     let body = json!({
