@@ -241,12 +241,19 @@ impl Live {
         Bus::new(Arc::clone(&self.rules), parts.bus_world())
     }
 
+    /// Looks at tokens for the operator.
+    pub(super) fn inspector(&self, parts: &Parts) -> oauth::Inspector {
+        oauth::Inspector::new(Arc::clone(&self.tokens), Arc::clone(&parts.denied))
+    }
+
     /// The endpoints of the public door that are no API's: tokens, and public keys.
     pub(super) fn token_router(&self, parts: &Parts) -> axum::Router {
         let world = oauth::World {
             clock: Arc::clone(&parts.clock) as _,
             random: Arc::clone(&parts.random) as _,
             observer: Arc::clone(&parts.telemetry) as _,
+            store: Arc::clone(&parts.store),
+            denied: Arc::clone(&parts.denied),
         };
         let published = webhook_jwks::Published {
             keys: self.webhook_keys(),
@@ -282,6 +289,7 @@ async fn build(
         keys,
         signing_keys: &signing_keys,
         digester: Arc::clone(digester),
+        denied: Arc::clone(&parts.denied),
     };
     let gateway = Snapshot::build(source, before)?;
     let tokens = oauth::State::build(oauth::Source {
