@@ -50,6 +50,7 @@ pub use deliveries::{
 pub use denied::{
     after_a_restart_tokens_are_denied, beyond_the_bound_all_of_a_clients_tokens_are_denied,
     denied_tokens_are_dropped_at_their_end, denied_tokens_are_followed_by_their_numbers,
+    deny_lists_follow_one_another,
 };
 pub use keys::{
     a_kept_secret_is_the_last_one_set, credentials_are_revoked_once,
@@ -97,6 +98,7 @@ macro_rules! claims {
             denied_tokens_are_followed_by_their_numbers,
             denied_tokens_are_dropped_at_their_end,
             beyond_the_bound_all_of_a_clients_tokens_are_denied,
+            deny_lists_follow_one_another,
             leases_never_exceed_the_quota,
             usage_adds_up_to_the_same_in_every_grain,
             usage_is_found_by_every_filter,

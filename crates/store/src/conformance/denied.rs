@@ -3,7 +3,7 @@
 use model::Timestamp;
 
 use super::{Bench, at, audit, name};
-use crate::{Denied, DenyBounds, DenyEntry, Store, TOKEN_LIFE_MAX_MS};
+use crate::{Denied, DenyBounds, DenyEntry, DenyList, Presented, Store, TOKEN_LIFE_MAX_MS};
 
 /// More than any claim needs but the one about bounds.
 const WIDE: DenyBounds = DenyBounds { of_client: 1000, in_all: 10_000 };
@@ -136,4 +136,31 @@ pub async fn beyond_the_bound_all_of_a_clients_tokens_are_denied<B: Bench>(bench
     // What is over takes no room.
     let entry = token("u5", None, 50, 99);
     assert_eq!(deny(&*store, entry.clone(), bounds).await, Some(entry));
+}
+
+/// What one process revokes, another one on the same store refuses as soon as it has looked; a new
+/// one refuses it from its first look on.
+pub async fn deny_lists_follow_one_another<B: Bench>(bench: &B) {
+    let store = bench.open().await;
+    let (here, there) = (DenyList::new(), DenyList::new());
+    let refuses = |list: &DenyList, id: &str, client: &str| {
+        list.refuses(&Presented { id, client, credential: None, issued_s: at(0).seconds() })
+    };
+    there.follow(&*store, at(0)).await.expect("followed");
+    let entry = token("t1", Some("cars"), 0, 50);
+    let kept = here.deny(&*store, entry.clone(), None).await;
+    assert_eq!(kept, Ok(Some(entry)));
+    assert!(refuses(&here, "t1", "cars") && !refuses(&there, "t1", "cars"));
+    there.follow(&*store, at(1)).await.expect("followed");
+    assert!(refuses(&there, "t1", "cars") && !refuses(&there, "t2", "cars"));
+    let all = DenyEntry::of_client(name("cars"), at(2));
+    there.deny(&*store, all, None).await.expect("denied");
+    here.follow(&*store, at(3)).await.expect("followed");
+    assert!(refuses(&here, "t2", "cars") && !refuses(&here, "t2", "tyres"));
+    drop(store);
+    let store = bench.open().await;
+    let new = DenyList::new();
+    new.follow(&*store, at(4)).await.expect("followed");
+    assert!(refuses(&new, "t2", "cars") && !refuses(&new, "t2", "tyres"));
+    assert_eq!(new.count(), 1);
 }
