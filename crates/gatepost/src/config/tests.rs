@@ -2,6 +2,7 @@
 
 mod connections;
 mod issuers;
+mod targets;
 
 use std::fs;
 use std::path::Path;

@@ -79,7 +79,8 @@ impl Reader<'_> {
     ) {
         let address = format!("{}{base_path}", self.definitions.public_url);
         for uri in fields.text("resource").into_iter().chain([address]) {
-            // An empty path and `/` are the same (RFC 3986 §6.2.3); so much is compared.
+            // An empty path and `/` are the same (RFC 3986 §6.2.3), and two that differ in a last
+            // slash only would be mixed up.
             let uri = uri.strip_suffix('/').unwrap_or(&uri).to_owned();
             match taken.get(&uri) {
                 Some(other) if other != name => {
