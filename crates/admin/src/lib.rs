@@ -22,6 +22,7 @@ mod rules;
 mod search;
 mod secrets;
 mod token;
+mod tokens;
 mod trail;
 mod usage;
 mod waiting;
@@ -38,7 +39,8 @@ use axum::routing::{delete, get, post, put};
 use courier::Board;
 use credential::{Digest, Digester, Vault};
 use model::{Clock, Definitions, Random, Revision};
-use store::Store;
+use oauth::Inspector;
+use store::{DenyList, Store};
 use tokio::sync::watch;
 
 pub use handover::{Bundle, BundleApi, BundleClient, BundleKey, Letter};
@@ -65,6 +67,10 @@ pub struct World {
     pub token: Digest,
     /// Up to which revision of the store the doors have caught up.
     pub live: watch::Receiver<Revision>,
+    /// The tokens that are refused before their end, as the doors know them.
+    pub denied: Arc<DenyList>,
+    /// Looks at tokens.
+    pub tokens: Inspector,
     /// How destinations are at present.
     pub board: Arc<Board>,
     /// Health and metrics.
@@ -111,6 +117,8 @@ pub fn router(world: World) -> Router {
         .route("/webhook-keys", get(webhook_keys::list).post(webhook_keys::rotate))
         .route("/secrets", get(secrets::list))
         .route("/secrets/{name}", put(secrets::set).delete(secrets::remove))
+        .route("/tokens/revoke", post(tokens::revoke))
+        .route("/tokens/introspect", post(tokens::introspect))
         .route("/usage", get(usage::list))
         .route("/audit", get(trail::list))
         .fallback(problem::no_such_endpoint)

@@ -22,6 +22,7 @@ mod replays;
 mod rules;
 mod secrets;
 mod serve;
+mod tokens;
 mod usage;
 mod webhooks;
 
@@ -58,6 +59,9 @@ enum Command {
     /// Clients of partners and their secrets
     #[command(subcommand)]
     Client(clients::Command),
+    /// Access tokens: revoke, introspect
+    #[command(subcommand)]
+    Token(tokens::Command),
     /// API keys of partners and their values
     #[command(subcommand)]
     Key(keys::Command),
@@ -162,6 +166,7 @@ fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(arguments) => block_on(demo::run(arguments)),
         Command::Partner(command) => done(partners::run(command)),
         Command::Client(command) => done(clients::run(command)),
+        Command::Token(command) => done(tokens::run(command)),
         Command::Key(command) => done(keys::run(command)),
         Command::Handover(command) => handover::run(command).map(|()| ExitCode::SUCCESS),
         Command::Events(command) => events::run(command),

@@ -58,7 +58,7 @@ const PROBLEMS: &[(&str, &str)] = &[
     ),
     (
         "token-revoked",
-        "The token is good, but its client was suspended or removed. Status 401 `invalid_token`.",
+        "The token was good and was revoked before its end, alone, with the secret it was got with, or with all of its client's; or its client was suspended or removed; the detail says which. Status 401 `invalid_token`.",
     ),
     (
         "token-bound",

@@ -8,7 +8,7 @@
 //! public door    gateway + token service, one runtime per core
 //! internal door  the bus takes the company's events
 //! admin door     operators, health, metrics
-//! courier, schedules, replays, keys of other issuers, retention, usage, readings for the metrics
+//! courier, schedules, replays, keys of other issuers, revoked tokens, retention, usage, readings for the metrics
 //! ```
 //!
 //! `signals` says when it ends, and whether another process follows (`successor`, `predecessor`),
@@ -16,6 +16,7 @@
 
 mod apply;
 mod certificate;
+mod denied;
 mod live;
 mod notify;
 mod predecessor;
@@ -41,7 +42,7 @@ use credential::Master;
 use gateway::Issuers;
 use listener::{Closing, Door, GRACE, RouterHandler, TlsDoor, Trusted, serve, serve_on_cores};
 use model::{Clock as _, Secret};
-use store::Store;
+use store::{DenyList, Store};
 use store_sqlite::{Sealing, SqliteStore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -90,6 +91,8 @@ struct Parts {
     telemetry: Arc<Telemetry>,
     board: Arc<Board>,
     issuers: Arc<Issuers>,
+    /// The tokens that are refused before their end.
+    denied: Arc<DenyList>,
     status: Arc<ProgramStatus>,
     tracker: TaskTracker,
     /// How the doors close.
@@ -185,6 +188,8 @@ impl Running {
         let data = take_data(&server.data, predecessor.as_mut()).await?;
         let Ground { parts, data, master, admin_token, sqlite } = ground(data, &server, form)?;
         apply::documents(&*parts.store, &loaded.documents, parts.clock.now()).await?;
+        let denied = parts.denied.follow(&*parts.store, parts.clock.now()).await;
+        denied.context("what is revoked cannot be read")?;
         let live = Live::open(&parts, &master, (loaded.definitions, loaded.contracts)).await?;
         let predecessor = predecessor.map(|before| tokio_task(&parts, before.rest(parts.clone())));
         let mut sockets = Sockets::new(inherited);
@@ -324,6 +329,7 @@ fn ground(data: DataDirectory, server: &Server, form: Form) -> anyhow::Result<Gr
     let parts = Parts {
         status: Arc::new(ProgramStatus::new(Arc::clone(&telemetry))),
         issuers: issuers(&clock, &random, &tracker),
+        denied: Arc::default(),
         clock,
         random,
         store: Arc::clone(&sqlite) as Arc<dyn Store>,
@@ -345,6 +351,7 @@ fn beside(parts: &Parts, live: &Live) -> Vec<Task> {
         tokio_task(parts, bus::Schedules::run(live.schedules(), parts.bus_world(), stop())),
         tokio_task(parts, Arc::clone(&parts.issuers).run(stop())),
         tokio_task(parts, live.feeder(parts)),
+        tokio_task(parts, denied::run(parts.clone())),
         tokio_task(parts, retention::run(parts.clone(), live.definitions())),
         tokio_task(parts, reading),
         tokio_task(parts, health.run(stop())),
@@ -377,6 +384,8 @@ fn admin_world(parts: &Parts, live: &Live, token: &Secret) -> admin::World {
         definitions: live.definitions(),
         token: live.digester().digest(token.expose()),
         live: live.caught_up(),
+        denied: Arc::clone(&parts.denied),
+        tokens: live.inspector(parts),
         board: Arc::clone(&parts.board),
         status: Arc::clone(&parts.status) as _,
     }

@@ -72,6 +72,10 @@ pub(crate) enum Denial {
     },
     /// A good token that is bound to a certificate, and the caller has shown another or none.
     CertificateBound,
+    /// A good token that was revoked before its end.
+    TokenDenied {
+        id: String,
+    },
     /// A good token of another issuer, of a client that belongs to no partner.
     ClientUnknown {
         issuer: Name,
@@ -269,6 +273,7 @@ impl Denial {
             Self::TokenInvalid(fault) => fault.to_string(),
             Self::ProofInvalid(fault) => fault.to_string(),
             Self::TokenRevoked { client } => format!("client {client} is suspended or gone"),
+            Self::TokenDenied { id } => format!("token {id} was revoked"),
             Self::ClientUnknown { issuer, client } => {
                 format!("client {client} of issuer {issuer} belongs to no partner")
             }
@@ -463,6 +468,7 @@ impl Denial {
             self,
             Self::TokenInvalid(_)
                 | Self::TokenRevoked { .. }
+                | Self::TokenDenied { .. }
                 | Self::TokenBound
                 | Self::CertificateBound
                 | Self::TokenUnbound
@@ -721,6 +727,12 @@ impl Denial {
                 "The token is good only with the client certificate that it was got with. Call \
                  with that one (mutual TLS), or get a token with the one you have."
                     .into(),
+            ),
+            Self::TokenDenied { .. } => (
+                S::UNAUTHORIZED,
+                "token-revoked",
+                "The token was revoked",
+                "The token was revoked before its end. Get a new one from /oauth2/token.".into(),
             ),
             Self::ClientUnknown { client, .. } => (
                 S::FORBIDDEN,
@@ -1033,6 +1045,7 @@ impl Denial {
             | Self::TokenUnbound
             | Self::ProofInvalid(_)
             | Self::NonceNeeded { .. }
+            | Self::TokenDenied { .. }
             | Self::ScopeMissing { .. } => unauthorized,
             Self::CertificateMissing
             | Self::CertificateOfOther

@@ -286,6 +286,7 @@ impl Verified {
             jti: token.jti.clone().unwrap_or_default(),
             token_use: "access".to_owned(),
             version: 2,
+            credential_id: None,
             cnf: token.claims.get("cnf").map(confirmation),
         }
     }

@@ -18,6 +18,7 @@ use model::{
     Api, Definitions, Function, HeaderRules, IpNet, KeyCredential, Name, Partner, Service,
     SigningKeyRecord, Status, Timestamp, Upstream, UsagePlan,
 };
+use store::DenyList;
 
 use crate::checks::plan::Meter;
 use crate::damper::Damper;
@@ -42,6 +43,8 @@ pub struct Source<'a> {
     pub digester: Arc<Digester>,
     /// Knows proofs of possession again; the same over all snapshots.
     pub proofs: Arc<Proofs>,
+    /// The tokens that are refused before their end.
+    pub denied: Arc<DenyList>,
 }
 
 /// The stored signing keys are not in the form this version writes.
@@ -60,6 +63,8 @@ pub struct Snapshot {
     pub(crate) signing_keys: Keys,
     pub(crate) digester: Arc<Digester>,
     pub(crate) tokens: TokenMemory,
+    /// Changes without a new snapshot.
+    pub(crate) denied: Arc<DenyList>,
     pub(crate) damper: Arc<Damper>,
     pub(crate) proofs: Arc<Proofs>,
 }
@@ -186,6 +191,7 @@ impl Snapshot {
             digester: source.digester,
             proofs: source.proofs,
             tokens: TokenMemory::default(),
+            denied: source.denied,
             damper: before.map_or_else(Arc::default, |before| Arc::clone(&before.damper)),
         })
     }

@@ -34,6 +34,7 @@ fn claims() -> AccessToken {
         jti: "tok_01a21995-0beb-7e42-8000-000000000000".to_owned(),
         token_use: "access".to_owned(),
         version: 2,
+        credential_id: None,
         cnf: None,
     }
 }

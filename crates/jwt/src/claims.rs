@@ -27,6 +27,10 @@ pub struct AccessToken {
     pub token_use: String,
     /// Always 2.
     pub version: u8,
+    /// The id of the credential it was got with, so that it can be revoked with it; none in tokens of
+    /// others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential_id: Option<String>,
     /// What its bearer must prove to have, if it is bound to a key (RFC 7800 §3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cnf: Option<Confirmation>,

@@ -22,6 +22,10 @@ pub struct Api {
     pub canary: Option<Canary>,
     /// The scopes it has, without the API's name, and what each is for.
     pub scopes: BTreeMap<String, String>,
+    /// What clients call it in `resource` (RFC 8707), beside the address it is called at.
+    pub resource: Option<String>,
+    /// The clients that may ask what a token for it says (RFC 7662).
+    pub introspection: Vec<Name>,
     /// What may be called.
     pub routes: Vec<Route>,
     /// The issuers whose tokens it takes beside our own.
@@ -64,6 +68,8 @@ impl Api {
             upstream: Service::at(upstream),
             canary: None,
             scopes: BTreeMap::new(),
+            resource: None,
+            introspection: Vec::new(),
             routes: Vec::new(),
             issuers: Vec::new(),
             allow_ips: Vec::new(),

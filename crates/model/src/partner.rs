@@ -63,6 +63,22 @@ pub enum DpopRule {
     Optional,
 }
 
+impl Client {
+    /// A client without scopes that proves itself by a secret, with the defaults of the file.
+    pub fn new(id: Name, partner: Name) -> Self {
+        Self {
+            id,
+            partner,
+            scopes: Vec::new(),
+            token_lifetime_s: 3600,
+            dpop: DpopRule::Optional,
+            status: Status::Active,
+            authentication: Authentication::Secret,
+            bound_tokens: false,
+        }
+    }
+}
+
 /// An API key slot of a partner; its values are minted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {

@@ -72,6 +72,18 @@ impl Claim<'_> {
         }
     }
 
+    /// The id of the secret it has proven itself with; the token says so, and can be revoked with
+    /// it.
+    pub(crate) fn credential(
+        &self,
+        state: &State,
+        client: &ClientEntry,
+        now: Timestamp,
+    ) -> Option<String> {
+        let Self::Secret(proof) = self else { return None };
+        client::credential(state, client, proof, now).map(str::to_owned)
+    }
+
     /// The method's name in the registry of RFC 7591 §4.2.
     pub(crate) fn method(&self, state: &State) -> &'static str {
         match self {

@@ -80,6 +80,20 @@ pub(crate) fn authenticate<'a>(
     if active { Ok(client) } else { Err(Refusal::Suspended) }
 }
 
+/// The id of the secret with which a client that is authenticated proved itself: its token says so,
+/// and can be revoked with it.
+pub(crate) fn credential<'a>(
+    state: &State,
+    client: &'a ClientEntry,
+    proof: &Proof,
+    now: Timestamp,
+) -> Option<&'a str> {
+    let offered = state.digester.digest(&proof.secret);
+    let mut secrets = client.secrets.iter();
+    let proven = secrets.find(|secret| secret.is_live(now) && secret.digest.matches(&offered));
+    proven.map(|secret| secret.id.as_str())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,4 +1,4 @@
-//! Every refusal of the token endpoint (RFC 6749 §5.2), and what it looks like.
+//! Every refusal of the token endpoint and those beside it (RFC 6749 §5.2), and what it looks like.
 
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
@@ -50,6 +50,15 @@ pub(crate) enum Refusal {
         /// The one to put into the next.
         nonce: String,
     },
+    /// `invalid_scope`: a scope of the client's, but not of the API that was named.
+    ScopeOfOther {
+        /// The first one.
+        asked: String,
+    },
+    /// `invalid_target` (RFC 8707 §2): what is named is no API of which the client may ask a token.
+    Target,
+    /// `temporarily_unavailable`: what was asked could not be kept (RFC 7009 §2.2.1).
+    Unavailable,
 }
 
 impl Refusal {
@@ -68,9 +77,10 @@ impl Refusal {
             | Self::Certificate => "invalid_client",
             Self::Suspended => "unauthorized_client",
             Self::GrantType => "unsupported_grant_type",
-            Self::Scope { .. } | Self::Audiences => "invalid_scope",
+            Self::Scope { .. } | Self::Audiences | Self::ScopeOfOther { .. } => "invalid_scope",
+            Self::Target => "invalid_target",
             // RFC 6749 §4.1.2.1 has the word; of the token endpoint it says nothing of the kind.
-            Self::Proof(ProofFault::Full) => "temporarily_unavailable",
+            Self::Unavailable | Self::Proof(ProofFault::Full) => "temporarily_unavailable",
             Self::Proof(_) => "invalid_dpop_proof",
             Self::Nonce { .. } => "use_dpop_nonce",
         }
@@ -119,6 +129,15 @@ impl Refusal {
             Self::Nonce { .. } => "Put the value of the header DPoP-Nonce into a new proof as \
                  nonce, and send the request again."
                 .into(),
+            Self::ScopeOfOther { asked } => format!(
+                "The scope {asked} is not of the API that resource or audience names. Ask for one \
+                 API at a time."
+            ),
+            Self::Target => "resource or audience names no API that the client may have a token \
+                 for. Send as resource the API's address or its own URI, without a fragment; or as \
+                 audience its name."
+                .into(),
+            Self::Unavailable => "It could not be kept. Nothing has changed; try again.".into(),
         }
     }
 
@@ -132,7 +151,7 @@ impl Refusal {
             | Self::Certificate => StatusCode::UNAUTHORIZED,
             Self::AssertionsTooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Proof(ProofFault::Full) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::Proof(ProofFault::Full) => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         }
     }
@@ -173,7 +192,7 @@ pub(crate) async fn no_such_endpoint(uri: Uri) -> Response {
 
 /// The answer to a known path with another method. RFC 6749 §3.2: tokens are asked for by POST.
 pub async fn other_method(uri: Uri) -> Response {
-    let allow = if uri.path() == "/oauth2/token" { "POST" } else { "GET, HEAD" };
+    let allow = if uri.path().starts_with("/oauth2/") { "POST" } else { "GET, HEAD" };
     let detail = format!("{} takes {allow}.", uri.path());
     let (status, code) = (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed");
     let mut response = problem(status, code, "The path has other methods", &detail);

@@ -8,8 +8,13 @@
 //!   assertion.rs     by an assertion it signs (RFC 7523 §2.2, RFC 10070); client_keys.rs gets
 //!                    the keys of who publishes them, replay.rs knows what was used
 //!   certificates.rs  by the connection's certificate, and tokens bound to it (RFC 8705)
+//! caller.rs     who asks at the endpoints beside it, proven in the same way
 //! form.rs       the form body, read strictly (RFC 6749 §3.2, appendix B)
 //! scope.rs      what is granted, and for which resource server
+//! target.rs     for which API a token is asked: resource, audience (RFC 8707)
+//! revoke.rs     POST /oauth2/revoke (RFC 7009)
+//! introspect.rs POST /oauth2/introspect (RFC 7662)
+//! inspect.rs    our own tokens, looked at by us
 //! metadata.rs   /.well-known/oauth-authorization-server (RFC 8414)
 //! jwks.rs       /.well-known/jwks.json (RFC 7517)
 //! resource.rs   /.well-known/oauth-protected-resource (RFC 9728)
@@ -19,19 +24,24 @@
 
 mod assertion;
 mod authentication;
+mod caller;
 mod certificates;
 mod client;
 mod client_keys;
 mod dpop;
 mod error;
 mod form;
+mod inspect;
+mod introspect;
 mod jwks;
 mod metadata;
 mod replay;
 mod resource;
+mod revoke;
 mod ring;
 mod scope;
 mod state;
+mod target;
 mod token;
 
 use std::sync::Arc;
@@ -42,9 +52,11 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use listener::Trusted;
 use model::{Clock, Random};
+use store::{DenyList, Store};
 
 pub use client_keys::PublishedKeys;
 pub use error::other_method;
+pub use inspect::Inspector;
 pub use ring::{RingError, ensure_signing_key};
 pub use state::{Source, State};
 pub use token::{Observer, TokenRecord};
@@ -67,6 +79,10 @@ pub struct World {
     pub trusted: Arc<Trusted>,
     /// Whether callers can show certificates at all.
     pub certificates: bool,
+    /// Where what is revoked is kept.
+    pub store: Arc<dyn Store>,
+    /// The tokens that are refused before their end, as the gateway knows them.
+    pub denied: Arc<DenyList>,
 }
 
 /// What handlers share.
@@ -87,6 +103,8 @@ pub fn owns(path: &str) -> bool {
 pub fn router(state: Arc<ArcSwap<State>>, world: World) -> Router {
     Router::new()
         .route("/oauth2/token", post(token::issue))
+        .route("/oauth2/revoke", post(revoke::revoke))
+        .route("/oauth2/introspect", post(introspect::introspect))
         .route("/.well-known/jwks.json", get(jwks::show))
         .route("/.well-known/oauth-authorization-server", get(metadata::show))
         // The same document, for clients that know OpenID Connect's place only.

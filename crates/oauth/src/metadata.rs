@@ -20,6 +20,7 @@ fn methods(certificates: bool) -> Vec<&'static str> {
 pub(crate) async fn show(State(service): State<Service>) -> Response {
     let state = service.state.load();
     let issuer = &state.issuer;
+    let methods = methods(service.world.certificates);
     let document = json!({
         "issuer": issuer,
         "token_endpoint": state.endpoint,
@@ -27,8 +28,14 @@ pub(crate) async fn show(State(service): State<Service>) -> Response {
         "scopes_supported": state.scopes,
         "response_types_supported": [],
         "grant_types_supported": ["client_credentials"],
-        "token_endpoint_auth_methods_supported": methods(service.world.certificates),
+        "token_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_signing_alg_values_supported": Algorithm::NAMES,
+        "revocation_endpoint": format!("{issuer}/oauth2/revoke"),
+        "revocation_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_signing_alg_values_supported": Algorithm::NAMES,
+        "introspection_endpoint": format!("{issuer}/oauth2/introspect"),
+        "introspection_endpoint_auth_methods_supported": methods,
+        "introspection_endpoint_auth_signing_alg_values_supported": Algorithm::NAMES,
         "tls_client_certificate_bound_access_tokens": service.world.certificates,
         "dpop_signing_alg_values_supported": jwt::proof_algorithm_names(),
     });

@@ -43,20 +43,14 @@ pub(crate) fn grant(client: &Client, asked: Option<&str>) -> Result<Grant, Refus
 
 #[cfg(test)]
 mod tests {
-    use model::{Name, Status};
+    use model::Name;
 
     use super::*;
 
     fn check(own: &[&str], asked: Option<&str>, expected: Result<(&str, &str), Refusal>) {
         let client = Client {
-            id: Name::new("c").unwrap(),
-            partner: Name::new("p").unwrap(),
             scopes: own.iter().map(|scope| (*scope).to_owned()).collect(),
-            token_lifetime_s: 3600,
-            dpop: model::DpopRule::Optional,
-            status: Status::Active,
-            authentication: model::Authentication::Secret,
-            bound_tokens: false,
+            ..Client::new(Name::new("c").unwrap(), Name::new("p").unwrap())
         };
         let expected = expected.map(|(scope, audience)| Grant {
             scope: scope.to_owned(),

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use credential::{Digester, Vault};
-use jwt::{Jwk, Jwks, KeySet, NonceRule, Proofs, SigningKey};
+use jwt::{Jwk, Jwks, KeySet, Keys, NonceRule, Proofs, SigningKey};
 use model::{
     Api, Authentication, Client, ClientKeys, Definitions, Name, SecretCredential, SigningKeyRecord,
     Status,
 };
 
 use crate::ring::{self, RingError};
+use crate::target::{self, Server};
 
 /// What a state is built from.
 pub struct Source<'a> {
@@ -39,6 +40,10 @@ pub struct State {
     pub(crate) resources: BTreeMap<String, Resource>,
     pub(crate) digester: Arc<Digester>,
     pub(crate) signing_key: SigningKey,
+    /// What verifies our own tokens.
+    pub(crate) keys: Keys,
+    /// The APIs as those know them who ask for their tokens.
+    pub(crate) servers: Vec<Server>,
     pub(crate) jwks: Document,
     pub(crate) proofs: Arc<Proofs>,
     pub(crate) dpop_nonce: NonceRule,
@@ -90,6 +95,8 @@ impl State {
             resources,
             signing_key: ring::active(source.signing_keys, source.vault)?,
             jwks: jwks(source.signing_keys)?,
+            keys: keys(source.signing_keys)?,
+            servers: target::servers(definitions),
             clients: clients(definitions, source.secrets),
             digester: source.digester,
             proofs: source.proofs,
@@ -136,6 +143,14 @@ fn inline_keys(client: &Client) -> Option<Arc<KeySet>> {
     let Authentication::PrivateKeyJwt(rule) = &client.authentication else { return None };
     let ClientKeys::Inline(set) = &rule.keys else { return None };
     KeySet::parse_public(set.as_bytes()).ok().map(Arc::new)
+}
+
+/// All keys that are published: a token is good as long as its key is.
+fn keys(records: &[SigningKeyRecord]) -> Result<Keys, RingError> {
+    let read = |record: &SigningKeyRecord| serde_json::from_str::<Jwk>(&record.public_jwk);
+    let keys = records.iter().map(read).collect::<Result<_, _>>();
+    let keys = keys.map_err(|_| RingError::Unreadable)?;
+    Ok(Keys::new(&Jwks { keys })?)
 }
 
 fn jwks(records: &[SigningKeyRecord]) -> Result<Document, RingError> {

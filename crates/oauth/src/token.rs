@@ -14,10 +14,10 @@ use model::{Timestamp, token_id};
 use serde_json::json;
 
 use crate::authentication::{self, Proving};
+use crate::caller;
 use crate::dpop;
 use crate::error::Refusal;
-use crate::form::Form;
-use crate::scope::grant;
+use crate::target::grant;
 use crate::{Service, assertion, certificates};
 
 /// One token request as the log and the metrics see it. Holds no token and no secret.
@@ -119,14 +119,7 @@ fn decide(
     body: &[u8],
     record: &mut TokenRecord,
 ) -> Result<Issued, Refusal> {
-    // RFC 6749 §3.2: parameters come in the body; the query never counts.
-    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        let what = "Content-Type must be application/x-www-form-urlencoded";
-        return Err(Refusal::Malformed(what));
-    }
-    let form = Form::parse(body)?;
+    let form = caller::form(headers, body)?;
     let state = service.state.load();
     let claim = authentication::claim(&state, headers, &form, record.at)?;
     record.method = Some(claim.method(&state));
@@ -140,8 +133,9 @@ fn decide(
         Some(_) => return Err(Refusal::GrantType),
         None => return Err(Refusal::Malformed("grant_type is missing")),
     }
+    let credential_id = claim.credential(&state, client, record.at);
     let client = &client.client;
-    let grant = grant(client, form.get("scope"))?;
+    let grant = grant(&state, client, &form)?;
     let of_certificate = certificates::confirmation(client, certificate)?;
     // Last of what can be wrong: a proof is good once, and is not to be used up for nothing.
     let bound = dpop::bind(&state, client, headers, record.at)?;
@@ -167,6 +161,7 @@ fn decide(
         jti: token_id(record.at, &*service.world.random),
         token_use: "access".to_owned(),
         version: 2,
+        credential_id,
         cnf,
     };
     let token = jwt::sign(&claims, &state.signing_key);

@@ -1,7 +1,7 @@
 //! The embedded store: SQLite files in one data directory.
 //!
-//! `core.db` holds definitions, credentials, quotas, answers that are given again, what is switched
-//! off and the audit trail;
+//! `core.db` holds definitions, credentials, revoked tokens, quotas, answers that are given again,
+//! what is switched off and the audit trail;
 //! `log/<first-number>.db`, the segments of the log, hold events and what became of them. Events are
 //! appended to the last segment; a sealed one is removed whole when its time is over. No transaction
 //! spans two files. Each file has one writer thread that gathers what waits into one commit, so that
@@ -12,6 +12,7 @@
 mod answers;
 mod definitions;
 mod deliveries;
+mod denied;
 mod files;
 mod keys;
 mod log;

@@ -74,6 +74,14 @@ CREATE INDEX answer_of_partner ON answer(partner);
 CREATE INDEX answer_whole ON answer(partner) WHERE bytes > 0;
 CREATE TABLE answer_room(partner TEXT PRIMARY KEY, n INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ",
+    // Tokens that are refused before their end. `kind` is 0 for one token, 1 for a client, 2 for a credential, and
+    // a number is never given twice: who follows has seen all up to one.
+    "
+CREATE TABLE denied(n INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, id TEXT NOT NULL, client TEXT NOT NULL,
+  at INTEGER NOT NULL, until_at INTEGER NOT NULL, UNIQUE(kind, id)) STRICT;
+CREATE INDEX denied_of_client ON denied(client, kind, until_at);
+CREATE INDEX denied_until ON denied(until_at, kind);
+",
 ];
 
 /// A segment of the log. It is never migrated: the whole log is read by the program that wrote it, or

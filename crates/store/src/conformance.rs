@@ -8,6 +8,7 @@ mod attempts;
 mod dead_letters;
 mod definitions;
 mod deliveries;
+mod denied;
 mod keys;
 mod log;
 mod repeats;
@@ -45,6 +46,11 @@ pub use deliveries::{
     a_retry_stays_in_its_chunk, after_a_restart_a_lane_knows_what_is_settled,
     each_standing_is_settled_by_itself, retries_are_read_in_the_order_they_are_due,
     the_oldest_that_waits_is_behind_the_cursor_or_a_retry,
+};
+pub use denied::{
+    after_a_restart_tokens_are_denied, beyond_the_bound_all_of_a_clients_tokens_are_denied,
+    denied_tokens_are_dropped_at_their_end, denied_tokens_are_followed_by_their_numbers,
+    deny_lists_follow_one_another,
 };
 pub use keys::{
     a_kept_secret_is_the_last_one_set, credentials_are_revoked_once,
@@ -88,6 +94,11 @@ macro_rules! claims {
             credentials_are_revoked_once,
             webhook_keys_make_way_for_new_ones,
             a_kept_secret_is_the_last_one_set,
+            after_a_restart_tokens_are_denied,
+            denied_tokens_are_followed_by_their_numbers,
+            denied_tokens_are_dropped_at_their_end,
+            beyond_the_bound_all_of_a_clients_tokens_are_denied,
+            deny_lists_follow_one_another,
             leases_never_exceed_the_quota,
             usage_adds_up_to_the_same_in_every_grain,
             usage_is_found_by_every_filter,

@@ -12,6 +12,8 @@ pub mod answers;
 pub mod conformance;
 pub mod definitions;
 pub mod deliveries;
+pub mod denied;
+pub mod deny_list;
 pub mod keys;
 pub mod log;
 pub mod replays;
@@ -30,6 +32,8 @@ pub use deliveries::{
     AttemptFilter, AttemptPage, AttemptPlace, AttemptRow, DeadFilter, Deliveries, DueDelivery,
     DuePlace, LaneState, Settlement, Then,
 };
+pub use denied::{Denied, DeniedTokens, DenyBounds, DenyEntry, TOKEN_LIFE_MAX_MS};
+pub use deny_list::{DENY_BOUNDS, DenyList, Presented};
 pub use keys::Keys;
 pub use log::{
     Appended, Dropped, Entry, EventLog, EventPage, EventRange, Keep, LaneEnd, LaneEntry, LaneId,
@@ -43,12 +47,20 @@ pub use usage::{Lease, Usage, UsageOnly, UsageQuery, UsageRow};
 
 /// Everything together; what the program hands to the services.
 pub trait Store:
-    Catalog + Keys + EventLog + Deliveries + Usage + States + Replays + KeptAnswers
+    Catalog + Keys + EventLog + Deliveries + Usage + States + Replays + KeptAnswers + DeniedTokens
 {
 }
 
 impl<T> Store for T where
-    T: Catalog + Keys + EventLog + Deliveries + Usage + States + Replays + KeptAnswers
+    T: Catalog
+        + Keys
+        + EventLog
+        + Deliveries
+        + Usage
+        + States
+        + Replays
+        + KeptAnswers
+        + DeniedTokens
 {
 }
 

@@ -7,6 +7,7 @@
 mod answers;
 mod definitions;
 mod deliveries;
+mod denied;
 mod keys;
 mod log;
 mod replays;
@@ -43,6 +44,7 @@ struct Tables {
     states: states::Marks,
     replays: replays::Book,
     answers: answers::Book,
+    denied: denied::Book,
 }
 
 impl MemStore {

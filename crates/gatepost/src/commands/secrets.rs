@@ -74,12 +74,12 @@ fn done(name: &str, what: &str, as_json: bool) {
     }
 }
 
-fn of_file(path: &Path) -> anyhow::Result<Secret> {
+pub(super) fn of_file(path: &Path) -> anyhow::Result<Secret> {
     read_secret_file(path).with_context(|| format!("{} cannot be read", path.display()))
 }
 
 /// The value on standard input; a trailing line break does not belong to it.
-fn of_stdin() -> anyhow::Result<Secret> {
+pub(super) fn of_stdin() -> anyhow::Result<Secret> {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
         output::complain("Paste the value, then press Enter and Ctrl-D. It shows while you do.");

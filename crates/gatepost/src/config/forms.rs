@@ -493,6 +493,29 @@ pub(crate) fn is_issuer(text: &str) -> Result<(), Wrong> {
     is_url(text)
 }
 
+/// What a client may call an API when it asks for a token (RFC 8707 §2): an absolute URI without
+/// fragment.
+pub(crate) fn is_resource(text: &str) -> Result<(), Wrong> {
+    let wrong = |message: &str| {
+        Err(Wrong::new(format!("`{text}`: {message}"))
+            .help("write for example `https://orders.tires.example`"))
+    };
+    let (scheme, rest) = text.split_once(':').unwrap_or_default();
+    let in_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+.-".contains(&byte);
+    let is_scheme =
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(in_scheme);
+    if !is_scheme || rest.is_empty() {
+        return wrong("an absolute URI begins with a scheme and `:`");
+    }
+    if text.contains('#') {
+        return wrong("remove the `#` and what is behind it");
+    }
+    if text.len() > 512 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return wrong("it has up to 512 printable ASCII characters and no blanks");
+    }
+    Ok(())
+}
+
 /// The name or value of a claim that can be compared byte for byte: visible ASCII and blanks.
 pub(crate) fn is_claim_text(text: &str) -> Result<(), Wrong> {
     let fits = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));

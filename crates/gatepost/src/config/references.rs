@@ -10,6 +10,8 @@ use super::schema::Noun;
 /// The names of everything that can be referred to.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
+    /// Of all partners.
+    clients: BTreeSet<String>,
     connections: BTreeSet<String>,
     destinations: BTreeSet<String>,
     issuers: BTreeSet<String>,
@@ -27,6 +29,7 @@ impl Known {
             entries.map(|entry| entry.key.clone()).collect()
         };
         let mut known = Self {
+            clients: BTreeSet::new(),
             connections: names("connections"),
             destinations: names("destinations"),
             issuers: names("issuers"),
@@ -39,12 +42,17 @@ impl Known {
                 known.scopes.insert(format!("{}/{}", api.key, scope.key));
             }
         }
+        for partner in root.get("partners").into_iter().flat_map(Node::entries) {
+            let clients = partner.value.get("clients").into_iter().flat_map(Node::entries);
+            known.clients.extend(clients.map(|client| client.key.clone()));
+        }
         known
     }
 
     /// Whether a reference leads somewhere.
     pub(crate) fn check(&self, noun: Noun, name: &str) -> Result<(), Wrong> {
         let (names, place) = match noun {
+            Noun::Client => (&self.clients, "partners.NAME.clients"),
             Noun::Connection => (&self.connections, "connections"),
             Noun::Destination => (&self.destinations, "destinations"),
             Noun::Issuer => (&self.issuers, "issuers"),

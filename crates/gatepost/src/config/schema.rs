@@ -68,6 +68,7 @@ pub(crate) const OFF: &str = "off";
 /// What a reference may lead to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Noun {
+    Client,
     Connection,
     Destination,
     Issuer,
@@ -159,6 +160,7 @@ impl Noun {
     /// What it is, with its article.
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Client => "a client",
             Self::Connection => "a connection",
             Self::Destination => "a destination",
             Self::Issuer => "an issuer",

@@ -3,6 +3,7 @@
 mod authentication;
 mod connections;
 mod issuers;
+mod targets;
 
 use std::fs;
 use std::path::Path;

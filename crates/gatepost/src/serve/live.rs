@@ -246,6 +246,11 @@ impl Live {
         Bus::new(Arc::clone(&self.rules), parts.bus_world())
     }
 
+    /// Looks at tokens for the operator.
+    pub(super) fn inspector(&self, parts: &Parts) -> oauth::Inspector {
+        oauth::Inspector::new(Arc::clone(&self.tokens), Arc::clone(&parts.denied))
+    }
+
     /// The endpoints of the public door that are no API's: tokens, and public keys.
     pub(super) fn token_router(&self, parts: &Parts, server: &Server) -> axum::Router {
         let (clock, random) = (Arc::clone(&parts.clock), Arc::clone(&parts.random));
@@ -257,6 +262,8 @@ impl Live {
             keys: Arc::new(oauth::PublishedKeys::new(clock, random, tracker, stop)),
             trusted: Arc::new(server.trusted.clone()),
             certificates: server.sees_certificates(),
+            store: Arc::clone(&parts.store),
+            denied: Arc::clone(&parts.denied),
         };
         let published = webhook_jwks::Published {
             keys: self.webhook_keys(),
@@ -293,6 +300,7 @@ async fn build(
         signing_keys: &signing_keys,
         digester: Arc::clone(digester),
         proofs: Arc::clone(proofs),
+        denied: Arc::clone(&parts.denied),
     };
     let gateway = Snapshot::build(source, before)?;
     let tokens = oauth::State::build(oauth::Source {

@@ -30,6 +30,7 @@ pub(super) async fn run(parts: Parts, definitions: Arc<ArcSwap<Definitions>>) {
         forget_entries(&parts).await;
         forget_replays(&parts).await;
         trim_answers(&parts).await;
+        trim_denied(&parts).await;
         let mut dropped = Dropped::default();
         if let Err(error) = drop_old(&parts, &definitions.load_full(), &mut dropped).await {
             tracing::error!(%error, "what is past its time could not be dropped");
@@ -82,6 +83,24 @@ async fn trim_answers(parts: &Parts) {
             Ok(_) => {}
             Err(error) => {
                 tracing::error!(%error, "answers that are past their time could not be dropped");
+                break;
+            }
+        }
+        if parts.stop.is_cancelled() {
+            break;
+        }
+    }
+}
+
+/// Forgets revocations of tokens that have ended.
+async fn trim_denied(parts: &Parts) {
+    let now = parts.clock.now();
+    for _ in 0..PIECES_MAX {
+        match parts.store.trim_denied(now).await {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(%error, "revocations that are over could not be dropped");
                 break;
             }
         }

@@ -32,6 +32,7 @@ mod proxy;
 mod refusals;
 mod replays;
 mod restarts;
+mod revocation;
 mod rules;
 mod sidechannel;
 mod signing;

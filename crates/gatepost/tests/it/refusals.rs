@@ -122,7 +122,7 @@ impl Door {
 type Change = fn(&mut AccessToken);
 
 /// A token signed with the installation's own key, with changed claims.
-fn signed(program: &Program, change: impl FnOnce(&mut AccessToken)) -> String {
+pub(crate) fn signed(program: &Program, change: impl FnOnce(&mut AccessToken)) -> String {
     let key: [u8; 32] = std::fs::read(program.path("data/key")).unwrap().try_into().unwrap();
     let vault = Master::new(key).vault();
     let store = rusqlite::Connection::open(program.path("data/core.db")).unwrap();
@@ -148,6 +148,7 @@ fn signed(program: &Program, change: impl FnOnce(&mut AccessToken)) -> String {
         jti: "t".into(),
         token_use: "access".into(),
         version: 2,
+        credential_id: None,
         cnf: None,
     };
     change(&mut claims);

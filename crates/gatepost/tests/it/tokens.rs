@@ -114,6 +114,7 @@ async fn rfc9068_the_token_says_what_verifiers_of_both_kinds_look_for() {
         "jti": claims["jti"],
         "token_use": "access",
         "version": 2,
+        "credential_id": claims["credential_id"],
     });
     assert_eq!(claims, expected);
     let jwks = service.program.call("GET", "/.well-known/jwks.json", &[], "").await;

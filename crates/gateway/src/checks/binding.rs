@@ -43,6 +43,7 @@ mod tests {
             jti: text(),
             token_use: text(),
             version: 2,
+            credential_id: None,
             cnf,
         };
         let shown = shown.map(|der| ClientCertificate::new(der, false));

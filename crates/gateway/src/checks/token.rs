@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::header::AUTHORIZATION;
 use jwt::{AccessToken, Demand, Fault};
 use model::Status;
+use store::Presented;
 
 use crate::checks::{Asked, Now};
 use crate::denial::Denial;
@@ -60,6 +61,10 @@ pub(crate) fn check(
     }
     match snapshot.client(&claims.client_id) {
         Some(client) if client.status == Status::Active => {
+            // On every request, also of a token that the memory knows.
+            if snapshot.denied.refuses(&named(&claims)) {
+                return Err(Denial::TokenDenied { id: claims.jti.clone() });
+            }
             Ok((claims, Arc::clone(&client.partner)))
         }
         _ => Err(Denial::TokenRevoked { client: claims.client_id.clone() }),
@@ -85,6 +90,16 @@ pub(crate) async fn foreign(
     let claims = Arc::new(verified.to_access_token(&api.name));
     snapshot.tokens.remember(&Key::of(token), claims, now.at.seconds());
     Ok(())
+}
+
+/// What of a token the deny list is asked by.
+fn named(claims: &AccessToken) -> Presented<'_> {
+    Presented {
+        id: &claims.jti,
+        client: &claims.client_id,
+        credential: claims.credential_id.as_deref(),
+        issued_s: claims.iat,
+    }
 }
 
 /// Counts a bad token; one that was good once is no attack.

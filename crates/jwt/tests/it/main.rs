@@ -35,6 +35,7 @@ fn claims() -> AccessToken {
         jti: "t1".into(),
         token_use: "access".into(),
         version: 2,
+        credential_id: None,
         cnf: None,
     }
 }

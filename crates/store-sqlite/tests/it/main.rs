@@ -74,7 +74,7 @@ async fn a_core_db_from_before_usage_takes_the_step() {
     let directory = directory();
     drop(directory.open().await);
     let core = rusqlite::Connection::open(directory.0.path().join("core.db")).unwrap();
-    let back = "DROP TABLE answer; DROP TABLE answer_room;
+    let back = "DROP TABLE denied; DROP TABLE answer; DROP TABLE answer_room;
          DROP TABLE usage; DROP TABLE usage_key; PRAGMA user_version = 4";
     core.execute_batch(back).unwrap();
     drop(core);
@@ -86,10 +86,21 @@ async fn a_core_db_from_before_answers_takes_the_step() {
     let directory = directory();
     drop(directory.open().await);
     let core = rusqlite::Connection::open(directory.0.path().join("core.db")).unwrap();
-    let back = "DROP TABLE answer; DROP TABLE answer_room; PRAGMA user_version = 5";
+    let back = "DROP TABLE denied; DROP TABLE answer; DROP TABLE answer_room;
+         PRAGMA user_version = 5";
     core.execute_batch(back).unwrap();
     drop(core);
     store::conformance::after_a_restart_an_answer_is_given_again(&directory).await;
+}
+
+#[tokio::test]
+async fn a_core_db_from_before_revocation_takes_the_step() {
+    let directory = directory();
+    drop(directory.open().await);
+    let core = rusqlite::Connection::open(directory.0.path().join("core.db")).unwrap();
+    core.execute_batch("DROP TABLE denied; PRAGMA user_version = 6").unwrap();
+    drop(core);
+    store::conformance::after_a_restart_tokens_are_denied(&directory).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

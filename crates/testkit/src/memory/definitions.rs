@@ -17,6 +17,13 @@ pub(super) struct Definitions {
     audit: Vec<AuditEntry>,
 }
 
+impl Definitions {
+    /// Keeps entries of the trail without a new revision.
+    pub(super) fn note_all(&mut self, audit: impl IntoIterator<Item = AuditEntry>) {
+        self.audit.extend(audit);
+    }
+}
+
 impl Tables {
     /// Notes who did what, and makes a new revision of it.
     pub(super) fn revise(&mut self, audit: impl IntoIterator<Item = AuditEntry>) -> Revision {

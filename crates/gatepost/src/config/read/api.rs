@@ -17,6 +17,7 @@ use crate::config::source::Span;
 impl Reader<'_> {
     pub(super) fn apis(&mut self, root: &Fields<'_>) {
         let mut base_paths: BTreeMap<String, Name> = BTreeMap::new();
+        let mut resources: BTreeMap<String, Name> = BTreeMap::new();
         for (entry, fields) in root.children("apis") {
             let Ok(name) = Name::new(&entry.key) else {
                 continue;
@@ -31,6 +32,7 @@ impl Reader<'_> {
             }
             self.document(&name, &fields);
             self.same_issuer(&fields);
+            self.same_resource((&fields, &name), &base_path, &mut resources);
             let routes = self.routes(&fields);
             let (Some(upstream), limit) = (service(&fields), self.limit(&fields)) else {
                 continue;
@@ -48,6 +50,8 @@ impl Reader<'_> {
                 response_headers: header_rules(&fields.child("response_headers")),
                 cors: self.cors(&fields),
                 scopes: scopes(&fields),
+                resource: fields.text("resource"),
+                introspection: fields.parse_list("introspection", forms::name),
                 routes,
                 issuers: fields.parse_list("issuers", forms::name),
                 allow_ips: fields.parse_list("allow_ips", forms::cidr),
@@ -63,6 +67,30 @@ impl Reader<'_> {
                 name: name.clone(),
             };
             self.definitions.apis.insert(name, api);
+        }
+    }
+
+    /// What clients call an API leads to one (RFC 8707): the address it is called at, and its own
+    /// `resource`.
+    fn same_resource(
+        &mut self,
+        (fields, name): (&Fields<'_>, &Name),
+        base_path: &str,
+        taken: &mut BTreeMap<String, Name>,
+    ) {
+        let address = format!("{}{base_path}", self.definitions.public_url);
+        for uri in fields.text("resource").into_iter().chain([address]) {
+            // An empty path and `/` are the same (RFC 3986 §6.2.3), and two that differ in a last
+            // slash only would be mixed up.
+            let uri = uri.strip_suffix('/').unwrap_or(&uri).to_owned();
+            match taken.get(&uri) {
+                Some(other) if other != name => {
+                    let message = format!("the API `{other}` is called `{uri}` already");
+                    let problem = fields.problem("resource", &message);
+                    self.error(problem, "give each API its own `resource`");
+                }
+                _ => drop(taken.insert(uri, name.clone())),
+            }
         }
     }
 

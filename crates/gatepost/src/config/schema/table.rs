@@ -503,6 +503,20 @@ static API: Object = Object {
             "{ create.order: Create an order }",
         ),
         Field::new(
+            "resource",
+            Kind::Form(&RESOURCE),
+            "What clients call it in `resource` (RFC 8707) when they ask for a token.",
+            "https://orders.tires.example",
+        )
+        .otherwise("`public_url` and `base_path` alone, which always work"),
+        Field::new(
+            "introspection",
+            Kind::List(&API_READERS),
+            "The clients that may ask at `/oauth2/introspect` what a token for it says.",
+            "[orders-service]",
+        )
+        .otherwise("none"),
+        Field::new(
             "routes",
             Kind::Map(&ROUTES),
             "What may be called, and what each call demands.",
@@ -748,6 +762,8 @@ static ISSUER: Object = Object {
 
 static API_ISSUERS: ListOf =
     ListOf { item: Kind::Reference(Noun::Issuer), min: 0, max: 20, example: "azure" };
+static API_READERS: ListOf =
+    ListOf { item: Kind::Reference(Noun::Client), min: 0, max: 100, example: "orders-service" };
 static AUDIENCES: ListOf =
     ListOf { item: Kind::Form(&AUDIENCE), min: 1, max: 20, example: "api://tires" };
 static ALGORITHMS: ListOf = ListOf {
@@ -1669,6 +1685,11 @@ static ISSUER_URL: Form = Form {
     name: "an `http` or `https` URL without `?` and `#`",
     pattern: "^https?://[^?#]+$",
     check: forms::is_issuer,
+};
+static RESOURCE: Form = Form {
+    name: "an absolute URI without `#`",
+    pattern: "^[A-Za-z][A-Za-z0-9+.-]*:[^#\\s]+$",
+    check: forms::is_resource,
 };
 static AUDIENCE: Form =
     Form { name: "an audience", pattern: "^.{1,256}$", check: forms::is_claim_text };

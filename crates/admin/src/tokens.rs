@@ -1,0 +1,143 @@
+//! Access tokens: revoked before their end, and looked at.
+
+use axum::Json;
+use axum::extract::State;
+use model::{Name, Timestamp};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::{Denied, DenyEntry, TOKEN_LIFE_MAX_MS};
+
+use crate::World;
+use crate::extract::Body;
+use crate::problem::Problem;
+use crate::trail::audit;
+
+/// The longest name of a token that is taken; our own have 36 characters.
+const ID_BYTES_MAX: usize = 256;
+
+/// What is to be revoked: exactly one of these.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ask {
+    /// A token as it is sent.
+    token: Option<String>,
+    /// Its name, as the access log has it.
+    jti: Option<String>,
+    /// A client, all tokens of which end.
+    client: Option<String>,
+    /// A secret's id, all tokens of which end.
+    credential: Option<String>,
+}
+
+/// A token that is looked at.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Look {
+    token: String,
+}
+
+/// Revokes; in force at this process's doors when it answers, at those of others on the same store
+/// within a second.
+pub(crate) async fn revoke(
+    State(world): State<World>,
+    Body(ask): Body<Ask>,
+) -> Result<Json<Value>, Problem> {
+    let now = world.clock.now();
+    let entry = match ask {
+        Ask { token: Some(token), jti: None, client: None, credential: None } => {
+            of_token(&world, &token, now)?
+        }
+        Ask { token: None, jti: Some(id), client: None, credential: None } => of_id(id, now)?,
+        Ask { token: None, jti: None, client: Some(client), credential: None } => {
+            DenyEntry::of_client(known_client(&world, &client)?, now)
+        }
+        Ask { token: None, jti: None, client: None, credential: Some(id) } => {
+            of_credential(&world, id, now).await?
+        }
+        _ => {
+            let detail = "Name one of `token`, `jti`, `client` and `credential`.";
+            return Err(Problem::Malformed(detail.to_owned()));
+        }
+    };
+    let (what, subject) = match &entry.what {
+        Denied::Token { id, .. } => ("revoke token", format!("token/{id}")),
+        Denied::Client { client } => ("revoke tokens of client", format!("client/{client}")),
+        Denied::Credential { id, .. } => {
+            ("revoke tokens of client secret", format!("client-secret/{id}"))
+        }
+    };
+    let audit = audit(now, what, &subject, "");
+    let kept = world.denied.deny(&*world.store, entry, Some(audit)).await?;
+    let kept = kept.ok_or_else(|| {
+        Problem::Refused(
+            "So many single tokens are revoked that no more can be kept. Revoke all of a client \
+             with `gatepost token revoke --client ID`, or give the token itself and not its id."
+                .to_owned(),
+        )
+    })?;
+    Ok(Json(shown(&kept)))
+}
+
+/// What a token says, if it is good now (RFC 7662 §2.2): the operator may see any.
+pub(crate) async fn introspect(
+    State(world): State<World>,
+    Body(look): Body<Look>,
+) -> Result<Json<Value>, Problem> {
+    Ok(Json(world.tokens.introspect(look.token.trim(), world.clock.now())))
+}
+
+fn of_token(world: &World, token: &str, now: Timestamp) -> Result<DenyEntry, Problem> {
+    let claims = world.tokens.introspect(token.trim(), now);
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    let found = (text("jti"), text("client_id"), claims.get("exp").and_then(Value::as_i64));
+    let (Some(id), Some(client), Some(exp)) = found else {
+        return Err(Problem::Refused(
+            "This is no token that is good now: there is nothing to revoke.".to_owned(),
+        ));
+    };
+    let what = Denied::Token { id: id.to_owned(), client: Name::new(client).ok() };
+    Ok(DenyEntry { what, at: now, until: Timestamp::from_ms(exp.saturating_mul(1000)) })
+}
+
+/// When the token ends is not known, so it is refused for as long as any may live.
+fn of_id(id: String, now: Timestamp) -> Result<DenyEntry, Problem> {
+    if id.is_empty() || id.len() > ID_BYTES_MAX || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let detail = "`jti` has from 1 to 256 printable characters without blanks.";
+        return Err(Problem::Malformed(detail.to_owned()));
+    }
+    let what = Denied::Token { id, client: None };
+    Ok(DenyEntry { what, at: now, until: now.plus_ms(TOKEN_LIFE_MAX_MS) })
+}
+
+fn known_client(world: &World, id: &str) -> Result<Name, Problem> {
+    let definitions = world.definitions.load();
+    let client = definitions.clients.get(id);
+    let missing = || Problem::Missing { kind: "client", name: id.to_owned() };
+    client.map(|client| client.id.clone()).ok_or_else(missing)
+}
+
+/// A secret that is revoked itself has tokens still.
+async fn of_credential(world: &World, id: String, now: Timestamp) -> Result<DenyEntry, Problem> {
+    let secrets = world.store.secret_credentials().await?;
+    let Some(secret) = secrets.into_iter().find(|secret| secret.id == id) else {
+        return Err(Problem::Missing { kind: "client secret", name: id });
+    };
+    let what = Denied::Credential { id, client: secret.client };
+    Ok(DenyEntry { what, at: now, until: now.plus_ms(TOKEN_LIFE_MAX_MS) })
+}
+
+/// What is refused from now on; where a single token's place was taken by all of its client's, those.
+fn shown(kept: &DenyEntry) -> Value {
+    let (kind, id, client) = match &kept.what {
+        Denied::Token { id, client } => ("token", id.as_str(), client.as_ref()),
+        Denied::Client { client } => ("client", client.as_str(), Some(client)),
+        Denied::Credential { id, client } => ("credential", id.as_str(), Some(client)),
+    };
+    json!({
+        "revoked": kind,
+        "id": id,
+        "client": client.map(Name::as_str),
+        "issued_until": kept.at.to_string(),
+        "until": kept.until.to_string(),
+    })
+}

@@ -1,0 +1,99 @@
+//! `gatepost token`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use model::Secret;
+use serde_json::{Value, json};
+
+use super::operator::OperatorArguments;
+use super::secrets::{of_file, of_stdin};
+use super::{output, say};
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// End tokens before their time: one, all of a client, or all that a secret was used for
+    Revoke {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        operator: OperatorArguments,
+    },
+    /// Show what a token says, if it is good now
+    Introspect {
+        /// The file with the token; standard input where none is given
+        #[arg(long)]
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        operator: OperatorArguments,
+    },
+}
+
+/// Which tokens; where nothing is said, the one on standard input.
+#[derive(Args)]
+#[group(multiple = false)]
+pub(super) struct Which {
+    /// The token's id (`jti`), as the log has it
+    #[arg(long)]
+    jti: Option<String>,
+    /// The client id: all tokens it has got until now
+    #[arg(long)]
+    client: Option<String>,
+    /// A secret's id, as `client list` shows it: all tokens it was used for until now
+    #[arg(long)]
+    credential: Option<String>,
+    /// The file with the token itself
+    #[arg(long)]
+    file: Option<PathBuf>,
+}
+
+pub(super) async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Revoke { which, operator } => {
+            let ask = match which {
+                Which { jti: Some(jti), .. } => json!({ "jti": jti }),
+                Which { client: Some(client), .. } => json!({ "client": client }),
+                Which { credential: Some(id), .. } => json!({ "credential": id }),
+                Which { file, .. } => json!({ "token": token(file)?.expose() }),
+            };
+            let revoked = operator.operator()?.post("tokens/revoke", &ask).await?;
+            if operator.json {
+                say(&revoked.to_string());
+            } else {
+                say(&sentence(&revoked));
+            }
+        }
+        Command::Introspect { file, operator } => {
+            let ask = json!({ "token": token(file)?.expose() });
+            let shown = operator.operator()?.post("tokens/introspect", &ask).await?;
+            let text = if operator.json { shown.to_string() } else { format!("{shown:#}") };
+            say(&text);
+        }
+    }
+    Ok(())
+}
+
+/// A token is never an argument: those are seen by everybody on the machine.
+fn token(file: Option<PathBuf>) -> anyhow::Result<Secret> {
+    file.map_or_else(of_stdin, |path| of_file(&path))
+}
+
+fn sentence(revoked: &Value) -> String {
+    let cell = |name: &str| output::cell(&revoked[name]);
+    match revoked["revoked"].as_str() {
+        Some("client") => format!(
+            "Revoked: all tokens that {} has got until {}. It can get new ones.",
+            cell("client"),
+            cell("issued_until")
+        ),
+        Some("credential") => format!(
+            "Revoked: all tokens that the secret {} of {} was used for until {}. To keep it from \
+             getting new ones: gatepost client revoke {}",
+            cell("id"),
+            cell("client"),
+            cell("issued_until"),
+            cell("id")
+        ),
+        _ => format!("Revoked: the token {}.", cell("id")),
+    }
+}
