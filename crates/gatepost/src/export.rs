@@ -120,6 +120,7 @@ mod fixture {
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
             token_lifetime_s: 3600,
             status: Status::Active,
+            tokens: model::ClientTokens::default(),
         }
     }
 

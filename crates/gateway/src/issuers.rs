@@ -291,6 +291,7 @@ impl Verified {
             jti: token.jti.clone().unwrap_or_default(),
             token_use: "access".to_owned(),
             version: 2,
+            extra: BTreeMap::new(),
         }
     }
 }

@@ -88,6 +88,7 @@ mod tests {
             jti: text(),
             token_use: text(),
             version: 2,
+            extra: std::collections::BTreeMap::new(),
         })
     }
 

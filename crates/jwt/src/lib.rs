@@ -20,7 +20,7 @@ mod sign;
 mod verify;
 
 pub use assertion::{Assertion, AssertionKey, AssertionKeyError};
-pub use claims::AccessToken;
+pub use claims::{AccessToken, is_reserved_claim};
 pub use compact::TOKEN_BYTES_MAX;
 pub use foreign::{ForeignDemand, ForeignToken, TokenType, claimed_issuer, verify_foreign};
 pub use key::{Algorithm, Jwk, Jwks, KeyError, SigningKey, VerifyingKey};

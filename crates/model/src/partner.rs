@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use crate::Name;
+use crate::{ClientTokens, Name};
 
 /// Whether something may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub struct Client {
     pub token_lifetime_s: i64,
     /// Whether it gets tokens, and whether those it has are good.
     pub status: Status,
+    /// What its tokens are like, and how many it gets.
+    pub tokens: ClientTokens,
 }
 
 /// An API key slot of a partner; its values are minted.

@@ -54,6 +54,7 @@ mod tests {
             scopes: own.iter().map(|scope| (*scope).to_owned()).collect(),
             token_lifetime_s: 3600,
             status: Status::Active,
+            tokens: model::ClientTokens::default(),
         };
         let expected = expected.map(|(scope, audience)| Grant {
             scope: scope.to_owned(),

@@ -74,6 +74,16 @@ CREATE INDEX answer_of_partner ON answer(partner);
 CREATE INDEX answer_whole ON answer(partner) WHERE bytes > 0;
 CREATE TABLE answer_room(partner TEXT PRIMARY KEY, n INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ",
+    // Who got which token. `id` is the moment in milliseconds, times 2^20, and a place; other numbers are those
+    // of texts, and `day` is the last one, from 1970, on which a text was used.
+    "
+CREATE TABLE token_text(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE, day INTEGER NOT NULL) STRICT;
+CREATE TABLE token_audit(id INTEGER PRIMARY KEY, client INTEGER, partner INTEGER, method INTEGER, scope INTEGER,
+  audience INTEGER, address BLOB NOT NULL, kid INTEGER, token_id TEXT, refusal INTEGER, observed INTEGER,
+  times INTEGER NOT NULL) STRICT;
+CREATE INDEX token_audit_of_client ON token_audit(client);
+CREATE INDEX token_audit_of_partner ON token_audit(partner);
+",
 ];
 
 /// A segment of the log. It is never migrated: the whole log is read by the program that wrote it, or

@@ -11,6 +11,7 @@ mod keys;
 mod log;
 mod replays;
 mod states;
+mod token_audit;
 mod usage;
 
 use std::sync::Arc;
@@ -43,6 +44,7 @@ struct Tables {
     states: states::Marks,
     replays: replays::Book,
     answers: answers::Book,
+    tokens: token_audit::Tokens,
 }
 
 impl MemStore {

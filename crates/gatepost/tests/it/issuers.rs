@@ -75,6 +75,7 @@ fn claims() -> AccessToken {
         jti: "t".into(),
         token_use: "access".into(),
         version: 2,
+        extra: std::collections::BTreeMap::new(),
     }
 }
 

@@ -148,6 +148,7 @@ fn signed(program: &Program, change: impl FnOnce(&mut AccessToken)) -> String {
         jti: "t".into(),
         token_use: "access".into(),
         version: 2,
+        extra: std::collections::BTreeMap::new(),
     };
     change(&mut claims);
     jwt::sign(&claims, &SigningKey::from_pkcs8(&private).unwrap())

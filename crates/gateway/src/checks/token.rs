@@ -59,7 +59,10 @@ pub(crate) fn check(
         return Ok((claims, partner));
     }
     match snapshot.client(&claims.client_id) {
-        Some(client) if client.status == Status::Active => {
+        Some(client)
+            if client.status == Status::Active
+                && client.expires_at.is_none_or(|end| now.at < end) =>
+        {
             Ok((claims, Arc::clone(&client.partner)))
         }
         _ => Err(Denial::TokenRevoked { client: claims.client_id.clone() }),

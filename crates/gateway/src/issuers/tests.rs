@@ -84,6 +84,7 @@ fn token(key: &SigningKey, iss: &str, client: &str) -> String {
         jti: "t1".to_owned(),
         token_use: "access".to_owned(),
         version: 2,
+        extra: std::collections::BTreeMap::new(),
     };
     jwt::sign(&claims, key)
 }
