@@ -1,9 +1,13 @@
 //! Every refusal of the token endpoint (RFC 6749 §5.2), and what it looks like.
 
+use std::time::Duration;
+
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode, Uri};
 use serde_json::json;
+
+use crate::limits::Limited;
 
 /// Why no token is issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +32,15 @@ pub(crate) enum Refusal {
     },
     /// `invalid_scope`: the scopes belong to several APIs.
     Audiences,
+    /// `unauthorized_client`: the client's time is over.
+    Expired,
+    /// `temporarily_unavailable`: beyond a bound. RFC 6749 §5.2 has no code of the token endpoint for
+    /// this. §4.1.2.1 has one that means it, "due to a temporary overloading", which clients know to
+    /// try again; `slow_down` (RFC 8628 §3.5) would tell them that they poll for a device's user. It is
+    /// the status and `Retry-After` (RFC 6585 §4) that most of them go by.
+    Limited(Box<Limited>),
+    /// `temporarily_unavailable`: what is left of a quota is not known.
+    Unavailable,
 }
 
 impl Refusal {
@@ -39,6 +52,31 @@ impl Refusal {
             Self::Suspended => "unauthorized_client",
             Self::GrantType => "unsupported_grant_type",
             Self::Scope { .. } | Self::Audiences => "invalid_scope",
+            Self::Expired => "unauthorized_client",
+            Self::Limited(_) | Self::Unavailable => "temporarily_unavailable",
+        }
+    }
+
+    /// The reason in a word, finer than the code; for the log and the audit, not for the caller.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::Client => "wrong-credentials",
+            Self::ClientMissing => "no-credentials",
+            Self::Suspended => "suspended",
+            Self::Expired => "expired",
+            Self::Audiences => "several-apis",
+            Self::Limited(limited) => limited.reason,
+            Self::Unavailable => "store-unavailable",
+            other => other.code(),
+        }
+    }
+
+    /// When the caller may come again.
+    fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::Limited(limited) => Some(limited.wait),
+            Self::Unavailable => Some(Duration::from_secs(1)),
+            _ => None,
         }
     }
 
@@ -59,6 +97,9 @@ impl Refusal {
             Self::Audiences => {
                 "The scopes belong to several APIs. Ask for those of one API at a time.".to_owned()
             }
+            Self::Expired => "This client's time is over. Ask the operator for more.".to_owned(),
+            Self::Limited(limited) => limited.description.clone(),
+            Self::Unavailable => "What is left of the quota is not known. Try again.".to_owned(),
         }
     }
 
@@ -66,6 +107,8 @@ impl Refusal {
         match self {
             Self::Client | Self::ClientMissing => StatusCode::UNAUTHORIZED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         }
     }
@@ -81,6 +124,12 @@ impl Refusal {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(wait) = self.wait() {
+            // Whole seconds, and never none: who comes at once is refused again.
+            let seconds = wait.as_millis().div_ceil(1000).clamp(1, 86_400);
+            let seconds = u32::try_from(seconds).unwrap_or(86_400);
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
         if self.status() == StatusCode::UNAUTHORIZED
             && let Ok(challenge) = HeaderValue::from_str(&format!(r#"Basic realm="{realm}""#))
         {

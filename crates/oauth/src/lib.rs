@@ -10,13 +10,21 @@
 //! resource.rs   /.well-known/oauth-protected-resource (RFC 9728)
 //! ring.rs       signing keys: made, sealed, read back
 //! error.rs      every refusal (RFC 6749 §5.2); the only place of statuses
+//! claims.rs     how long a token lives, and what else it says
+//! limits.rs     rates, quotas, and the damping of wrong credentials; quota.rs their leases
+//! audit.rs      who got which token, until it is kept
 //! ```
 
+mod audit;
+mod claims;
 mod client;
 mod error;
+mod fields;
 mod form;
 mod jwks;
+mod limits;
 mod metadata;
+mod quota;
 mod resource;
 mod ring;
 mod scope;
@@ -30,11 +38,14 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use model::{Clock, Random};
+use store::Store;
 
+pub use audit::AuditBook;
 pub use error::other_method;
+pub use limits::Limits;
 pub use ring::{RingError, ensure_signing_key};
 pub use state::{Source, State};
-pub use token::{Observer, TokenRecord};
+pub use token::{Observer, Origin, TokenRecord};
 
 /// The largest form body, in bytes.
 const FORM_BYTES_MAX: usize = 16 * 1024;
@@ -48,6 +59,10 @@ pub struct World {
     pub random: Arc<dyn Random>,
     /// Who is told of every token request.
     pub observer: Arc<dyn Observer>,
+    /// Where quotas are leased.
+    pub store: Arc<dyn Store>,
+    /// What is counted of token requests.
+    pub limits: Arc<Limits>,
 }
 
 /// What handlers share.

@@ -7,6 +7,7 @@ use credential::{Digester, Vault};
 use jwt::{Jwk, Jwks, SigningKey};
 use model::{Api, Client, Definitions, Name, SecretCredential, SigningKeyRecord, Status};
 
+use crate::claims::Rules;
 use crate::ring::{self, RingError};
 
 /// What a state is built from.
@@ -33,6 +34,8 @@ pub struct State {
     pub(crate) digester: Arc<Digester>,
     pub(crate) signing_key: SigningKey,
     pub(crate) jwks: Document,
+    /// How long tokens live, how many there are, and what they say more.
+    pub(crate) rules: Rules,
     clients: HashMap<Name, ClientEntry>,
 }
 
@@ -78,6 +81,7 @@ impl State {
             resources,
             signing_key: ring::active(source.signing_keys, source.vault)?,
             jwks: jwks(source.signing_keys)?,
+            rules: Rules::new(definitions),
             clients: clients(definitions, source.secrets),
             digester: source.digester,
         })

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, Extension, State};
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
@@ -16,6 +16,7 @@ use crate::Service;
 use crate::client::{authenticate, proof};
 use crate::error::Refusal;
 use crate::form::Form;
+use crate::limits::Told;
 use crate::scope::grant;
 
 /// One token request as the log and the metrics see it. Holds no token and no secret.
@@ -35,8 +36,16 @@ pub struct TokenRecord {
     pub scope: Option<String>,
     /// The token's id.
     pub token_id: Option<String>,
+    /// For which API the token is.
+    pub audience: Option<String>,
+    /// The name of the key that signed the token.
+    pub kid: Option<String>,
     /// The standard's error code, when none was issued.
     pub refusal: Option<&'static str>,
+    /// The reason in a word, when none was issued.
+    pub reason: Option<&'static str>,
+    /// What would have refused it, if that did more than observe.
+    pub observed: Option<&'static str>,
     /// The answer's status.
     pub status: u16,
     /// How long it took, in microseconds.
@@ -49,40 +58,55 @@ pub trait Observer: Send + Sync {
     fn record(&self, record: TokenRecord);
 }
 
+/// Where a request came from, beyond the proxies that are believed; an extension of the request.
+/// Without it the request is the peer's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin(pub IpAddr);
+
 /// A token, and what is told of it.
 struct Issued {
     body: String,
     scope: String,
     token_id: String,
+    audience: String,
+    kid: String,
 }
 
 pub(crate) async fn issue(
     State(service): State<Service>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    origin: Option<Extension<Origin>>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let began_ns = service.world.clock.ticks_ns();
     let mut record = TokenRecord {
         at: service.world.clock.now(),
-        address: peer.ip().to_canonical(),
+        address: origin.map_or_else(|| peer.ip().to_canonical(), |Extension(origin)| origin.0),
         client: None,
         partner: None,
         method: None,
         scope: None,
         token_id: None,
+        audience: None,
+        kid: None,
         refusal: None,
+        reason: None,
+        observed: None,
         status: 0,
         took_us: 0,
     };
+    let mut told = Told::default();
     let outcome = match body {
-        Ok(body) => decide(&service, &headers, &body, &mut record),
+        Ok(body) => decide(&service, &headers, &body, &mut record, &mut told).await,
         Err(_) => Err(Refusal::TooLarge),
     };
-    let response = match outcome {
+    let mut response = match outcome {
         Ok(issued) => {
             record.scope = Some(issued.scope);
             record.token_id = Some(issued.token_id);
+            record.audience = Some(issued.audience);
+            record.kid = Some(issued.kid);
             // RFC 6749 §5.1.
             let fields = [
                 (CONTENT_TYPE, "application/json"),
@@ -93,21 +117,28 @@ pub(crate) async fn issue(
         }
         Err(refusal) => {
             record.refusal = Some(refusal.code());
+            record.reason = Some(refusal.reason());
             refusal.into_answer(&service.state.load().realm)
         }
     };
+    told.fields.add_to(response.headers_mut());
+    record.observed = told.observed;
     record.status = response.status().as_u16();
     record.took_us = service.world.clock.ticks_ns().saturating_sub(began_ns) / 1000;
     service.world.observer.record(record);
     response
 }
 
-fn decide(
+async fn decide(
     service: &Service,
     headers: &HeaderMap,
     body: &[u8],
     record: &mut TokenRecord,
+    told: &mut Told,
 ) -> Result<Issued, Refusal> {
+    let (state, world) = (service.state.load_full(), &service.world);
+    let (settings, ticks_ns) = (&state.rules.settings, world.clock.ticks_ns());
+    world.limits.address(settings, record.address, ticks_ns, told)?;
     // RFC 6749 §3.2: parameters come in the body; the query never counts.
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -118,10 +149,12 @@ fn decide(
     let form = Form::parse(body)?;
     let proof = proof(headers, &form)?;
     record.method = Some(proof.method);
-    let state = service.state.load();
     // Only the id of a client that exists is logged: anything else may be a misplaced secret.
     record.client = state.client(&proof.client_id).map(|client| client.client.id.to_string());
-    let client = authenticate(&state, &proof, record.at)?;
+    let client = authenticate(&state, &proof, record.at).map_err(|refusal| match refusal {
+        Refusal::Client => world.limits.failed(record.address, &proof.client_id, ticks_ns),
+        other => other,
+    })?;
     record.partner = Some(client.client.partner.to_string());
     match form.get("grant_type") {
         Some("client_credentials") => {}
@@ -129,27 +162,37 @@ fn decide(
         None => return Err(Refusal::Malformed("grant_type is missing")),
     }
     let client = &client.client;
+    world.limits.client(settings, client, ticks_ns, told)?;
     let grant = grant(client, form.get("scope"))?;
-    let now_s = record.at.seconds();
+    let (now_s, exp) =
+        (record.at.seconds(), state.rules.end_s(client, &grant.audience, record.at));
+    if exp <= now_s {
+        return Err(Refusal::Expired);
+    }
+    // Last, so that what is refused costs nothing of it.
+    world.limits.quota((settings, client), &*world.store, record.at, told).await?;
+    let extra = state.rules.extra(client, &grant.audience);
     let claims = AccessToken {
         iss: state.issuer.clone(),
-        aud: grant.audience,
+        aud: grant.audience.clone(),
         sub: client.id.to_string(),
         client_id: client.id.to_string(),
         scope: grant.scope.clone(),
-        exp: now_s + client.token_lifetime_s,
+        exp,
         iat: now_s,
         auth_time: now_s,
         jti: token_id(record.at, &*service.world.random),
         token_use: "access".to_owned(),
         version: 2,
+        extra,
     };
     let token = jwt::sign(&claims, &state.signing_key);
     let body = json!({
         "access_token": token,
         "token_type": "Bearer",
-        "expires_in": client.token_lifetime_s,
+        "expires_in": exp - now_s,
         "scope": grant.scope,
     });
-    Ok(Issued { body: body.to_string(), scope: grant.scope, token_id: claims.jti })
+    let (scope, audience, kid) = (grant.scope, grant.audience, state.signing_key.jwk().kid.clone());
+    Ok(Issued { body: body.to_string(), scope, token_id: claims.jti, audience, kid })
 }

@@ -60,15 +60,11 @@ fn record(connection: &Connection, entries: &[TokenEntry]) -> rusqlite::Result<(
         let mut numbers = [None; 8];
         for (number, text) in numbers.iter_mut().zip(texts) {
             if let Some(text) = text {
-                *number = Some(number_of(connection, &mut known, (text, day))?);
+                *number = Some(number_of(connection, &mut known, (text.as_str(), day))?);
             }
         }
         let [client, partner, method, scope, audience, kid, refusal, observed] = numbers;
-        let first = first_of(entry.at);
-        let last: Option<i64> = connection
-            .prepare_cached("SELECT MAX(id) FROM token_audit WHERE id BETWEEN ? AND ?")?
-            .query_row([first, first | ((1 << PLACE_BITS) - 1)], |row| row.get(0))?;
-        let id = last.map_or(first, |last| last + 1);
+        let id = next(connection, entry.at)?;
         let address = match entry.address {
             IpAddr::V4(address) => address.octets().to_vec(),
             IpAddr::V6(address) => address.octets().to_vec(),
@@ -94,6 +90,15 @@ fn record(connection: &Connection, entries: &[TokenEntry]) -> rusqlite::Result<(
         )?;
     }
     Ok(())
+}
+
+/// The next free number of a moment.
+fn next(connection: &Connection, at: Timestamp) -> rusqlite::Result<i64> {
+    let first = first_of(at);
+    let last: Option<i64> = connection
+        .prepare_cached("SELECT MAX(id) FROM token_audit WHERE id BETWEEN ? AND ?")?
+        .query_row([first, first | ((1 << PLACE_BITS) - 1)], |row| row.get(0))?;
+    Ok(last.map_or(first, |last| last + 1))
 }
 
 /// The number of a text, which it is given at its first use; and notes that it was used that day.
