@@ -22,6 +22,7 @@ mod replays;
 mod rules;
 mod secrets;
 mod serve;
+mod tokens;
 mod usage;
 mod webhooks;
 
@@ -61,6 +62,9 @@ enum Command {
     /// API keys of partners and their values
     #[command(subcommand)]
     Key(keys::Command),
+    /// Tokens: who got which
+    #[command(subcommand)]
+    Token(tokens::Command),
     /// Receive credentials from a company we call
     #[command(subcommand)]
     Handover(handover::Command),
@@ -163,6 +167,7 @@ fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Partner(command) => done(partners::run(command)),
         Command::Client(command) => done(clients::run(command)),
         Command::Key(command) => done(keys::run(command)),
+        Command::Token(command) => done(tokens::run(command)),
         Command::Handover(command) => handover::run(command).map(|()| ExitCode::SUCCESS),
         Command::Events(command) => events::run(command),
         Command::Rules(command) => done(rules::run(command)),

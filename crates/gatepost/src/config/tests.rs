@@ -2,6 +2,7 @@
 
 mod connections;
 mod issuers;
+mod tokens;
 
 use std::fs;
 use std::path::Path;

@@ -26,6 +26,7 @@ pub(super) struct Live {
     contracts: ArcSwap<Contracts>,
     gateway: Arc<ArcSwap<Snapshot>>,
     tokens: Arc<ArcSwap<oauth::State>>,
+    token_limits: Arc<oauth::Limits>,
     rules: Arc<ArcSwap<Rules>>,
     plans: watch::Sender<Arc<Plan>>,
     schedules: watch::Sender<Arc<Schedules>>,
@@ -69,6 +70,7 @@ impl Live {
             contracts: ArcSwap::from_pointee(contracts),
             gateway: Arc::new(ArcSwap::from_pointee(built.gateway)),
             tokens: Arc::new(ArcSwap::from_pointee(built.tokens)),
+            token_limits: Arc::default(),
             rules: Arc::new(ArcSwap::from_pointee(built.rules)),
             plans: watch::Sender::new(Arc::new(built.plan)),
             schedules: watch::Sender::new(Arc::new(built.schedules)),
@@ -190,6 +192,9 @@ impl Live {
                 tracing::warn!(%error, "an unspent part of a quota was not given back");
             }
         }
+        if let Err(error) = self.token_limits.give_back(store).await {
+            tracing::warn!(%error, "an unspent part of a quota of tokens was not given back");
+        }
     }
 
     pub(super) fn digester(&self) -> Arc<Digester> {
@@ -247,6 +252,8 @@ impl Live {
             clock: Arc::clone(&parts.clock) as _,
             random: Arc::clone(&parts.random) as _,
             observer: Arc::clone(&parts.telemetry) as _,
+            store: Arc::clone(&parts.store),
+            limits: Arc::clone(&self.token_limits),
         };
         let published = webhook_jwks::Published {
             keys: self.webhook_keys(),

@@ -32,6 +32,7 @@ impl Reader<'_> {
             self.document(&name, &fields);
             self.same_issuer(&fields);
             let routes = self.routes(&fields);
+            let tokens = self.api_tokens(&fields);
             let (Some(upstream), limit) = (service(&fields), self.limit(&fields)) else {
                 continue;
             };
@@ -57,6 +58,7 @@ impl Reader<'_> {
                 },
                 bare_token: fields.is_true("bare_token"),
                 forward_token: fields.is_true("forward_token"),
+                tokens,
                 body_bytes_max: fields.parse("body_max", forms::bytes).unwrap_or(0),
                 timeout_ms: fields.duration_ms("timeout"),
                 name: name.clone(),

@@ -128,6 +128,7 @@ impl Reader<'_> {
                 continue;
             }
             taken.clients.insert(id.clone(), entry.key_span);
+            let tokens = self.client_tokens(partner, &client);
             let scopes = client.list("scopes").iter().filter_map(Node::text);
             let client = Client {
                 partner: partner.name.clone(),
@@ -135,6 +136,7 @@ impl Reader<'_> {
                 token_lifetime_s: i64::try_from(client.duration_ms("token_lifetime") / 1_000)
                     .unwrap_or(i64::MAX),
                 status: status(&client),
+                tokens,
                 id: id.clone(),
             };
             self.definitions.clients.insert(id, client);
