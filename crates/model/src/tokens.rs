@@ -157,10 +157,22 @@ mod tests {
         let long = "x".repeat(CLAIM_CHARS_MAX + 1);
         for (value, partner, expected) in [
             (ClaimValue::Constant(7.into()), partner("Cars", None), Some(Value::from(7))),
-            (ClaimValue::Partner(PartnerAttribute::Name), partner("Cars", None), Some("cars".into())),
-            (ClaimValue::Partner(PartnerAttribute::Title), partner("Cars", None), Some("Cars".into())),
+            (
+                ClaimValue::Partner(PartnerAttribute::Name),
+                partner("Cars", None),
+                Some("cars".into()),
+            ),
+            (
+                ClaimValue::Partner(PartnerAttribute::Title),
+                partner("Cars", None),
+                Some("Cars".into()),
+            ),
             (ClaimValue::Partner(PartnerAttribute::Contact), partner("Cars", None), None),
-            (ClaimValue::Partner(PartnerAttribute::Contact), partner("", Some("a@b")), Some("a@b".into())),
+            (
+                ClaimValue::Partner(PartnerAttribute::Contact),
+                partner("", Some("a@b")),
+                Some("a@b".into()),
+            ),
             (ClaimValue::Partner(PartnerAttribute::Title), partner(&long, None), None),
         ] {
             let claim = Claim { name: "c".to_owned(), value };

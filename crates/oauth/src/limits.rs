@@ -225,7 +225,8 @@ struct Spoken {
 
 const HOUR: Spoken =
     Spoken { name: "tokens-hour", reason: "hour-quota", period: "hour", seconds: 3600 };
-const DAY: Spoken = Spoken { name: "tokens-day", reason: "day-quota", period: "day", seconds: 86_400 };
+const DAY: Spoken =
+    Spoken { name: "tokens-day", reason: "day-quota", period: "day", seconds: 86_400 };
 
 /// What a debit means for the request.
 fn outcome(

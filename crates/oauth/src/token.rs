@@ -164,8 +164,7 @@ async fn decide(
     let client = &client.client;
     world.limits.client(settings, client, ticks_ns, told)?;
     let grant = grant(client, form.get("scope"))?;
-    let (now_s, exp) =
-        (record.at.seconds(), state.rules.end_s(client, &grant.audience, record.at));
+    let (now_s, exp) = (record.at.seconds(), state.rules.end_s(client, &grant.audience, record.at));
     if exp <= now_s {
         return Err(Refusal::Expired);
     }

@@ -50,15 +50,7 @@ pub trait Store:
 }
 
 impl<T> Store for T where
-    T: Catalog
-        + Keys
-        + EventLog
-        + Deliveries
-        + Usage
-        + States
-        + Replays
-        + KeptAnswers
-        + TokenAudit
+    T: Catalog + Keys + EventLog + Deliveries + Usage + States + Replays + KeptAnswers + TokenAudit
 {
 }
 

@@ -592,8 +592,9 @@ pub(crate) fn is_time(text: &str) -> Result<(), Wrong> {
 pub(crate) fn end(text: &str) -> Result<Timestamp, Wrong> {
     let day = || Timestamp::parse(&format!("{text}T00:00:00Z")).filter(|_| text.len() == 10);
     Timestamp::parse(text).or_else(day).ok_or_else(|| {
-        Wrong::new(format!("`{text}` is neither a day nor a time"))
-            .help("write `2027-01-01` for the beginning of that day (UTC), or `2027-01-01T12:00:00Z`")
+        Wrong::new(format!("`{text}` is neither a day nor a time")).help(
+            "write `2027-01-01` for the beginning of that day (UTC), or `2027-01-01T12:00:00Z`",
+        )
     })
 }
 

@@ -32,6 +32,8 @@ mod replays;
 mod restarts;
 mod signing;
 mod states;
+mod token_audit;
+mod token_limits;
 mod tokens;
 mod trade;
 mod upstreams;

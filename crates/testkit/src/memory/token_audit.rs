@@ -26,9 +26,8 @@ impl Tokens {
     }
 
     fn find(&self, query: &TokenQuery) -> Vec<TokenRow> {
-        let same = |asked: &Option<String>, there: &Option<String>| {
-            asked.is_none() || asked == there
-        };
+        let same =
+            |asked: &Option<String>, there: &Option<String>| asked.is_none() || asked == there;
         let fits = |(place, entry): &(&u64, &TokenEntry)| {
             query.before.is_none_or(|before| **place < before)
                 && query.from.is_none_or(|from| entry.at >= from)

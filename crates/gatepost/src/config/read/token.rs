@@ -89,7 +89,8 @@ impl Reader<'_> {
             self.error(fields.problem("claims", &message), "remove those that nobody reads");
         }
         if bytes > CLAIMS_BYTES_MAX {
-            let message = format!("these claims have {bytes} bytes, and may have {CLAIMS_BYTES_MAX}");
+            let message =
+                format!("these claims have {bytes} bytes, and may have {CLAIMS_BYTES_MAX}");
             let help = "shorten them: a token is sent with every call";
             self.error(fields.problem("claims", &message), help);
         }
