@@ -49,10 +49,9 @@ impl Refusal {
         match self {
             Self::Malformed(_) | Self::TooLarge => "invalid_request",
             Self::Client | Self::ClientMissing => "invalid_client",
-            Self::Suspended => "unauthorized_client",
+            Self::Suspended | Self::Expired => "unauthorized_client",
             Self::GrantType => "unsupported_grant_type",
             Self::Scope { .. } | Self::Audiences => "invalid_scope",
-            Self::Expired => "unauthorized_client",
             Self::Limited(_) | Self::Unavailable => "temporarily_unavailable",
         }
     }
