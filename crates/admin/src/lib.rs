@@ -22,6 +22,7 @@ mod rules;
 mod search;
 mod secrets;
 mod token;
+mod token_audit;
 mod tokens;
 mod trail;
 mod usage;
@@ -121,6 +122,7 @@ pub fn router(world: World) -> Router {
         .route("/tokens/introspect", post(tokens::introspect))
         .route("/usage", get(usage::list))
         .route("/audit", get(trail::list))
+        .route("/token-audit", get(token_audit::list))
         .fallback(problem::no_such_endpoint)
         .method_not_allowed_fallback(problem::other_method)
         .layer(from_fn_with_state(world.clone(), live::wait))

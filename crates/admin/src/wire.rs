@@ -53,6 +53,7 @@ pub(crate) fn client(client: &Client, secrets: &[SecretCredential], now: Timesta
         "status": status(client.status),
         "scopes": client.scopes,
         "token_lifetime_s": client.token_lifetime_s,
+        "expires_at": time(client.tokens.expires_at),
         "secrets": secrets,
     })
 }

@@ -22,6 +22,7 @@ mod replays;
 mod rules;
 mod secrets;
 mod serve;
+mod token_audit;
 mod tokens;
 mod usage;
 mod webhooks;
@@ -59,7 +60,7 @@ enum Command {
     /// Clients of partners and their secrets
     #[command(subcommand)]
     Client(clients::Command),
-    /// Access tokens: revoke, introspect
+    /// Access tokens: who got which, revoke, introspect
     #[command(subcommand)]
     Token(tokens::Command),
     /// API keys of partners and their values

@@ -123,6 +123,7 @@ mod fixture {
             status: Status::Active,
             authentication: model::Authentication::Secret,
             bound_tokens: false,
+            tokens: model::ClientTokens::default(),
         }
     }
 

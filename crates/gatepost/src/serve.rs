@@ -27,6 +27,7 @@ mod signals;
 mod sockets;
 mod status;
 mod successor;
+mod token_audit;
 mod usage;
 mod webhook_jwks;
 
@@ -159,6 +160,7 @@ struct Running {
     doors: Vec<Task>,
     delivering: Delivering,
     usage: usage::Keeping,
+    token_audit: token_audit::Keeping,
     /// What goes on beside the doors, as long as they need it.
     beside: Vec<Task>,
     /// Waits for the end of the process that this one follows.
@@ -196,6 +198,7 @@ impl Running {
         let with = (&live, &certificate, &admin_token);
         let doors = doors(&parts, &mut sockets, &mut server, with)?;
         let usage = usage::Keeping::begin(&parts);
+        let token_audit = token_audit::Keeping::begin(&parts, live.definitions());
         let delivering = Delivering::begin(&parts, &live);
         let mut beside = beside(&parts, &live);
         beside.push(tokio_task(&parts, certificate.watch(parts.stop.clone())));
@@ -216,6 +219,7 @@ impl Running {
             doors,
             delivering,
             usage,
+            token_audit,
             beside,
             predecessor,
             alive,
@@ -259,6 +263,7 @@ impl Running {
         all(self.beside).await;
         all(self.predecessor).await;
         self.usage.end().await;
+        self.token_audit.end().await;
         live.give_back(&*parts.store).await;
         if let Some(delivering) = delivering {
             delivering.end().await;
@@ -274,6 +279,7 @@ impl Running {
             doors.await;
             parts.tracker.wait().await;
         }
+        token_audit::tell_of_the_rest(&parts.telemetry.token_audit());
         if let Some(successor) = successor {
             successor.hand_on(parts.telemetry.usage().drain()).await;
         }
@@ -455,10 +461,11 @@ fn open_public(
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let world = parts.gateway_world(&server.trusted);
     let tokens = RouterHandler(live.token_router(parts, server));
+    let trusted = Arc::clone(&world.trusted);
     let snapshot: Arc<ArcSwap<gateway::Snapshot>> = live.gateway();
     let make = move |_core| {
         let gateway = gateway::Gateway::new(Arc::clone(&snapshot), world.clone());
-        Public::new(gateway, tokens.clone())
+        Public::new(gateway, tokens.clone(), Arc::clone(&trusted))
     };
     tokio_task(parts, async move {
         if let Err(error) = serve_on_cores(door, cores, make).await {

@@ -12,7 +12,7 @@ use bus::Published;
 use courier::AttemptRecord;
 use gateway::{Record, UsageBook};
 use model::{Clock, EntryError, EventId, Name};
-use oauth::TokenRecord;
+use oauth::{AuditBook, TokenRecord};
 use retry::Notice;
 
 pub use lines::{Form, Lines};
@@ -38,13 +38,15 @@ pub struct Telemetry {
     lines: Lines,
     metrics: Metrics,
     usage: Arc<UsageBook>,
+    token_audit: Arc<AuditBook>,
     clock: Arc<dyn Clock>,
 }
 
 impl Telemetry {
     /// Over a log and metrics.
     pub fn new(lines: Lines, clock: Arc<dyn Clock>) -> Self {
-        Self { lines, metrics: Metrics::new(), usage: Arc::default(), clock }
+        let (usage, token_audit) = (Arc::default(), Arc::default());
+        Self { lines, metrics: Metrics::new(), usage, token_audit, clock }
     }
 
     /// The metrics in Prometheus' text form.
@@ -77,6 +79,11 @@ impl Telemetry {
         Arc::clone(&self.usage)
     }
 
+    /// The answers of the token endpoint that are not kept yet.
+    pub fn token_audit(&self) -> Arc<AuditBook> {
+        Arc::clone(&self.token_audit)
+    }
+
     /// Writes what waits and ends the writer.
     pub fn close(&self) {
         self.lines.close();
@@ -94,6 +101,7 @@ impl gateway::Observer for Telemetry {
 impl oauth::Observer for Telemetry {
     fn record(&self, record: TokenRecord) {
         self.metrics.token(&record);
+        self.token_audit.add(&record);
         self.lines.write(|form| show::token(&record, form));
     }
 }

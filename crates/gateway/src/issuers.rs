@@ -288,6 +288,7 @@ impl Verified {
             version: 2,
             credential_id: None,
             cnf: token.claims.get("cnf").map(confirmation),
+            extra: BTreeMap::new(),
         }
     }
 }

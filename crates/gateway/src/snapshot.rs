@@ -148,6 +148,8 @@ pub(crate) struct KeyEntry {
 pub(crate) struct ClientEntry {
     pub(crate) partner: Arc<PartnerEntry>,
     pub(crate) status: Status,
+    /// From when on its tokens are no longer good.
+    pub(crate) expires_at: Option<Timestamp>,
 }
 
 /// A partner, as far as its requests are concerned.
@@ -329,7 +331,8 @@ fn clients(
     clients
         .filter_map(|client| {
             let partner = Arc::clone(partners.get(&client.partner)?);
-            Some((client.id.clone(), ClientEntry { partner, status: client.status }))
+            let (status, expires_at) = (client.status, client.tokens.expires_at);
+            Some((client.id.clone(), ClientEntry { partner, status, expires_at }))
         })
         .collect()
 }

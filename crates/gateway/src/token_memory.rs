@@ -90,6 +90,7 @@ mod tests {
             version: 2,
             credential_id: None,
             cnf: None,
+            extra: std::collections::BTreeMap::new(),
         })
     }
 

@@ -1,6 +1,48 @@
 //! The claims of an access token (RFC 9068 §2.2, with the extra claims Amazon Cognito's carry).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Names that no extra claim may have: what this issuer says itself, what is registered with a meaning
+/// that a verifier acts on (RFC 7519 §4.1, RFC 7800 §3.1, RFC 8693 §4, RFC 9068 §2.2, RFC 9396 §9.1,
+/// OpenID Connect Core §2), and what large authorization servers name a client or its scopes by.
+const RESERVED: [&str; 27] = [
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "client_id",
+    "scope",
+    "scp",
+    "auth_time",
+    "token_use",
+    "version",
+    "cnf",
+    "act",
+    "may_act",
+    "azp",
+    "appid",
+    "acr",
+    "amr",
+    "nonce",
+    "sid",
+    "at_hash",
+    "c_hash",
+    "events",
+    "authorization_details",
+    "_claim_sources",
+];
+
+/// Whether a claim of that name is the issuer's own, so that none may be added under it. Case does not
+/// count: some verifiers do not tell `ISS` from `iss`.
+pub fn is_reserved_claim(name: &str) -> bool {
+    RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name))
+}
 
 /// What an access token says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +76,9 @@ pub struct AccessToken {
     /// What its bearer must prove to have, if it is bound to a key (RFC 7800 §3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cnf: Option<Confirmation>,
+    /// What else it says, by name; no name may be [reserved](is_reserved_claim).
+    #[serde(flatten)]
+    pub extra: BTreeMap<String, Value>,
 }
 
 /// The key that a token is bound to. Members we do not know are not looked at (RFC 7800 §3.1).

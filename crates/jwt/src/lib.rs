@@ -24,7 +24,7 @@ mod verify;
 
 pub use assertion::{Assertion, AssertionKey, AssertionKeyError};
 pub use certificates::{CertificatesError, certificates_of};
-pub use claims::{AccessToken, Confirmation};
+pub use claims::{AccessToken, Confirmation, is_reserved_claim};
 pub use client_assertion::{
     ASSERTION_LIFETIME_MAX_S, AssertionDemand, AssertionFault, ClaimedAssertion,
 };

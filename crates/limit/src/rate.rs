@@ -139,6 +139,11 @@ impl Bucket {
         }
     }
 
+    /// Whether nothing is missing: such a bucket is as good as a new one, and need not be kept.
+    pub fn is_full(&self, now_ns: u64) -> bool {
+        self.0.load(Ordering::Relaxed) <= now_ns
+    }
+
     /// Gives one permit back, for a request that was refused by a later check.
     pub fn give_back(&self, limit: Limit) {
         let interval = limit.rate.interval_ns();
@@ -207,6 +212,15 @@ mod tests {
         bucket.give_back(ten_with_two());
         assert!(bucket.take(ten_with_two(), now).is_ok());
         assert!(bucket.take(ten_with_two(), now).is_err());
+    }
+
+    #[test]
+    fn a_bucket_is_full_again_when_all_it_gave_has_come_back() {
+        let bucket = Bucket::new();
+        let now = 5 * SECOND;
+        assert!(bucket.is_full(now));
+        assert!(bucket.take(ten_with_two(), now).is_ok() && !bucket.is_full(now));
+        assert!(!bucket.is_full(now + 99_999_999) && bucket.is_full(now + 100_000_000));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 
 use ipnet::IpNet;
 
-use crate::{Canary, Cors, Function, HeaderRules, Name, Service, Upstream};
+use crate::{ApiTokens, Canary, Cors, Function, HeaderRules, Name, Service, Upstream};
 
 /// An API that partners may call; also the resource server of its scopes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +52,8 @@ pub struct Api {
     pub dpop_nonce: jwt::NonceRule,
     /// Whether the upstream gets to see the token.
     pub forward_token: bool,
+    /// What our own tokens for it are like.
+    pub tokens: ApiTokens,
     /// The largest request body, in bytes.
     pub body_bytes_max: u64,
     /// How long the upstream may take until its first byte, in milliseconds.
@@ -83,6 +85,7 @@ impl Api {
             bare_token: false,
             dpop_nonce: jwt::NonceRule::Optional,
             forward_token: false,
+            tokens: ApiTokens::default(),
             body_bytes_max: 10 << 20,
             timeout_ms: 29_000,
         }

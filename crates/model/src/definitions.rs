@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     Api, ApiKey, Bus, Client, Connection, Destination, Issuer, Name, Partner, Rule, Schedule,
-    SecretSource, UsagePlan,
+    SecretSource, TokenSettings, UsagePlan,
 };
 
 /// Everything a company defines. Whoever builds it has checked that names lead somewhere.
@@ -40,6 +40,8 @@ pub struct Definitions {
     pub schedules: BTreeMap<Name, Schedule>,
     /// How long attempts to deliver are kept, in milliseconds.
     pub history_keep_ms: i64,
+    /// What holds for all token requests.
+    pub tokens: TokenSettings,
 }
 
 impl Definitions {

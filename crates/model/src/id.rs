@@ -64,6 +64,19 @@ pub fn token_id(now: Timestamp, random: &dyn Random) -> String {
     fresh("", now, random)
 }
 
+/// When a token of that id was issued: [`token_id`] writes it in front. Nothing of any other text.
+pub fn token_issued_at(id: &str) -> Option<Timestamp> {
+    let (first, rest) = (id.get(..8)?, id.get(8..)?);
+    let (second, rest) = rest.strip_prefix('-')?.split_once('-')?;
+    // Version 7, and as long as they all are.
+    let fits = second.len() == 4 && rest.starts_with('7') && id.len() == UUID_CHARS;
+    let digits = [first, second].concat();
+    if !fits || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    i64::from_str_radix(&digits, 16).ok().map(Timestamp::from_ms)
+}
+
 fn fresh(prefix: &'static str, now: Timestamp, random: &dyn Random) -> String {
     let mut bytes = [0; 10];
     random.fill(&mut bytes);
@@ -136,6 +149,22 @@ mod tests {
             String::new(),
         ] {
             assert_eq!(EventId::parse(&other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_token_id_tells_when_it_was_issued() {
+        struct Ones;
+        impl Random for Ones {
+            fn fill(&self, bytes: &mut [u8]) {
+                bytes.fill(1);
+            }
+        }
+        let at = Timestamp::from_ms(1_700_000_000_123);
+        let id = token_id(at, &Ones);
+        assert_eq!(token_issued_at(&id), Some(at), "{id}");
+        for other in ["", "t1", &id[1..], &format!("{id}0"), &id.replace('-', ""), "äöü-1-7"] {
+            assert_eq!(token_issued_at(other), None, "{other}");
         }
     }
 

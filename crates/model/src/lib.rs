@@ -21,6 +21,7 @@ mod plan;
 mod rule;
 mod secret;
 mod time;
+mod tokens;
 mod upstream;
 mod usage;
 
@@ -41,7 +42,7 @@ pub use entry_id::{ENTRY_ID_MAX, EntryId};
 pub use event::{
     ENTRIES_BYTES_MAX, ENTRIES_MAX, EntryError, Event, EventDraft, EventFields, SYSTEM_BUS,
 };
-pub use id::{EventId, request_id, token_id};
+pub use id::{EventId, request_id, token_id, token_issued_at};
 pub use idempotency::idempotency_key;
 pub use issuer::{Callers, Issuer};
 pub use name::{Name, NameError};
@@ -50,6 +51,10 @@ pub use plan::{RouteLimit, UsagePlan};
 pub use rule::{Bus, Rule, Target};
 pub use secret::{Secret, SecretError, SecretReader, SecretSource};
 pub use time::{Clock, Random, Timestamp};
+pub use tokens::{
+    ApiTokens, CLAIM_CHARS_MAX, Claim, ClaimValue, ClientTokens, PartnerAttribute, TokenQuota,
+    TokenSettings,
+};
 pub use upstream::{Canary, Cors, Function, HeaderRules, Health, Service, Upstream};
 pub use usage::{
     AnsweredBy, Grain, LATENCY_BOUNDS_US, LATENCY_BUCKETS, Latency, UsageBy, UsageCounts, UsageKey,

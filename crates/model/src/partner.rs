@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use crate::{Authentication, Name};
+use crate::{Authentication, ClientTokens, Name};
 
 /// Whether something may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub struct Client {
     pub authentication: Authentication,
     /// Whether its tokens are good only with the certificate they were got with (RFC 8705 §3).
     pub bound_tokens: bool,
+    /// What its tokens are like, and how many it gets.
+    pub tokens: ClientTokens,
 }
 
 /// Whether a client's tokens are bound to a key of its own (RFC 9449 §5.2).
@@ -75,6 +77,7 @@ impl Client {
             status: Status::Active,
             authentication: Authentication::Secret,
             bound_tokens: false,
+            tokens: ClientTokens::default(),
         }
     }
 }

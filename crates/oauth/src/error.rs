@@ -1,10 +1,14 @@
 //! Every refusal of the token endpoint and those beside it (RFC 6749 §5.2), and what it looks like.
 
+use std::time::Duration;
+
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode, Uri};
 use jwt::{AssertionFault, ProofFault};
 use serde_json::json;
+
+use crate::limits::Limited;
 
 /// Why no token is issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +61,15 @@ pub(crate) enum Refusal {
     },
     /// `invalid_target` (RFC 8707 §2): what is named is no API of which the client may ask a token.
     Target,
-    /// `temporarily_unavailable`: what was asked could not be kept (RFC 7009 §2.2.1).
+    /// `unauthorized_client`: the client's time is over.
+    Expired,
+    /// `temporarily_unavailable`: beyond a bound. RFC 6749 §5.2 has no code of the token endpoint for
+    /// this. §4.1.2.1 has one that means it, "due to a temporary overloading", which clients know to
+    /// try again; `slow_down` (RFC 8628 §3.5) would tell them that they poll for a device's user. It is
+    /// the status and `Retry-After` (RFC 6585 §4) that most of them go by.
+    Limited(Box<Limited>),
+    /// `temporarily_unavailable`: what was asked could not be kept (RFC 7009 §2.2.1), or what is left
+    /// of a quota is not known.
     Unavailable,
 }
 
@@ -75,14 +87,39 @@ impl Refusal {
             | Self::AssertionReused
             | Self::AssertionsTooMany
             | Self::Certificate => "invalid_client",
-            Self::Suspended => "unauthorized_client",
+            Self::Suspended | Self::Expired => "unauthorized_client",
             Self::GrantType => "unsupported_grant_type",
             Self::Scope { .. } | Self::Audiences | Self::ScopeOfOther { .. } => "invalid_scope",
             Self::Target => "invalid_target",
             // RFC 6749 §4.1.2.1 has the word; of the token endpoint it says nothing of the kind.
-            Self::Unavailable | Self::Proof(ProofFault::Full) => "temporarily_unavailable",
+            Self::Limited(_) | Self::Unavailable | Self::Proof(ProofFault::Full) => {
+                "temporarily_unavailable"
+            }
             Self::Proof(_) => "invalid_dpop_proof",
             Self::Nonce { .. } => "use_dpop_nonce",
+        }
+    }
+
+    /// The reason in a word, finer than the code; for the log and the audit, not for the caller.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::Client => "wrong-credentials",
+            Self::ClientMissing => "no-credentials",
+            Self::Suspended => "suspended",
+            Self::Expired => "expired",
+            Self::Audiences => "several-apis",
+            Self::Limited(limited) => limited.reason,
+            Self::Unavailable => "store-unavailable",
+            other => other.code(),
+        }
+    }
+
+    /// When the caller may come again.
+    fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::Limited(limited) => Some(limited.wait),
+            Self::Unavailable => Some(Duration::from_secs(1)),
+            _ => None,
         }
     }
 
@@ -137,7 +174,11 @@ impl Refusal {
                  for. Send as resource the API's address or its own URI, without a fragment; or as \
                  audience its name."
                 .into(),
-            Self::Unavailable => "It could not be kept. Nothing has changed; try again.".into(),
+            Self::Expired => "This client's time is over. Ask the operator for more.".to_owned(),
+            Self::Limited(limited) => limited.description.clone(),
+            Self::Unavailable => {
+                "The store does not answer. Nothing has changed; try again.".into()
+            }
         }
     }
 
@@ -151,6 +192,7 @@ impl Refusal {
             | Self::Certificate => StatusCode::UNAUTHORIZED,
             Self::AssertionsTooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable | Self::Proof(ProofFault::Full) => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         }
@@ -169,6 +211,12 @@ impl Refusal {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Self::Nonce { nonce } = &self {
             crate::dpop::offer(Some(nonce.as_str()), headers);
+        }
+        if let Some(wait) = self.wait() {
+            // Whole seconds, and never none: who comes at once is refused again.
+            let seconds = wait.as_millis().div_ceil(1000).clamp(1, 86_400);
+            let seconds = u32::try_from(seconds).unwrap_or(86_400);
+            headers.insert(RETRY_AFTER, seconds.into());
         }
         if self.status() == StatusCode::UNAUTHORIZED
             && let Ok(challenge) = HeaderValue::from_str(&format!(r#"Basic realm="{realm}""#))

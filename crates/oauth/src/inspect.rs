@@ -104,6 +104,7 @@ mod tests {
             version: 2,
             credential_id: Some("s1".into()),
             cnf: None,
+            extra: std::collections::BTreeMap::new(),
         }
     }
 

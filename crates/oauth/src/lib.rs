@@ -20,21 +20,29 @@
 //! resource.rs   /.well-known/oauth-protected-resource (RFC 9728)
 //! ring.rs       signing keys: made, sealed, read back
 //! error.rs      every refusal (RFC 6749 §5.2); the only place of statuses
+//! claims.rs     how long a token lives, and what else it says
+//! limits.rs     rates, quotas, and the damping of wrong credentials; quota.rs their leases
+//! audit.rs      who got which token, until it is kept
 //! ```
 
 mod assertion;
+mod audit;
 mod authentication;
 mod caller;
 mod certificates;
+mod claims;
 mod client;
 mod client_keys;
 mod dpop;
 mod error;
+mod fields;
 mod form;
 mod inspect;
 mod introspect;
 mod jwks;
+mod limits;
 mod metadata;
+mod quota;
 mod replay;
 mod resource;
 mod revoke;
@@ -54,12 +62,14 @@ use listener::Trusted;
 use model::{Clock, Random};
 use store::{DenyList, Store};
 
+pub use audit::AuditBook;
 pub use client_keys::PublishedKeys;
 pub use error::other_method;
 pub use inspect::Inspector;
+pub use limits::Limits;
 pub use ring::{RingError, ensure_signing_key};
 pub use state::{Source, State};
-pub use token::{Observer, TokenRecord};
+pub use token::{Observer, Origin, TokenRecord};
 
 /// The largest form body, in bytes.
 const FORM_BYTES_MAX: usize = 16 * 1024;
@@ -79,10 +89,12 @@ pub struct World {
     pub trusted: Arc<Trusted>,
     /// Whether callers can show certificates at all.
     pub certificates: bool,
-    /// Where what is revoked is kept.
+    /// Where what is revoked is kept, and quotas are leased.
     pub store: Arc<dyn Store>,
     /// The tokens that are refused before their end, as the gateway knows them.
     pub denied: Arc<DenyList>,
+    /// What is counted of token requests.
+    pub limits: Arc<Limits>,
 }
 
 /// What handlers share.

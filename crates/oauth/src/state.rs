@@ -10,6 +10,7 @@ use model::{
     Status,
 };
 
+use crate::claims::Rules;
 use crate::ring::{self, RingError};
 use crate::target::{self, Server};
 
@@ -47,6 +48,8 @@ pub struct State {
     pub(crate) jwks: Document,
     pub(crate) proofs: Arc<Proofs>,
     pub(crate) dpop_nonce: NonceRule,
+    /// How long tokens live, how many there are, and what they say more.
+    pub(crate) rules: Rules,
     clients: HashMap<Name, ClientEntry>,
 }
 
@@ -97,6 +100,7 @@ impl State {
             jwks: jwks(source.signing_keys)?,
             keys: keys(source.signing_keys)?,
             servers: target::servers(definitions),
+            rules: Rules::new(definitions),
             clients: clients(definitions, source.secrets),
             digester: source.digester,
             proofs: source.proofs,

@@ -17,6 +17,7 @@ use crate::authentication::{self, Proving};
 use crate::caller;
 use crate::dpop;
 use crate::error::Refusal;
+use crate::limits::Told;
 use crate::target::grant;
 use crate::{Service, assertion, certificates};
 
@@ -37,8 +38,16 @@ pub struct TokenRecord {
     pub scope: Option<String>,
     /// The token's id.
     pub token_id: Option<String>,
+    /// For which API the token is.
+    pub audience: Option<String>,
+    /// The name of the key that signed the token.
+    pub kid: Option<String>,
     /// The standard's error code, when none was issued.
     pub refusal: Option<&'static str>,
+    /// The reason in a word, when none was issued.
+    pub reason: Option<&'static str>,
+    /// What would have refused it, if that did more than observe.
+    pub observed: Option<&'static str>,
     /// The answer's status.
     pub status: u16,
     /// How long it took, in microseconds.
@@ -51,11 +60,18 @@ pub trait Observer: Send + Sync {
     fn record(&self, record: TokenRecord);
 }
 
+/// Where a request came from, beyond the proxies that are believed; an extension of the request.
+/// Without it the request is the peer's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin(pub IpAddr);
+
 /// A token, and what is told of it.
 struct Issued {
     body: String,
     scope: String,
     token_id: String,
+    audience: String,
+    kid: String,
     /// What the answer gives for the client's next proof.
     nonce: Option<String>,
 }
@@ -64,34 +80,43 @@ pub(crate) async fn issue(
     State(service): State<Service>,
     ConnectInfo(address): ConnectInfo<SocketAddr>,
     Extension(peer): Extension<Peer>,
+    origin: Option<Extension<Origin>>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let began_ns = service.world.clock.ticks_ns();
     let mut record = TokenRecord {
         at: service.world.clock.now(),
-        address: address.ip().to_canonical(),
+        address: origin.map_or_else(|| address.ip().to_canonical(), |Extension(origin)| origin.0),
         client: None,
         partner: None,
         method: None,
         scope: None,
         token_id: None,
+        audience: None,
+        kid: None,
         refusal: None,
+        reason: None,
+        observed: None,
         status: 0,
         took_us: 0,
     };
+    let mut told = Told::default();
     let outcome = match body {
         Ok(body) => {
             assertion::prepare(&service, &body, record.at).await;
             let certificate = service.world.trusted.certificate(&peer, &headers);
-            decide(&service, (&headers, certificate.as_deref()), &body, &mut record)
+            let shown = (&headers, certificate.as_deref());
+            decide(&service, shown, &body, (&mut record, &mut told)).await
         }
         Err(_) => Err(Refusal::TooLarge),
     };
-    let response = match outcome {
+    let mut response = match outcome {
         Ok(issued) => {
             record.scope = Some(issued.scope);
             record.token_id = Some(issued.token_id);
+            record.audience = Some(issued.audience);
+            record.kid = Some(issued.kid);
             // RFC 6749 §5.1.
             let fields = [
                 (CONTENT_TYPE, "application/json"),
@@ -104,73 +129,95 @@ pub(crate) async fn issue(
         }
         Err(refusal) => {
             record.refusal = Some(refusal.code());
+            record.reason = Some(refusal.reason());
             refusal.into_answer(&service.state.load().realm)
         }
     };
+    told.fields.add_to(response.headers_mut());
+    record.observed = told.observed;
     record.status = response.status().as_u16();
     record.took_us = service.world.clock.ticks_ns().saturating_sub(began_ns) / 1000;
     service.world.observer.record(record);
     response
 }
 
-fn decide(
+async fn decide(
     service: &Service,
     (headers, certificate): (&HeaderMap, Option<&ClientCertificate>),
     body: &[u8],
-    record: &mut TokenRecord,
+    (record, told): (&mut TokenRecord, &mut Told),
 ) -> Result<Issued, Refusal> {
+    let (state, world) = (service.state.load_full(), &service.world);
+    let (settings, ticks_ns) = (&state.rules.settings, world.clock.ticks_ns());
+    world.limits.address(settings, record.address, ticks_ns, told)?;
     let form = caller::form(headers, body)?;
-    let state = service.state.load();
-    let claim = authentication::claim(&state, headers, &form, record.at)?;
-    record.method = Some(claim.method(&state));
-    // Only the id of a client that exists is logged: anything else may be a misplaced secret.
-    record.client = state.client(claim.client_id()).map(|client| client.client.id.to_string());
-    let with = Proving { certificate, now: record.at };
-    let client = authentication::prove(service, &state, &claim, with)?;
-    record.partner = Some(client.client.partner.to_string());
+    let (client, credential_id) = {
+        let claim = authentication::claim(&state, headers, &form, record.at)?;
+        record.method = Some(claim.method(&state));
+        // Only the id of a client that exists is logged: anything else may be a misplaced secret.
+        record.client = state.client(claim.client_id()).map(|client| client.client.id.to_string());
+        let with = Proving { certificate, now: record.at };
+        let proven = authentication::prove(service, &state, &claim, with);
+        let client = proven.map_err(|refusal| match refusal {
+            Refusal::Client => world.limits.failed(record.address, claim.client_id(), ticks_ns),
+            other => other,
+        })?;
+        (&client.client, claim.credential(&state, client, record.at))
+    };
+    record.partner = Some(client.partner.to_string());
     match form.get("grant_type") {
         Some("client_credentials") => {}
         Some(_) => return Err(Refusal::GrantType),
         None => return Err(Refusal::Malformed("grant_type is missing")),
     }
-    let credential_id = claim.credential(&state, client, record.at);
-    let client = &client.client;
+    world.limits.client(settings, client, ticks_ns, told)?;
     let grant = grant(&state, client, &form)?;
+    let (now_s, exp) = (record.at.seconds(), state.rules.end_s(client, &grant.audience, record.at));
+    if exp <= now_s {
+        return Err(Refusal::Expired);
+    }
     let of_certificate = certificates::confirmation(client, certificate)?;
-    // Last of what can be wrong: a proof is good once, and is not to be used up for nothing.
+    // Late among what can be wrong: a proof is good once, and is not to be used up for nothing.
     let bound = dpop::bind(&state, client, headers, record.at)?;
+    // Last, so that what is refused costs nothing of it.
+    world.limits.quota((settings, client), &*world.store, record.at, told).await?;
     let token_type = if bound.is_some() { "DPoP" } else { "Bearer" };
-    let (bound, nonce) = bound.map(|bound| (bound.proof, bound.offer)).unzip();
-    let cnf = match bound {
-        Some(proof) => {
-            let x5t_s256 = of_certificate.and_then(|cnf| cnf.x5t_s256);
-            Some(Confirmation { jkt: Some(proof.thumbprint), x5t_s256 })
-        }
-        None => of_certificate,
-    };
-    let now_s = record.at.seconds();
+    let (proof, nonce) = bound.map(|bound| (bound.proof, bound.offer)).unzip();
+    let jti = token_id(record.at, &*world.random);
     let claims = AccessToken {
         iss: state.issuer.clone(),
-        aud: grant.audience,
+        aud: grant.audience.clone(),
         sub: client.id.to_string(),
         client_id: client.id.to_string(),
         scope: grant.scope.clone(),
-        exp: now_s + client.token_lifetime_s,
+        exp,
         iat: now_s,
         auth_time: now_s,
-        jti: token_id(record.at, &*service.world.random),
+        jti: jti.clone(),
         token_use: "access".to_owned(),
         version: 2,
         credential_id,
-        cnf,
+        cnf: confirmation(proof, of_certificate),
+        extra: state.rules.extra(client, &grant.audience),
     };
-    let token = jwt::sign(&claims, &state.signing_key);
     let body = json!({
-        "access_token": token,
+        "access_token": jwt::sign(&claims, &state.signing_key),
         "token_type": token_type,
-        "expires_in": client.token_lifetime_s,
+        "expires_in": exp - now_s,
         "scope": grant.scope,
     });
     let (body, nonce) = (body.to_string(), nonce.flatten());
-    Ok(Issued { body, scope: grant.scope, token_id: claims.jti, nonce })
+    let (scope, audience) = (grant.scope, grant.audience);
+    let kid = state.signing_key.jwk().kid.clone();
+    Ok(Issued { body, scope, token_id: jti, audience, kid, nonce })
+}
+
+/// What a token is bound to: a key, a certificate, both or neither.
+fn confirmation(
+    proof: Option<jwt::Proof>,
+    of_certificate: Option<Confirmation>,
+) -> Option<Confirmation> {
+    let Some(proof) = proof else { return of_certificate };
+    let x5t_s256 = of_certificate.and_then(|cnf| cnf.x5t_s256);
+    Some(Confirmation { jkt: Some(proof.thumbprint), x5t_s256 })
 }

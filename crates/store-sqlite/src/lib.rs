@@ -21,6 +21,7 @@ mod replays;
 mod schema;
 mod segment;
 mod states;
+mod token_audit;
 mod usage;
 mod writer;
 

@@ -82,6 +82,16 @@ CREATE TABLE denied(n INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, 
 CREATE INDEX denied_of_client ON denied(client, kind, until_at);
 CREATE INDEX denied_until ON denied(until_at, kind);
 ",
+    // Who got which token. `id` is the moment in milliseconds, times 2^20, and a place; other numbers are those
+    // of texts, and `day` is the last one, from 1970, on which a text was used.
+    "
+CREATE TABLE token_text(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE, day INTEGER NOT NULL) STRICT;
+CREATE TABLE token_audit(id INTEGER PRIMARY KEY, client INTEGER, partner INTEGER, method INTEGER, scope INTEGER,
+  audience INTEGER, address BLOB NOT NULL, kid INTEGER, token_id TEXT, refusal INTEGER, observed INTEGER,
+  times INTEGER NOT NULL) STRICT;
+CREATE INDEX token_audit_of_client ON token_audit(client);
+CREATE INDEX token_audit_of_partner ON token_audit(partner);
+",
 ];
 
 /// A segment of the log. It is never migrated: the whole log is read by the program that wrote it, or

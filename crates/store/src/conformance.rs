@@ -15,6 +15,7 @@ mod repeats;
 mod replays;
 mod retention;
 mod states;
+mod token_audit;
 mod usage;
 
 use std::future::Future;
@@ -79,6 +80,10 @@ pub use states::{
     after_a_restart_a_destination_is_as_it_was_switched,
     after_a_restart_a_rule_is_paused_until_it_is_resumed,
 };
+pub use token_audit::{
+    after_a_restart_tokens_are_listed_on, tokens_are_found_by_every_filter,
+    tokens_are_listed_newest_first_and_each_once, tokens_past_their_time_are_dropped,
+};
 pub use usage::{
     after_a_restart_usage_counts_on, leases_never_exceed_the_quota,
     usage_adds_up_to_the_same_in_every_grain, usage_is_found_by_every_filter,
@@ -105,6 +110,10 @@ macro_rules! claims {
             usage_is_read_page_by_page,
             usage_past_its_grains_time_is_dropped,
             after_a_restart_usage_counts_on,
+            tokens_are_listed_newest_first_and_each_once,
+            tokens_are_found_by_every_filter,
+            tokens_past_their_time_are_dropped,
+            after_a_restart_tokens_are_listed_on,
             an_answer_is_given_again_under_its_key,
             a_key_belongs_to_what_it_was_first_sent_with,
             a_released_request_begins_anew,

@@ -18,6 +18,7 @@ pub mod keys;
 pub mod log;
 pub mod replays;
 pub mod states;
+pub mod token_audit;
 pub mod usage;
 
 use std::future::Future;
@@ -43,11 +44,21 @@ pub use replays::{Replay, ReplayProgress, ReplaySpec, ReplayState, Replays, Turn
 pub use states::{
     DestinationNote, DestinationState, PausedRule, States, Switch, SwitchState, Trouble,
 };
+pub use token_audit::{TokenAudit, TokenEntry, TokenQuery, TokenRow};
 pub use usage::{Lease, Usage, UsageOnly, UsageQuery, UsageRow};
 
 /// Everything together; what the program hands to the services.
 pub trait Store:
-    Catalog + Keys + EventLog + Deliveries + Usage + States + Replays + KeptAnswers + DeniedTokens
+    Catalog
+    + Keys
+    + EventLog
+    + Deliveries
+    + Usage
+    + States
+    + Replays
+    + KeptAnswers
+    + DeniedTokens
+    + TokenAudit
 {
 }
 
@@ -61,6 +72,7 @@ impl<T> Store for T where
         + Replays
         + KeptAnswers
         + DeniedTokens
+        + TokenAudit
 {
 }
 

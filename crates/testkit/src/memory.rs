@@ -12,6 +12,7 @@ mod keys;
 mod log;
 mod replays;
 mod states;
+mod token_audit;
 mod usage;
 
 use std::sync::Arc;
@@ -45,6 +46,7 @@ struct Tables {
     replays: replays::Book,
     answers: answers::Book,
     denied: denied::Book,
+    tokens: token_audit::Tokens,
 }
 
 impl MemStore {

@@ -8,10 +8,14 @@ use serde_json::{Value, json};
 
 use super::operator::OperatorArguments;
 use super::secrets::{of_file, of_stdin};
+use super::token_audit::{self, Audit};
 use super::{output, say};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
+    /// Who got which token, and who was refused one, newest first; what operators changed is in
+    /// `gatepost audit`
+    Audit(Box<Audit>),
     /// End tokens before their time: one, all of a client, or all that a secret was used for
     Revoke {
         #[command(flatten)]
@@ -49,6 +53,7 @@ pub(super) struct Which {
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
+        Command::Audit(audit) => token_audit::run(&audit).await?,
         Command::Revoke { which, operator } => {
             let ask = match which {
                 Which { jti: Some(jti), .. } => json!({ "jti": jti }),

@@ -634,6 +634,36 @@ pub(crate) fn is_time(text: &str) -> Result<(), Wrong> {
     time(text).map(drop)
 }
 
+/// A moment from which on something is over: RFC 3339, or a day, which is its beginning in UTC.
+pub(crate) fn end(text: &str) -> Result<Timestamp, Wrong> {
+    let day = || Timestamp::parse(&format!("{text}T00:00:00Z")).filter(|_| text.len() == 10);
+    Timestamp::parse(text).or_else(day).ok_or_else(|| {
+        Wrong::new(format!("`{text}` is neither a day nor a time")).help(
+            "write `2027-01-01` for the beginning of that day (UTC), or `2027-01-01T12:00:00Z`",
+        )
+    })
+}
+
+pub(crate) fn is_end(text: &str) -> Result<(), Wrong> {
+    end(text).map(drop)
+}
+
+/// The name of a claim that may be added to tokens.
+pub(crate) fn is_extra_claim(text: &str) -> Result<(), Wrong> {
+    if jwt::is_reserved_claim(text) {
+        return Err(Wrong::new(format!("the claim `{text}` has a meaning of its own in tokens"))
+            .help("choose another name, such as `tenant`"));
+    }
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:/-".contains(&byte);
+    let begins = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic());
+    if begins && text.len() <= 128 && text.bytes().all(fits) {
+        return Ok(());
+    }
+    Err(Wrong::new("this is not the name of a claim").help(
+        "write a letter, then letters, digits, `_`, `.`, `:`, `/` and `-`, at most 128 in all",
+    ))
+}
+
 /// A fixed period: `5m`.
 pub(crate) fn every(text: &str) -> Result<schedule::Schedule, Wrong> {
     if is_expression(text) {

@@ -11,6 +11,7 @@ mod destination;
 mod document;
 mod issuer;
 mod partner;
+mod token;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -74,6 +75,7 @@ pub(crate) fn read(root: &Node, sources: &[Source], problems: &mut Problems) -> 
     reader.issuers(&fields);
     reader.apis(&fields);
     reader.plans(&fields);
+    reader.tokens(&fields);
     reader.partners(&fields);
     reader.demanded_certificates(&fields);
     reader.seen_certificates(&fields);

@@ -4,6 +4,7 @@ mod authentication;
 mod connections;
 mod issuers;
 mod targets;
+mod tokens;
 
 use std::fs;
 use std::path::Path;

@@ -28,6 +28,7 @@ pub(super) struct Live {
     contracts: ArcSwap<Contracts>,
     gateway: Arc<ArcSwap<Snapshot>>,
     tokens: Arc<ArcSwap<oauth::State>>,
+    token_limits: Arc<oauth::Limits>,
     rules: Arc<ArcSwap<Rules>>,
     plans: watch::Sender<Arc<Plan>>,
     schedules: watch::Sender<Arc<Schedules>>,
@@ -73,6 +74,7 @@ impl Live {
             contracts: ArcSwap::from_pointee(contracts),
             gateway: Arc::new(ArcSwap::from_pointee(built.gateway)),
             tokens: Arc::new(ArcSwap::from_pointee(built.tokens)),
+            token_limits: Arc::default(),
             rules: Arc::new(ArcSwap::from_pointee(built.rules)),
             plans: watch::Sender::new(Arc::new(built.plan)),
             schedules: watch::Sender::new(Arc::new(built.schedules)),
@@ -195,6 +197,9 @@ impl Live {
                 tracing::warn!(%error, "an unspent part of a quota was not given back");
             }
         }
+        if let Err(error) = self.token_limits.give_back(store).await {
+            tracing::warn!(%error, "an unspent part of a quota of tokens was not given back");
+        }
     }
 
     pub(super) fn digester(&self) -> Arc<Digester> {
@@ -264,6 +269,7 @@ impl Live {
             certificates: server.sees_certificates(),
             store: Arc::clone(&parts.store),
             denied: Arc::clone(&parts.denied),
+            limits: Arc::clone(&self.token_limits),
         };
         let published = webhook_jwks::Published {
             keys: self.webhook_keys(),

@@ -1,26 +1,41 @@
 //! The public door: the token service's paths, and everything else through the gateway.
 
+use std::sync::Arc;
+
 use gateway::Gateway;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use listener::{Body, Handler, Peer, RouterHandler};
+use listener::{Body, Handler, Peer, RouterHandler, Trusted};
 
 /// One core's handler.
 #[derive(Clone)]
 pub(super) struct Public {
     gateway: Gateway,
     tokens: RouterHandler,
+    trusted: Arc<Trusted>,
 }
 
 impl Public {
-    pub(super) fn new(gateway: Gateway, tokens: RouterHandler) -> Self {
-        Self { gateway, tokens }
+    pub(super) fn new(gateway: Gateway, tokens: RouterHandler, trusted: Arc<Trusted>) -> Self {
+        Self { gateway, tokens, trusted }
+    }
+
+    /// Where a request came from: by the rule of the gateway.
+    fn origin(&self, request: &Request<Incoming>, peer: &Peer) -> oauth::Origin {
+        let address = peer.address.ip();
+        oauth::Origin(if peer.is_vouched_for {
+            self.trusted.origin(address, request.headers())
+        } else {
+            address.to_canonical()
+        })
     }
 }
 
 impl Handler for Public {
-    async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<Body> {
+    async fn handle(&self, mut request: Request<Incoming>, peer: &Peer) -> Response<Body> {
         if oauth::owns(request.uri().path()) {
+            let origin = self.origin(&request, peer);
+            request.extensions_mut().insert(origin);
             self.tokens.handle(request, peer).await
         } else {
             self.gateway.handle(request, peer).await

@@ -36,7 +36,11 @@ pub(super) fn token(record: &TokenRecord, form: Form) -> String {
             "method": record.method,
             "scope": record.scope,
             "token_id": record.token_id,
+            "audience": record.audience,
+            "kid": record.kid,
             "refusal": record.refusal,
+            "reason": record.reason,
+            "observed": record.observed,
             "status": record.status,
             "duration_ms": ms(record.took_us),
         })

@@ -77,6 +77,7 @@ fn claims() -> AccessToken {
         version: 2,
         credential_id: None,
         cnf: None,
+        extra: std::collections::BTreeMap::new(),
     }
 }
 

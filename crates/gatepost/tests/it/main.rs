@@ -37,6 +37,8 @@ mod rules;
 mod sidechannel;
 mod signing;
 mod states;
+mod token_audit;
+mod token_limits;
 mod tokens;
 mod trade;
 mod upstreams;

@@ -150,6 +150,7 @@ pub(crate) fn signed(program: &Program, change: impl FnOnce(&mut AccessToken)) -
         version: 2,
         credential_id: None,
         cnf: None,
+        extra: std::collections::BTreeMap::new(),
     };
     change(&mut claims);
     jwt::sign(&claims, &SigningKey::from_pkcs8(&private).unwrap())

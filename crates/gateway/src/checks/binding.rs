@@ -45,6 +45,7 @@ mod tests {
             version: 2,
             credential_id: None,
             cnf,
+            extra: std::collections::BTreeMap::new(),
         };
         let shown = shown.map(|der| ClientCertificate::new(der, false));
         check(&claims, shown.as_ref()).is_ok()

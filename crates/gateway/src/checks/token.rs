@@ -60,7 +60,10 @@ pub(crate) fn check(
         return Ok((claims, partner));
     }
     match snapshot.client(&claims.client_id) {
-        Some(client) if client.status == Status::Active => {
+        Some(client)
+            if client.status == Status::Active
+                && client.expires_at.is_none_or(|end| now.at < end) =>
+        {
             // On every request, also of a token that the memory knows.
             if snapshot.denied.refuses(&named(&claims)) {
                 return Err(Denial::TokenDenied { id: claims.jti.clone() });

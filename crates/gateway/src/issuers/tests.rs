@@ -86,6 +86,7 @@ fn token(key: &SigningKey, iss: &str, client: &str) -> String {
         version: 2,
         credential_id: None,
         cnf: None,
+        extra: BTreeMap::new(),
     };
     jwt::sign(&claims, key)
 }

@@ -378,7 +378,9 @@ proptest! {
         if let Some(normal) = normal_target(&url) {
             prop_assert_eq!(normal_target(&normal), Some(normal.clone()));
             prop_assert!(!normal.contains(['?', '#']), "{normal}");
-            prop_assert!(!normal.contains("/../") && !normal.contains("/./"), "{normal}");
+            let (_, path) = normal[8..].split_once('/').unwrap_or_default();
+            let path = format!("/{path}");
+            prop_assert!(!path.contains("/../") && !path.contains("/./"), "{normal}");
         }
     }
 

@@ -7,7 +7,7 @@ mod dpop;
 mod foreign;
 mod strict;
 
-use jwt::{AccessToken, Demand, Fault, Jwks, Keys, SigningKey, sign, verify};
+use jwt::{AccessToken, Demand, Fault, Jwks, Keys, SigningKey, is_reserved_claim, sign, verify};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -37,6 +37,7 @@ fn claims() -> AccessToken {
         version: 2,
         credential_id: None,
         cnf: None,
+        extra: std::collections::BTreeMap::new(),
     }
 }
 
@@ -64,6 +65,34 @@ fn a_token_of_ours_is_accepted_whole() {
     assert_eq!(read, claims());
     assert!(read.has_scope("tires/create.order") && read.has_scope("tires/cancel.order"));
     assert!(!read.has_scope("tires/create") && !read.has_scope("tires/create.order "));
+}
+
+#[test]
+fn what_else_a_token_says_stands_beside_its_claims_and_comes_back() {
+    let key = key();
+    let extra = [("tenant", "cars".into()), ("tier", 3.into()), ("gold", true.into())];
+    let extra = extra.map(|(name, value): (&str, serde_json::Value)| (name.to_owned(), value));
+    let said = AccessToken { extra: extra.into(), ..claims() };
+    let json = serde_json::to_value(&said).unwrap();
+    assert_eq!((&json["tenant"], &json["tier"]), (&"cars".into(), &3.into()));
+    assert_eq!((&json["sub"], &json["extra"]), (&"car-orders".into(), &serde_json::Value::Null));
+    assert_eq!(verify(&sign(&said, &key), &keys(&key), &demand()).unwrap(), said);
+    // Nothing more is no member more.
+    let members = serde_json::to_value(claims()).unwrap();
+    assert_eq!(members.as_object().unwrap().len(), 11);
+}
+
+#[test]
+fn every_claim_of_our_own_is_reserved_in_either_case() {
+    let members = serde_json::to_value(claims()).unwrap();
+    for name in members.as_object().unwrap().keys() {
+        assert!(is_reserved_claim(name), "{name}");
+    }
+    for (name, expected) in
+        [("ISS", true), ("cnf", true), ("nbf", true), ("tenant", false), ("groups", false)]
+    {
+        assert_eq!(is_reserved_claim(name), expected, "{name}");
+    }
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use model::{EntryId, EventDraft, EventFields, Name, Timestamp};
 use store::conformance::Bench;
-use store::{AnswerBounds, AnswerKey, Appended, Beginning, Begun, Entry, Once, Store};
+use store::{
+    AnswerBounds, AnswerKey, Appended, Beginning, Begun, Entry, Once, Store, TokenEntry, TokenQuery,
+};
 use store_sqlite::SqliteStore;
 
 mod oracle;
@@ -74,7 +76,8 @@ async fn a_core_db_from_before_usage_takes_the_step() {
     let directory = directory();
     drop(directory.open().await);
     let core = rusqlite::Connection::open(directory.0.path().join("core.db")).unwrap();
-    let back = "DROP TABLE denied; DROP TABLE answer; DROP TABLE answer_room;
+    let back = "DROP TABLE token_audit; DROP TABLE token_text; DROP TABLE denied;
+         DROP TABLE answer; DROP TABLE answer_room;
          DROP TABLE usage; DROP TABLE usage_key; PRAGMA user_version = 4";
     core.execute_batch(back).unwrap();
     drop(core);
@@ -86,8 +89,8 @@ async fn a_core_db_from_before_answers_takes_the_step() {
     let directory = directory();
     drop(directory.open().await);
     let core = rusqlite::Connection::open(directory.0.path().join("core.db")).unwrap();
-    let back = "DROP TABLE denied; DROP TABLE answer; DROP TABLE answer_room;
-         PRAGMA user_version = 5";
+    let back = "DROP TABLE token_audit; DROP TABLE token_text; DROP TABLE denied;
+         DROP TABLE answer; DROP TABLE answer_room; PRAGMA user_version = 5";
     core.execute_batch(back).unwrap();
     drop(core);
     store::conformance::after_a_restart_an_answer_is_given_again(&directory).await;
@@ -98,9 +101,61 @@ async fn a_core_db_from_before_revocation_takes_the_step() {
     let directory = directory();
     drop(directory.open().await);
     let core = rusqlite::Connection::open(directory.0.path().join("core.db")).unwrap();
-    core.execute_batch("DROP TABLE denied; PRAGMA user_version = 6").unwrap();
+    core.execute_batch(
+        "DROP TABLE token_audit; DROP TABLE token_text; DROP TABLE denied; PRAGMA user_version = 6",
+    )
+    .unwrap();
     drop(core);
     store::conformance::after_a_restart_tokens_are_denied(&directory).await;
+}
+
+#[tokio::test]
+async fn a_core_db_from_before_the_audit_of_tokens_takes_the_step() {
+    let directory = directory();
+    drop(directory.open().await);
+    let core = rusqlite::Connection::open(directory.0.path().join("core.db")).unwrap();
+    let version: i64 = core.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    core.execute_batch("DROP TABLE token_audit; DROP TABLE token_text").unwrap();
+    // It is the last step there is.
+    core.pragma_update(None, "user_version", version - 1).unwrap();
+    drop(core);
+    store::conformance::after_a_restart_tokens_are_listed_on(&directory).await;
+}
+
+#[tokio::test]
+async fn a_text_of_the_audit_is_written_once_and_goes_with_its_last_entry() {
+    const DAY_MS: i64 = 86_400_000;
+    let directory = directory();
+    let store = directory.open().await;
+    let entry = |day: i64, client: &str| TokenEntry {
+        at: Timestamp::from_ms(day * DAY_MS + 5),
+        client: Some(client.to_owned()),
+        partner: None,
+        method: None,
+        scope: None,
+        audience: None,
+        address: [192, 0, 2, 7].into(),
+        kid: None,
+        token_id: None,
+        refusal: None,
+        observed: None,
+        times: 1,
+    };
+    let entries = vec![entry(1, "a"), entry(1, "b"), entry(2, "a"), entry(1, "a")];
+    store.record_tokens(entries).await.unwrap();
+    let texts = || {
+        let core = rusqlite::Connection::open(directory.0.path().join("core.db")).unwrap();
+        let mut read = core.prepare("SELECT text FROM token_text ORDER BY text").unwrap();
+        let texts = read.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        texts.map(Result::unwrap).collect::<Vec<_>>()
+    };
+    assert_eq!(texts(), ["a", "b"]);
+    while store.trim_tokens(Timestamp::from_ms(2 * DAY_MS)).await.unwrap() > 0 {}
+    assert_eq!(texts(), ["a"]);
+    let query = TokenQuery { limit: 9, ..TokenQuery::default() };
+    let left = store.tokens(query).await.unwrap();
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].entry, entry(2, "a"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

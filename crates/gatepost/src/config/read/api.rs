@@ -34,6 +34,7 @@ impl Reader<'_> {
             self.same_issuer(&fields);
             self.same_resource((&fields, &name), &base_path, &mut resources);
             let routes = self.routes(&fields);
+            let tokens = self.api_tokens(&fields);
             let (Some(upstream), limit) = (service(&fields), self.limit(&fields)) else {
                 continue;
             };
@@ -62,6 +63,7 @@ impl Reader<'_> {
                 bare_token: fields.is_true("bare_token"),
                 dpop_nonce: dpop_nonce(&fields),
                 forward_token: fields.is_true("forward_token"),
+                tokens,
                 body_bytes_max: fields.parse("body_max", forms::bytes).unwrap_or(0),
                 timeout_ms: fields.duration_ms("timeout"),
                 name: name.clone(),

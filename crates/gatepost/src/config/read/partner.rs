@@ -130,6 +130,7 @@ impl Reader<'_> {
             taken.clients.insert(id.clone(), entry.key_span);
             let authentication = self.authentication(&client);
             let bound = client.text("bound_tokens").map(|text| text == "true");
+            let tokens = self.client_tokens(partner, &client);
             let scopes = client.list("scopes").iter().filter_map(Node::text);
             let client = Client {
                 partner: partner.name.clone(),
@@ -143,6 +144,7 @@ impl Reader<'_> {
                 status: status(&client),
                 bound_tokens: bound.unwrap_or(authentication.is_by_certificate()),
                 authentication,
+                tokens,
                 id: id.clone(),
             };
             self.definitions.clients.insert(id, client);

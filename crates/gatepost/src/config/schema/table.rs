@@ -60,12 +60,6 @@ pub(crate) static ROOT: Object = Object {
             "What connections of the public door may take.",
             "{ connections: 20000 }",
         ),
-        Field::new(
-            "tokens",
-            Kind::Object(&TOKENS),
-            "What the token service demands of all clients.",
-            "{ dpop_nonce: required }",
-        ),
         Field::new("apis", Kind::Map(&APIS), "The APIs behind the gateway.", "{}"),
         Field::new(
             "issuers",
@@ -75,6 +69,12 @@ pub(crate) static ROOT: Object = Object {
         ),
         Field::new("plans", Kind::Map(&PLANS), "Usage plans of API keys.", "{}"),
         Field::new("partners", Kind::Map(&PARTNERS), "The companies that call.", "{}"),
+        Field::new(
+            "tokens",
+            Kind::Object(&TOKENS),
+            "What holds for the token requests of all clients, and how tokens are made.",
+            "{ rate: 20/s, burst: 40 }",
+        ),
         Field::new("buses", Kind::Map(&BUSES), "Event buses and their rules.", "{}"),
         Field::new(
             "connections",
@@ -104,6 +104,92 @@ static HISTORY: Object = Object {
     )
     .default_is("7d")],
 };
+
+static TOKENS: Object = Object {
+    name: "`tokens`",
+    guarded: false,
+    fields: &[
+        Field::new(
+            "dpop_nonce",
+            Kind::Enum(WISHES),
+            "Whether DPoP proofs at `/oauth2/token` must carry a nonce that was given out here.",
+            "required",
+        )
+        .default_is("optional"),
+        Field::new(
+            "rate",
+            Kind::Rate { max_per_second: 1_000_000 },
+            "How many tokens each client may ask for; counted once it has proved who it is.",
+            "20/s",
+        )
+        .otherwise("no bound"),
+        Field::new(
+            "burst",
+            Kind::Integer { min: 1, max: 1_000_000 },
+            "How many each may ask for at once after a pause.",
+            "40",
+        )
+        .otherwise("the rate's count per second, at least 1"),
+        Field::new(
+            "address_rate",
+            Kind::Rate { max_per_second: 1_000_000 },
+            "How many token requests may come from one address, whoever they are of.",
+            "100/s",
+        )
+        .otherwise("no bound"),
+        Field::new(
+            "address_burst",
+            Kind::Integer { min: 1, max: 1_000_000 },
+            "How many may come from one address at once after a pause.",
+            "200",
+        )
+        .otherwise("the rate's count per second, at least 1"),
+        Field::new(
+            "quota",
+            Kind::Object(&TOKEN_QUOTA),
+            "How many tokens each client may get.",
+            "{ hour: 1000, day: 10000 }",
+        ),
+        Field::new(
+            "mode",
+            Kind::Enum(&["enforce", "observe"]),
+            "Whether rates and quotas of tokens refuse, or are only told of.",
+            "observe",
+        )
+        .default_is("enforce"),
+        Field::new(
+            "audit_keep",
+            Kind::Duration { min_ms: DAY, max_ms: 3_660 * DAY },
+            "How long it is kept who got which token, and who was refused one.",
+            "365d",
+        )
+        .default_is("90d"),
+    ],
+};
+
+static TOKEN_QUOTA: Object = Object {
+    name: "a quota of tokens",
+    guarded: false,
+    fields: &[
+        Field::new(
+            "hour",
+            Kind::Integer { min: 1, max: 1_000_000_000 },
+            "How many in each hour (UTC).",
+            "1000",
+        )
+        .otherwise("no bound"),
+        Field::new(
+            "day",
+            Kind::Integer { min: 1, max: 1_000_000_000 },
+            "How many in each day (UTC).",
+            "10000",
+        )
+        .otherwise("no bound"),
+    ],
+};
+
+static EXTRA_CLAIMS: MapOf =
+    MapOf { key: &EXTRA_CLAIM, value: Kind::Text, example: "$partner.name" };
 
 static APIS: MapOf = MapOf { key: &NAME, value: Kind::Object(&API), example: "" };
 static ISSUERS: MapOf = MapOf { key: &NAME, value: Kind::Object(&ISSUER), example: "" };
@@ -250,18 +336,6 @@ static LIMITS: Object = Object {
         )
         .default_is("30s"),
     ],
-};
-
-static TOKENS: Object = Object {
-    name: "`tokens`",
-    guarded: false,
-    fields: &[Field::new(
-        "dpop_nonce",
-        Kind::Enum(WISHES),
-        "Whether DPoP proofs at `/oauth2/token` must carry a nonce that was given out here.",
-        "required",
-    )
-    .default_is("optional")],
 };
 
 static SERVICE: Object = Object {
@@ -609,6 +683,19 @@ static API: Object = Object {
             "true",
         )
         .default_is("false"),
+        Field::new(
+            "token_lifetime",
+            Kind::Duration { min_ms: MINUTE, max_ms: DAY },
+            "How long our tokens for it are good at the most.",
+            "5m",
+        )
+        .otherwise("as long as the client's"),
+        Field::new(
+            "claims",
+            Kind::Map(&EXTRA_CLAIMS),
+            "What our tokens for it say beside the usual claims: constants, or `$partner.name`, `$partner.title`, `$partner.contact`.",
+            "{ tenant: $partner.name }",
+        ),
         Field::new("body_max", Kind::Form(&BYTES), "The largest request body.", "64KiB")
             .default_is("10MiB"),
         Field::new(
@@ -1029,6 +1116,39 @@ static CLIENT: Object = Object {
             "15m",
         )
         .default_is("60m"),
+        Field::new(
+            "token_rate",
+            Kind::Rate { max_per_second: 1_000_000 },
+            "How many tokens it may ask for.",
+            "5/s",
+        )
+        .otherwise("`tokens.rate`"),
+        Field::new(
+            "token_burst",
+            Kind::Integer { min: 1, max: 1_000_000 },
+            "How many it may ask for at once after a pause.",
+            "10",
+        )
+        .otherwise("the rate's count per second, at least 1"),
+        Field::new(
+            "token_quota",
+            Kind::Object(&TOKEN_QUOTA),
+            "How many tokens it may get; what is not said here is as in `tokens.quota`.",
+            "{ day: 500 }",
+        ),
+        Field::new(
+            "claims",
+            Kind::Map(&EXTRA_CLAIMS),
+            "What its tokens say beside the usual claims; wins over the API's.",
+            "{ tenant: $partner.name, tier: gold }",
+        ),
+        Field::new(
+            "expires",
+            Kind::Form(&END),
+            "From when on it gets no tokens, and those it has are no longer good.",
+            "2027-01-01",
+        )
+        .otherwise("never"),
         Field::new(
             "status",
             Kind::Enum(STATUSES),
@@ -1749,6 +1869,16 @@ static TIME: Form = Form {
     name: "a time as RFC 3339 has it, such as `2026-12-01T00:00:00Z`",
     pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.]+([Zz]|[+-][0-9]{2}:[0-9]{2})$",
     check: forms::is_time,
+};
+static END: Form = Form {
+    name: "a day as `2027-01-01`, from whose beginning on (UTC), or a time as RFC 3339 has it",
+    pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9:.]+([Zz]|[+-][0-9]{2}:[0-9]{2}))?$",
+    check: forms::is_end,
+};
+static EXTRA_CLAIM: Form = Form {
+    name: "the name of a claim that tokens do not have anyway",
+    pattern: "^[A-Za-z][A-Za-z0-9_.:/-]{0,127}$",
+    check: forms::is_extra_claim,
 };
 static EVERY: Form =
     Form { name: "a duration, such as `5m`", pattern: "^[0-9]+[smhd]$", check: forms::is_every };

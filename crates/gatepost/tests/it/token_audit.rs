@@ -1,0 +1,150 @@
+//! Who got which token, and who was refused one: kept, found, and never with a secret in it.
+
+use serde_json::Value;
+use testkit::until;
+
+use crate::program::{Answer, Program};
+
+const DEFINITIONS: &str = "
+apis:
+  tires:
+    upstream: http://127.0.0.1:9
+    scopes: { create.order: Create }
+    routes: { GET /: {} }
+partners:
+  cars: { clients: { car-orders: { scopes: [tires/create.order] } } }
+  bikes: { clients: { bike-orders: { scopes: [tires/create.order] } } }
+";
+
+struct Service {
+    program: Program,
+    cars: String,
+    bikes: String,
+}
+
+impl Service {
+    async fn start() -> Self {
+        let program = Program::start(DEFINITIONS).await;
+        let secret = |client: &str| program.done(&["client", "secret", client]);
+        let (cars, bikes) = (secret("car-orders"), secret("bike-orders"));
+        Self { program, cars, bikes }
+    }
+
+    async fn ask(&self, client: &str, secret: &str) -> Answer {
+        let body =
+            format!("grant_type=client_credentials&client_id={client}&client_secret={secret}");
+        let headers = [("content-type", "application/x-www-form-urlencoded")];
+        self.program.call("POST", "/oauth2/token", &headers, &body).await
+    }
+
+    fn rows(&self, arguments: &[&str]) -> Vec<Value> {
+        let text = self.program.done(&[&["token", "audit", "--json"][..], arguments].concat());
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Waits until so many answers are kept.
+    async fn kept(&self, expected: u64) {
+        until("the answers are kept", async || {
+            let rows = self.rows(&[]);
+            let times: u64 = rows.iter().map(|row| row["times"].as_u64().unwrap()).sum();
+            assert!(times <= expected, "{times} are kept, and {expected} were given");
+            (times == expected).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn every_token_and_every_refusal_is_found_by_what_it_was() {
+    let service = Service::start().await;
+    let issued = service.ask("car-orders", &service.cars).await;
+    let token = issued.json()["access_token"].as_str().unwrap().to_owned();
+    assert_eq!(service.ask("bike-orders", &service.bikes).await.status, 200);
+    assert_eq!(service.ask("car-orders", "wrong-guess").await.status, 401);
+    assert_eq!(service.ask(&service.bikes, "wrong-guess").await.status, 401);
+    service.kept(4).await;
+
+    let rows = service.rows(&["--client", "car-orders", "--partner", "cars"]);
+    let [row] = &rows[..] else { panic!("{rows:?}") };
+    for (name, value) in [
+        ("outcome", "issued"),
+        ("method", "client_secret_post"),
+        ("scope", "tires/create.order"),
+        ("audience", "tires"),
+        ("address", "127.0.0.1"),
+    ] {
+        assert_eq!(row[name], value, "{name}");
+    }
+    let jwks = service.program.call("GET", "/.well-known/jwks.json", &[], "").await;
+    assert_eq!(row["kid"], jwks.json()["keys"][0]["kid"]);
+    assert!(row["reason"].is_null());
+
+    let by_id = service.rows(&["--jti", row["jti"].as_str().unwrap()]);
+    assert_eq!(by_id, rows);
+    assert_eq!(service.rows(&["--client", "car-orders"]).len(), 2);
+    let refused = service.rows(&["--refused"]);
+    let clients: Vec<_> = refused.iter().map(|row| row["client"].clone()).collect();
+    assert_eq!(clients, [Value::Null, "car-orders".into()], "a misplaced secret is no name");
+    assert!(refused.iter().all(|row| row["reason"] == "wrong-credentials"));
+    assert_eq!(service.rows(&["--from", "1h"]).len(), 4);
+    assert!(service.rows(&["--to", "1h"]).is_empty());
+    // What operators changed is another trail.
+    assert!(!service.program.done(&["audit"]).contains("issued"));
+
+    let table = service.program.done(&["token", "audit"]);
+    assert!(table.starts_with("AT ") && table.contains("wrong-credentials"), "{table}");
+    let mut seen = service.program.done(&["token", "audit", "--json"]) + &table;
+    for file in ["data/core.db", "data/core.db-wal"] {
+        let bytes = std::fs::read(service.program.path(file)).unwrap_or_default();
+        seen.push_str(&String::from_utf8_lossy(&bytes));
+    }
+    let signature = token.rsplit('.').next().unwrap();
+    for secret in [signature, "wrong-guess", &service.cars, &service.bikes] {
+        assert!(!seen.contains(secret), "{secret} is in the audit");
+    }
+}
+
+#[tokio::test]
+async fn the_audit_is_read_page_by_page_and_survives_an_orderly_end_whole() {
+    let mut service = Service::start().await;
+    let mut ids = Vec::new();
+    for _ in 0..7 {
+        assert_eq!(service.ask("car-orders", &service.cars).await.status, 200);
+    }
+    // Without waiting: the end keeps what waits.
+    assert!(service.program.stop().success());
+    service.program.start_again().await;
+    let mut after: Option<String> = None;
+    loop {
+        let place = after.as_ref().map(|after| format!("&after={after}")).unwrap_or_default();
+        let page = service.program.admin_get(&format!("token-audit?limit=3{place}")).await;
+        let items = page["items"].as_array().unwrap();
+        ids.extend(items.iter().map(|row| row["jti"].as_str().unwrap().to_owned()));
+        after = page["next"].as_str().map(str::to_owned);
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(ids.len(), 7);
+    // The newest first, and ids sort by time to the millisecond.
+    let ms: Vec<_> = ids.iter().map(|id| id[..13].to_owned()).collect();
+    assert!(ms.windows(2).all(|pair| pair[0] >= pair[1]), "{ids:?}");
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 7);
+}
+
+#[tokio::test]
+async fn a_flood_of_refusals_is_added_up_and_a_kill_loses_nothing_that_is_old() {
+    let mut service = Service::start().await;
+    for _ in 0..40 {
+        service.ask("car-orders", "wrong").await;
+    }
+    service.kept(40).await;
+    let rows = service.rows(&[]);
+    assert!(rows.len() < 40, "{} entries", rows.len());
+    let reasons = |reason: &str| rows.iter().any(|row| row["reason"] == reason);
+    assert!(reasons("wrong-credentials") && reasons("damped"), "{rows:?}");
+    service.program.kill_and_restart().await;
+    assert_eq!(service.rows(&[]), rows);
+}

@@ -1,0 +1,203 @@
+//! Who got which token, and who was refused one: gathered in memory until somebody keeps it.
+//!
+//! Every token is an entry of its own. Refusals of one second that do not differ are one entry with
+//! their number, so that a flood of them is no flood of entries.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use model::Timestamp;
+use parking_lot::Mutex;
+use store::TokenEntry;
+use tokio::sync::Notify;
+
+use crate::TokenRecord;
+
+/// Entries that may wait; what comes then is counted and not told apart.
+const WAITING_MAX: usize = 50_000;
+/// So many that wait are worth keeping before the second is over.
+const MANY: usize = 500;
+/// What stands in place of a reason where entries had no room.
+const NOT_RECORDED: &str = "not-recorded";
+
+/// The answers of the token endpoint that are not kept yet.
+#[derive(Default)]
+pub struct AuditBook {
+    waiting: Mutex<Waiting>,
+    many: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    entries: Vec<TokenEntry>,
+    /// Where the entry of such refusals stands.
+    alike: HashMap<Alike, usize>,
+    /// Answers for which there was no room, and when the first was.
+    lost: Option<(u64, Timestamp)>,
+}
+
+/// What refusals of one entry have in common.
+#[derive(PartialEq, Eq, Hash)]
+struct Alike {
+    second: i64,
+    client: Option<String>,
+    partner: Option<String>,
+    method: Option<&'static str>,
+    reason: &'static str,
+    observed: Option<&'static str>,
+    address: IpAddr,
+}
+
+impl AuditBook {
+    /// Writes an answer down.
+    pub fn add(&self, record: &TokenRecord) {
+        let mut waiting = self.waiting.lock();
+        waiting.add(record);
+        if waiting.entries.len() == MANY {
+            self.many.notify_one();
+        }
+    }
+
+    /// Everything that waits, in the order it came.
+    pub fn drain(&self) -> Vec<TokenEntry> {
+        let Waiting { mut entries, lost, .. } = std::mem::take(&mut *self.waiting.lock());
+        entries.extend(lost.map(|(times, at)| TokenEntry {
+            at,
+            client: None,
+            partner: None,
+            method: None,
+            scope: None,
+            audience: None,
+            address: Ipv4Addr::UNSPECIFIED.into(),
+            kid: None,
+            token_id: None,
+            refusal: Some(NOT_RECORDED.to_owned()),
+            observed: None,
+            times,
+        }));
+        entries
+    }
+
+    /// Waits until so many wait that they are worth keeping.
+    pub async fn filled(&self) {
+        self.many.notified().await;
+    }
+}
+
+impl Waiting {
+    fn add(&mut self, record: &TokenRecord) {
+        let reason = record.reason.or(record.refusal);
+        let alike = reason.map(|reason| Alike {
+            second: record.at.seconds(),
+            client: record.client.clone(),
+            partner: record.partner.clone(),
+            method: record.method,
+            reason,
+            observed: record.observed,
+            address: record.address,
+        });
+        let known = alike.as_ref().and_then(|alike| self.alike.get(alike));
+        if let Some(entry) = known.and_then(|at| self.entries.get_mut(*at)) {
+            entry.times += 1;
+            return;
+        }
+        if self.entries.len() >= WAITING_MAX {
+            self.lost.get_or_insert((0, record.at)).0 += 1;
+            return;
+        }
+        if let Some(alike) = alike {
+            self.alike.insert(alike, self.entries.len());
+        }
+        self.entries.push(TokenEntry {
+            at: record.at,
+            client: record.client.clone(),
+            partner: record.partner.clone(),
+            method: record.method.map(str::to_owned),
+            scope: record.scope.clone(),
+            audience: record.audience.clone(),
+            address: record.address,
+            kid: record.kid.clone(),
+            token_id: record.token_id.clone(),
+            refusal: reason.map(str::to_owned),
+            observed: record.observed.map(str::to_owned),
+            times: 1,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(ms: i64, reason: Option<&'static str>, host: u32) -> TokenRecord {
+        TokenRecord {
+            at: Timestamp::from_ms(ms),
+            address: IpAddr::from(host.to_be_bytes()),
+            client: Some("car-orders".to_owned()),
+            partner: None,
+            method: Some("client_secret_basic"),
+            scope: None,
+            token_id: reason.is_none().then(|| ms.to_string()),
+            audience: None,
+            kid: None,
+            refusal: reason.map(|_| "invalid_client"),
+            reason,
+            observed: None,
+            status: 0,
+            took_us: 0,
+        }
+    }
+
+    #[test]
+    fn refusals_of_a_second_that_do_not_differ_are_one_entry() {
+        let book = AuditBook::default();
+        let wrong = Some("wrong-credentials");
+        for (ms, reason, host) in [
+            (1000, wrong, 1),
+            (1001, None, 1),
+            (1002, wrong, 1),
+            (1002, Some("damped"), 1),
+            (1003, wrong, 2),
+            (1999, wrong, 1),
+            (2000, wrong, 1),
+            (2001, None, 1),
+        ] {
+            book.add(&record(ms, reason, host));
+        }
+        let seen = |entry: &TokenEntry| (entry.at.ms(), entry.refusal.is_some(), entry.times);
+        let entries: Vec<_> = book.drain().iter().map(seen).collect();
+        let expected = [
+            (1000, true, 3),
+            (1001, false, 1),
+            (1002, true, 1),
+            (1003, true, 1),
+            (2000, true, 1),
+            (2001, false, 1),
+        ];
+        assert_eq!(entries, expected);
+        assert!(book.drain().is_empty());
+    }
+
+    #[test]
+    fn what_waits_has_a_bound_and_what_is_left_out_is_counted() {
+        let book = AuditBook::default();
+        let all = u32::try_from(WAITING_MAX).unwrap() + 7;
+        for host in 0..all {
+            book.add(&record(i64::from(host), None, host));
+        }
+        let entries = book.drain();
+        assert_eq!(entries.len(), WAITING_MAX + 1);
+        let last = entries.last().unwrap();
+        assert_eq!((last.refusal.as_deref(), last.times), (Some(NOT_RECORDED), 7));
+        assert_eq!(last.at.ms(), 50_000);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_is_told_when_many_wait() {
+        let book = AuditBook::default();
+        for host in 0..500 {
+            book.add(&record(5, None, host));
+        }
+        book.filled().await;
+    }
+}

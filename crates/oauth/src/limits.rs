@@ -1,0 +1,420 @@
+//! Bounds of token requests: rates per client and per address, quotas, and what becomes of whoever
+//! offers wrong credentials over and over.
+//!
+//! Nobody can lock a partner out. A client's rate and quota are counted once it has proved who it is,
+//! so that nobody else can spend them. Wrong credentials are counted per address and per address and
+//! client; whoever has sent too many gets 429 in place of 401 for the next wrong ones. **A right
+//! secret is let in at once all the same**, also from such an address: partners share addresses with
+//! others and with their own machines that still have an old secret, and a bound that refuses right
+//! secrets would be a switch that any of these can throw. It costs no safety: secrets have 256 random
+//! bits, imported ones at least 24 characters, so no rate of guessing finds one, and to look at a
+//! secret costs a digest. What is damped is the flood: its answers say when to come again, and its
+//! entries in the audit are added up. What a single address may cost us at all is `address_rate`,
+//! which comes before anything is looked at.
+//!
+//! What is remembered has a bound. Where that is reached, what is as good as forgotten goes first, and
+//! then everything: a bound that is forgotten refuses nobody.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use limit::{Bucket, Limit, Rate, Taken};
+use model::{Client, Name, Timestamp, TokenSettings};
+use parking_lot::Mutex;
+use store::{Store, StoreError};
+
+use crate::error::Refusal;
+use crate::fields::{Bound, Fields};
+use crate::quota::{Leased, Left, NotDebited};
+
+/// Addresses, and pairs of an address and a client, that are remembered of each kind.
+const KEPT_MAX: usize = 8192;
+/// The longest text that is taken for a client's name; longer ones, which nobody has, count as one.
+const NAME_BYTES_MAX: usize = 128;
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// Wrong credentials from an address: a hundred at once, then five a second, as of bad tokens at the
+/// gateway.
+fn failures_of_address() -> Limit {
+    Limit::new(Rate::per_second(5), 100)
+}
+
+/// Wrong credentials of a client from an address: what a program with an old secret sends until
+/// somebody looks, twenty at once and then one each two seconds.
+fn failures_of_pair() -> Limit {
+    Limit::new(Rate::per_seconds(30, 60), 20)
+}
+
+/// What is counted of token requests, from the start of the program to its end.
+#[derive(Default)]
+pub struct Limits {
+    /// Those that have proved who they are; never more than there were clients since the start.
+    clients: Mutex<BTreeMap<Name, Arc<Meter>>>,
+    addresses: Buckets<IpAddr>,
+    failed_addresses: Buckets<IpAddr>,
+    failed_pairs: Buckets<(IpAddr, String)>,
+}
+
+/// The counters of a client.
+struct Meter {
+    bucket: Bucket,
+    hour: Leased,
+    day: Leased,
+}
+
+/// What is said of bounds in an answer and in the log.
+#[derive(Default)]
+pub(crate) struct Told {
+    /// The bounds that were looked at.
+    pub(crate) fields: Fields,
+    /// What would have refused the request, if it did more than observe.
+    pub(crate) observed: Option<&'static str>,
+}
+
+/// A request beyond a bound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Limited {
+    /// The bound, in a word.
+    pub(crate) reason: &'static str,
+    /// What to do.
+    pub(crate) description: String,
+    /// How long until there is room.
+    pub(crate) wait: Duration,
+}
+
+impl Told {
+    /// Refuses, or only notes that it would.
+    fn refuse(&mut self, settings: &TokenSettings, limited: Limited) -> Result<(), Refusal> {
+        if settings.observe {
+            self.observed.get_or_insert(limited.reason);
+            return Ok(());
+        }
+        Err(Refusal::Limited(Box::new(limited)))
+    }
+}
+
+impl Limits {
+    /// Counts a request from an address, whoever it is of.
+    pub(crate) fn address(
+        &self,
+        settings: &TokenSettings,
+        address: IpAddr,
+        ticks_ns: u64,
+        told: &mut Told,
+    ) -> Result<(), Refusal> {
+        let Some(limit) = settings.address_rate else { return Ok(()) };
+        let Err(wait) = self.addresses.take(group(address), limit, ticks_ns) else { return Ok(()) };
+        told.fields.add(rate("address", limit, 0));
+        let (rate, burst) = (limit.rate(), limit.burst());
+        let description = format!(
+            "This address asks for tokens more often than {rate}, {burst} at once. Keep a token \
+             until shortly before its end, and share it."
+        );
+        told.refuse(settings, Limited { reason: "address-rate", description, wait })
+    }
+
+    /// What wrong credentials are answered with. Clients that exist and those that do not are treated
+    /// alike.
+    pub(crate) fn failed(&self, address: IpAddr, claimed: &str, ticks_ns: u64) -> Refusal {
+        let group = group(address);
+        let of_address = self.failed_addresses.take(group, failures_of_address(), ticks_ns);
+        // An address that is damped cannot fill the other memory with names.
+        let counted = of_address.and_then(|_| {
+            let name = if claimed.len() > NAME_BYTES_MAX { "" } else { claimed };
+            self.failed_pairs.take((group, name.to_owned()), failures_of_pair(), ticks_ns)
+        });
+        let Err(wait) = counted else { return Refusal::Client };
+        let description = "Client id or secret is wrong, or the secret is no longer live, as in \
+                           many requests before from this address. Wait as long as Retry-After \
+                           says, and mend what sends them."
+            .to_owned();
+        Refusal::Limited(Box::new(Limited { reason: "damped", description, wait }))
+    }
+
+    /// Counts a request of a client that has proved who it is.
+    pub(crate) fn client(
+        &self,
+        settings: &TokenSettings,
+        client: &Client,
+        ticks_ns: u64,
+        told: &mut Told,
+    ) -> Result<(), Refusal> {
+        let Some(limit) = client.tokens.rate.or(settings.rate) else { return Ok(()) };
+        let taken = self.meter(&client.id).bucket.take(limit, ticks_ns);
+        let left = taken.map_or(0, |taken| taken.remaining);
+        told.fields.add(rate("tokens", limit, left.into()));
+        let Err(wait) = taken else { return Ok(()) };
+        let (rate, burst) = (limit.rate(), limit.burst());
+        let description = format!(
+            "This client asks for tokens more often than {rate}, {burst} at once. Keep a token \
+             until shortly before its end, and share it."
+        );
+        told.refuse(settings, Limited { reason: "client-rate", description, wait })
+    }
+
+    /// Debits a token of the client's quotas, or of none of them.
+    pub(crate) async fn quota(
+        &self,
+        (settings, client): (&TokenSettings, &Client),
+        store: &dyn Store,
+        now: Timestamp,
+        told: &mut Told,
+    ) -> Result<(), Refusal> {
+        let quota = client.tokens.quota.or(settings.quota);
+        if quota.hour.is_none() && quota.day.is_none() {
+            return Ok(());
+        }
+        let meter = self.meter(&client.id);
+        let mut hour = None;
+        if let Some(most) = quota.hour {
+            let debited = meter.hour.debit(most, store, now).await;
+            hour = debited.as_ref().ok().map(|left| left.window);
+            outcome(debited, (most, &HOUR), (settings, now), told)?;
+        }
+        if let Some(most) = quota.day {
+            let debited = meter.day.debit(most, store, now).await;
+            let allowed = outcome(debited, (most, &DAY), (settings, now), told);
+            if let (Err(_), Some(window)) = (&allowed, hour) {
+                meter.hour.refund(window);
+            }
+            allowed?;
+        }
+        Ok(())
+    }
+
+    /// Gives unspent leases back to the store, at an orderly end; of several errors the last.
+    pub async fn give_back(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let meters: Vec<_> = self.clients.lock().values().cloned().collect();
+        let mut outcome = Ok(());
+        for meter in meters {
+            for quota in [&meter.hour, &meter.day] {
+                if let Err(error) = quota.give_back(store).await {
+                    outcome = Err(error);
+                }
+            }
+        }
+        outcome
+    }
+
+    fn meter(&self, client: &Name) -> Arc<Meter> {
+        let mut clients = self.clients.lock();
+        if let Some(known) = clients.get(client) {
+            return Arc::clone(known);
+        }
+        let meter = Arc::new(Meter {
+            bucket: Bucket::new(),
+            hour: Leased::new(client, "hour", HOUR_MS),
+            day: Leased::new(client, "day", DAY_MS),
+        });
+        clients.insert(client.clone(), Arc::clone(&meter));
+        meter
+    }
+}
+
+/// How a period is spoken of.
+struct Spoken {
+    name: &'static str,
+    reason: &'static str,
+    period: &'static str,
+    seconds: u64,
+}
+
+const HOUR: Spoken =
+    Spoken { name: "tokens-hour", reason: "hour-quota", period: "hour", seconds: 3600 };
+const DAY: Spoken =
+    Spoken { name: "tokens-day", reason: "day-quota", period: "day", seconds: 86_400 };
+
+/// What a debit means for the request.
+fn outcome(
+    debited: Result<Left, NotDebited>,
+    (most, spoken): (u64, &Spoken),
+    (settings, now): (&TokenSettings, Timestamp),
+    told: &mut Told,
+) -> Result<(), Refusal> {
+    let (left, window, is_spent) = match debited {
+        Ok(Left { left, window }) => (left, window, false),
+        Err(NotDebited::Spent(window)) => (0, window, true),
+        Err(NotDebited::Store(error)) => {
+            tracing::error!(%error, "a quota of tokens cannot be read");
+            return if settings.observe { Ok(()) } else { Err(Refusal::Unavailable) };
+        }
+    };
+    let until_ms = window.end_ms.saturating_sub(now.ms()).max(0).unsigned_abs();
+    let (name, window_s) = (spoken.name, spoken.seconds);
+    told.fields.add(Bound { name, most, window_s, left, until_s: until_ms / 1000 });
+    if !is_spent {
+        return Ok(());
+    }
+    let (period, end) = (spoken.period, Timestamp::from_ms(window.end_ms).to_seconds_text());
+    let description = format!(
+        "This client has got its {most} tokens of this {period}; there are more from {end} on. \
+         Keep a token until shortly before its end, and share it."
+    );
+    let wait = Duration::from_millis(until_ms);
+    told.refuse(settings, Limited { reason: spoken.reason, description, wait })
+}
+
+fn rate(name: &'static str, limit: Limit, left: u64) -> Bound {
+    let window_s = u64::from(limit.rate().window_seconds());
+    Bound { name, most: limit.rate().count().into(), window_s, left, until_s: window_s }
+}
+
+/// Whoever has an IPv6 address has its whole /64.
+fn group(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+/// A bucket for each of some keys, of which so many are remembered.
+struct Buckets<K>(Mutex<HashMap<K, Bucket>>);
+
+impl<K> Default for Buckets<K> {
+    fn default() -> Self {
+        Self(Mutex::new(HashMap::new()))
+    }
+}
+
+impl<K: Eq + Hash> Buckets<K> {
+    fn take(&self, key: K, limit: Limit, ticks_ns: u64) -> Result<Taken, Duration> {
+        let mut buckets = self.0.lock();
+        if buckets.len() >= KEPT_MAX && !buckets.contains_key(&key) {
+            buckets.retain(|_, bucket| !bucket.is_full(ticks_ns));
+            if buckets.len() >= KEPT_MAX {
+                buckets.clear();
+            }
+        }
+        buckets.entry(key).or_default().take(limit, ticks_ns)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{ClientTokens, TokenQuota};
+    use testkit::MemStore;
+
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+    const NOW: u64 = 5 * SECOND;
+
+    fn client(id: &str, tokens: ClientTokens) -> Client {
+        let client = Client::new(Name::new(id).unwrap(), Name::new("cars").unwrap());
+        Client { scopes: vec!["tires/create.order".to_owned()], tokens, ..client }
+    }
+
+    fn settings(rate: Option<u32>, observe: bool) -> TokenSettings {
+        let rate = rate.map(|count| Limit::new(Rate::per_second(count), 2));
+        TokenSettings { rate, address_rate: rate, observe, ..TokenSettings::default() }
+    }
+
+    fn reason(outcome: Result<(), Refusal>) -> Option<&'static str> {
+        match outcome {
+            Ok(()) => None,
+            Err(Refusal::Limited(limited)) => Some(limited.reason),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_client_has_its_rate_and_another_its_own() {
+        let limits = Limits::default();
+        let wide = Some(Limit::new(Rate::per_second(100), 50));
+        let own = client("wide", ClientTokens { rate: wide, ..ClientTokens::default() });
+        let (a, b) = (client("a", ClientTokens::default()), client("b", ClientTokens::default()));
+        let ask = |client: &Client, ticks_ns| {
+            let mut told = Told::default();
+            reason(limits.client(&settings(Some(1), false), client, ticks_ns, &mut told))
+        };
+        assert_eq!([ask(&a, NOW), ask(&a, NOW), ask(&a, NOW)], [None, None, Some("client-rate")]);
+        assert_eq!((ask(&b, NOW), ask(&a, NOW + SECOND)), (None, None));
+        assert!((0..50).all(|_| ask(&own, NOW).is_none()) && ask(&own, NOW).is_some());
+    }
+
+    #[test]
+    fn what_only_observes_refuses_nobody_and_tells_of_it() {
+        let limits = Limits::default();
+        let client = client("a", ClientTokens::default());
+        for (number, observed) in [(1, None), (2, None), (3, Some("client-rate"))] {
+            let mut told = Told::default();
+            let asked = limits.client(&settings(Some(1), true), &client, NOW, &mut told);
+            assert_eq!((reason(asked), told.observed), (None, observed), "{number}");
+        }
+        // Without a rate nothing is looked at.
+        let mut told = Told::default();
+        assert!(limits.client(&settings(None, false), &client, NOW, &mut told).is_ok());
+        assert_eq!(told.fields, Fields::default());
+    }
+
+    #[test]
+    fn an_address_has_its_rate_and_an_ipv6_network_is_one() {
+        let limits = Limits::default();
+        let ask = |text: &str| {
+            let mut told = Told::default();
+            reason(limits.address(&settings(Some(1), false), address(text), NOW, &mut told))
+        };
+        assert_eq!([ask("2001:db8::1"), ask("2001:db8::2")], [None, None]);
+        assert_eq!(ask("2001:db8::3"), Some("address-rate"));
+        assert_eq!([ask("2001:db8:0:1::1"), ask("192.0.2.1")], [None, None]);
+    }
+
+    #[test]
+    fn wrong_credentials_are_damped_where_they_come_from_and_for_the_client_they_name() {
+        let limits = Limits::default();
+        let is_damped = |text: &str, claimed: &str| {
+            limits.failed(address(text), claimed, NOW) != Refusal::Client
+        };
+        assert!((0..20).all(|_| !is_damped("192.0.2.1", "a")) && is_damped("192.0.2.1", "a"));
+        // Another client there, and the same from elsewhere, are not.
+        assert!(!is_damped("192.0.2.1", "b") && !is_damped("192.0.2.2", "a"));
+        // With ever other names, the address is.
+        assert!((0..78).all(|number| !is_damped("192.0.2.1", &format!("c{number}"))));
+        assert!(is_damped("192.0.2.1", "d") && !is_damped("192.0.2.2", "d"));
+        let later = limits.failed(address("192.0.2.1"), "a", NOW + 4 * SECOND);
+        assert_eq!(later, Refusal::Client);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let limits = Limits::default();
+        for host in 0..20_000_u32 {
+            let address = IpAddr::from(host.to_be_bytes());
+            limits.failed(address, &"x".repeat(20_000), NOW);
+            drop(limits.address(&settings(Some(1), false), address, NOW, &mut Told::default()));
+        }
+        let pairs = limits.failed_pairs.0.lock();
+        assert!(pairs.len() <= KEPT_MAX && pairs.keys().all(|(_, name)| name.is_empty()));
+        assert!(limits.addresses.0.lock().len() <= KEPT_MAX);
+        assert!(limits.failed_addresses.0.lock().len() <= KEPT_MAX);
+    }
+
+    #[tokio::test]
+    async fn a_spent_day_costs_nothing_of_the_hour() {
+        let (limits, store) = (Limits::default(), MemStore::new());
+        let quota = TokenQuota { hour: Some(10), day: Some(2) };
+        let client = client("a", ClientTokens { quota, ..ClientTokens::default() });
+        let settings = TokenSettings::default();
+        let now = Timestamp::from_ms(500_000 * DAY_MS);
+        let mut asked = Vec::new();
+        for _ in 0..3 {
+            let mut told = Told::default();
+            asked.push(reason(limits.quota((&settings, &client), &store, now, &mut told).await));
+        }
+        assert_eq!(asked, [None, None, Some("day-quota")]);
+        let hour = limits.meter(&client.id).hour.debit(10, &store, now).await.unwrap();
+        assert_eq!(hour.left, 7);
+        let observing = TokenSettings { observe: true, ..TokenSettings::default() };
+        let mut told = Told::default();
+        let asked = limits.quota((&observing, &client), &store, now, &mut told).await;
+        assert_eq!((reason(asked), told.observed), (None, Some("day-quota")));
+    }
+}
