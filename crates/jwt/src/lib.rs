@@ -11,10 +11,12 @@
 mod assertion;
 mod claims;
 mod compact;
+mod explain;
 mod foreign;
 mod json;
 mod key;
 mod policy;
+mod rotation;
 mod set;
 mod sign;
 mod verify;
@@ -22,9 +24,14 @@ mod verify;
 pub use assertion::{Assertion, AssertionKey, AssertionKeyError};
 pub use claims::AccessToken;
 pub use compact::TOKEN_BYTES_MAX;
+pub use explain::{ExplainWith, Explanation, Finding, Verdict, explain};
 pub use foreign::{ForeignDemand, ForeignToken, TokenType, claimed_issuer, verify_foreign};
-pub use key::{Algorithm, Jwk, Jwks, KeyError, SigningKey, VerifyingKey};
+pub use key::{Algorithm, Jwk, Jwks, KeyError, SigningKey, VerifyingKey, text_digest};
 pub use policy::{Demand, Fault};
+pub use rotation::{
+    Ask, Make, RETIRING_KEYS_MAX, RING_KEYS_MAX, RingChange, RingKey, RotateError, Rotation, Stage,
+    rotate, turn,
+};
 pub use set::{KeySet, SET_BYTES_MAX, SET_KEYS_MAX, SetError};
 pub use sign::sign;
 pub use verify::{Keys, verify};

@@ -81,6 +81,11 @@ impl KeySet {
         self.keys.len()
     }
 
+    /// The names of its keys; those without one are left out.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().filter_map(|key| key.kid.as_deref())
+    }
+
     /// How many keys of the set were skipped.
     pub fn skipped(&self) -> usize {
         self.skipped
@@ -114,6 +119,13 @@ impl SetKey {
     fn way(&self, algorithm: Algorithm) -> Option<&VerifyingKey> {
         self.ways.iter().find(|way| way.algorithm == algorithm)
     }
+}
+
+/// The verifying key of a JWK that says its algorithm.
+pub(crate) fn only_way(jwk: &Value) -> Option<VerifyingKey> {
+    let mut ways = set_key(jwk)?.ways;
+    let way = ways.pop()?;
+    ways.is_empty().then_some(way)
 }
 
 /// One key of a set; none if it is of no use here.

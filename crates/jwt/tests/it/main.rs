@@ -1,8 +1,11 @@
 //! What a verifier accepts and refuses, as tables.
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
+mod algorithms;
 mod assertion;
+mod explain;
 mod foreign;
+mod rotation;
 
 use jwt::{AccessToken, Demand, Fault, Jwks, Keys, SigningKey, sign, verify};
 
