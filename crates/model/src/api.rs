@@ -46,6 +46,8 @@ pub struct Api {
     pub bare_token: bool,
     /// Whether the upstream gets to see the token.
     pub forward_token: bool,
+    /// What tokens for it are signed with.
+    pub token_algorithm: jwt::Algorithm,
     /// The largest request body, in bytes.
     pub body_bytes_max: u64,
     /// How long the upstream may take until its first byte, in milliseconds.
@@ -74,6 +76,7 @@ impl Api {
             errors: ErrorStyle::Problem,
             bare_token: false,
             forward_token: false,
+            token_algorithm: jwt::Algorithm::Es256,
             body_bytes_max: 10 << 20,
             timeout_ms: 29_000,
         }

@@ -38,6 +38,8 @@ pub struct Definitions {
     pub schedules: BTreeMap<Name, Schedule>,
     /// How long attempts to deliver are kept, in milliseconds.
     pub history_keep_ms: i64,
+    /// How long a key signs tokens until the next one does, in milliseconds; nought for ever.
+    pub rotate_keys_ms: i64,
 }
 
 impl Definitions {

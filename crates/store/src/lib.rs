@@ -17,6 +17,7 @@ pub mod log;
 pub mod replays;
 pub mod states;
 pub mod usage;
+mod uses;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -30,7 +31,7 @@ pub use deliveries::{
     AttemptFilter, AttemptPage, AttemptPlace, AttemptRow, DeadFilter, Deliveries, DueDelivery,
     DuePlace, LaneState, Settlement, Then,
 };
-pub use keys::Keys;
+pub use keys::{Keys, Placing, SigningKeyChange, SigningKeyTurn};
 pub use log::{
     Appended, Dropped, Entry, EventLog, EventPage, EventRange, Keep, LaneEnd, LaneEntry, LaneId,
     LanePage, LaneWaker, Once, Position,
@@ -40,6 +41,7 @@ pub use states::{
     DestinationNote, DestinationState, PausedRule, States, Switch, SwitchState, Trouble,
 };
 pub use usage::{Lease, Usage, UsageOnly, UsageQuery, UsageRow};
+pub use uses::{UseBook, UseMark};
 
 /// Everything together; what the program hands to the services.
 pub trait Store:
