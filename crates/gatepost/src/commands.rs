@@ -3,6 +3,7 @@
 
 mod audit;
 mod check;
+mod client_secrets;
 mod clients;
 mod dead_letters;
 mod deliveries;
@@ -11,6 +12,7 @@ mod events;
 mod example;
 mod exports;
 mod handover;
+mod key_values;
 mod keys;
 mod listen;
 mod moment;
@@ -22,6 +24,7 @@ mod replays;
 mod rules;
 mod secrets;
 mod serve;
+mod tokens;
 mod usage;
 mod webhooks;
 
@@ -58,9 +61,12 @@ enum Command {
     /// Clients of partners and their secrets
     #[command(subcommand)]
     Client(clients::Command),
-    /// API keys of partners and their values
+    /// API keys of partners and their values; the keys that sign tokens
     #[command(subcommand)]
     Key(keys::Command),
+    /// Access tokens: what is wrong with one, and the keys that verify them
+    #[command(subcommand)]
+    Token(tokens::Command),
     /// Receive credentials from a company we call
     #[command(subcommand)]
     Handover(handover::Command),
@@ -163,6 +169,7 @@ fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Partner(command) => done(partners::run(command)),
         Command::Client(command) => done(clients::run(command)),
         Command::Key(command) => done(keys::run(command)),
+        Command::Token(command) => tokens::run(command),
         Command::Handover(command) => handover::run(command).map(|()| ExitCode::SUCCESS),
         Command::Events(command) => events::run(command),
         Command::Rules(command) => done(rules::run(command)),

@@ -65,15 +65,18 @@ pub(crate) fn authenticate<'a>(
 ) -> Result<&'a ClientEntry, Refusal> {
     let offered = state.digester.digest(&proof.secret);
     let client = state.client(&proof.client_id);
-    let mut proven = false;
+    let mut proven = None;
     let none = Digest::from_bytes([0; 32]);
     // At least one comparison, whoever asks.
-    let mut compare = |digest: &Digest, live: bool| proven |= digest.matches(&offered) & live;
-    compare(&none, false);
-    for secret in client.iter().flat_map(|client| &client.secrets) {
-        compare(&secret.digest, secret.is_live(now));
+    let nobodys = none.matches(&offered);
+    for (secret, mark) in client.iter().flat_map(|client| client.secrets.iter().zip(&client.marks)) {
+        if secret.digest.matches(&offered) & secret.is_live(now) {
+            proven = Some(mark);
+        }
     }
-    let client = client.filter(|_| proven).ok_or(Refusal::Client)?;
+    let proven = client.zip(proven).filter(|_| !nobodys);
+    let (client, mark) = proven.ok_or(Refusal::Client)?;
+    mark.used(now);
     let active = client.client.status == Status::Active && client.partner_status == Status::Active;
     if active { Ok(client) } else { Err(Refusal::Suspended) }
 }

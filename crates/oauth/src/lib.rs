@@ -9,6 +9,7 @@
 //! jwks.rs       /.well-known/jwks.json (RFC 7517)
 //! resource.rs   /.well-known/oauth-protected-resource (RFC 9728)
 //! ring.rs       signing keys: made, sealed, read back
+//! rotation.rs   signing keys over time: next, active, retiring
 //! error.rs      every refusal (RFC 6749 §5.2); the only place of statuses
 //! ```
 
@@ -19,6 +20,7 @@ mod jwks;
 mod metadata;
 mod resource;
 mod ring;
+mod rotation;
 mod scope;
 mod state;
 mod token;
@@ -33,6 +35,9 @@ use model::{Clock, Random};
 
 pub use error::other_method;
 pub use ring::{RingError, ensure_signing_key};
+pub use rotation::{
+    AskError, Asked, Turn, ask, ensure_signing_keys, signing_algorithms, stage,
+};
 pub use state::{Source, State};
 pub use token::{Observer, TokenRecord};
 

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use credential::{Digester, Vault};
-use jwt::{Jwk, Jwks, SigningKey};
+use credential::{Digester, Kind, Vault};
+use jwt::{Jwk, Jwks, SigningKey, Stage};
 use model::{Api, Client, Definitions, Name, SecretCredential, SigningKeyRecord, Status};
+use store::{UseBook, UseMark};
 
 use crate::ring::{self, RingError};
+use crate::rotation::{USUAL, stage};
 
 /// What a state is built from.
 pub struct Source<'a> {
@@ -21,6 +23,8 @@ pub struct Source<'a> {
     pub digester: Arc<Digester>,
     /// Opens signing keys.
     pub vault: &'a Vault,
+    /// Where the use of secrets is noted.
+    pub uses: &'a Arc<UseBook>,
 }
 
 /// Everything a token request is judged by.
@@ -31,7 +35,10 @@ pub struct State {
     /// The APIs by their base paths.
     pub(crate) resources: BTreeMap<String, Resource>,
     pub(crate) digester: Arc<Digester>,
-    pub(crate) signing_key: SigningKey,
+    /// What signs tokens for an API that has no other signer.
+    pub(crate) signing_key: Arc<SigningKey>,
+    /// The signers of APIs whose tokens are signed with another algorithm.
+    signers: HashMap<String, Arc<SigningKey>>,
     pub(crate) jwks: Document,
     clients: HashMap<Name, ClientEntry>,
 }
@@ -41,6 +48,8 @@ pub(crate) struct ClientEntry {
     pub(crate) client: Client,
     pub(crate) partner_status: Status,
     pub(crate) secrets: Vec<SecretCredential>,
+    /// Of each secret, where its use is noted.
+    pub(crate) marks: Vec<UseMark>,
 }
 
 /// What an API says of itself.
@@ -71,16 +80,28 @@ impl State {
         let apis = definitions.apis.values();
         let resources = apis.map(|api| (api.base_path.clone(), resource(api))).collect();
         let scopes = definitions.apis.values().flat_map(of_api);
+        let keys = ring::active(source.signing_keys, source.vault)?;
+        // While an algorithm has no key that signs, the usual one does: see `rotation.rs`.
+        let signer = |api: &Api| {
+            let key = keys.get(&api.token_algorithm).filter(|_| api.token_algorithm != USUAL)?;
+            Some((api.name.to_string(), Arc::clone(key)))
+        };
         Ok(Self {
             issuer: definitions.public_url.clone(),
             realm: realm(&definitions.company),
             scopes: scopes.collect(),
             resources,
-            signing_key: ring::active(source.signing_keys, source.vault)?,
+            signers: definitions.apis.values().filter_map(signer).collect(),
+            signing_key: keys.get(&USUAL).cloned().ok_or(RingError::None)?,
             jwks: jwks(source.signing_keys)?,
-            clients: clients(definitions, source.secrets),
+            clients: clients(definitions, source.secrets, source.uses),
             digester: source.digester,
         })
+    }
+
+    /// The key that signs tokens for an API.
+    pub(crate) fn signer(&self, audience: &str) -> &SigningKey {
+        self.signers.get(audience).unwrap_or(&self.signing_key)
     }
 
     pub(crate) fn client(&self, id: &str) -> Option<&ClientEntry> {
@@ -96,6 +117,7 @@ fn realm(company: &str) -> String {
 fn clients(
     definitions: &Definitions,
     secrets: Vec<SecretCredential>,
+    uses: &Arc<UseBook>,
 ) -> HashMap<Name, ClientEntry> {
     let entry = |client: &Client| {
         let partner = definitions.partners.get(&client.partner);
@@ -103,12 +125,15 @@ fn clients(
             client: client.clone(),
             partner_status: partner.map_or(Status::Suspended, |partner| partner.status),
             secrets: Vec::new(),
+            marks: Vec::new(),
         }
     };
     let mut clients: HashMap<Name, ClientEntry> =
         definitions.clients.values().map(|client| (client.id.clone(), entry(client))).collect();
-    for secret in secrets {
+    // A revoked one never opens again, and would cost each request a comparison.
+    for secret in secrets.into_iter().filter(|secret| secret.revoked_at.is_none()) {
         if let Some(entry) = clients.get_mut(&secret.client) {
+            entry.marks.push(uses.mark(Kind::ClientSecret, &secret.id, secret.last_used));
             entry.secrets.push(secret);
         }
     }
@@ -117,10 +142,16 @@ fn clients(
 
 fn jwks(records: &[SigningKeyRecord]) -> Result<Document, RingError> {
     let read = |record: &SigningKeyRecord| serde_json::from_str::<Jwk>(&record.public_jwk);
-    let keys = records.iter().map(read).collect::<Result<_, _>>();
+    let mut records: Vec<&SigningKeyRecord> = records.iter().collect();
+    // Order has no meaning (RFC 7517 §5), but some look at the first alone.
+    records.sort_by_key(|record| match stage(record) {
+        Stage::Active => 0,
+        Stage::Next => 1,
+        Stage::Retiring => 2,
+    });
+    let keys = records.into_iter().map(read).collect::<Result<_, _>>();
     let keys = keys.map_err(|_| RingError::Unreadable)?;
     let body = serde_json::to_string(&Jwks { keys }).map_err(|_| RingError::Unreadable)?;
-    let kids: Vec<_> =
-        records.iter().map(|record| &record.kid[..12.min(record.kid.len())]).collect();
-    Ok(Document { etag: format!("\"{}\"", kids.join(".")), body })
+    // RFC 9110 §8.8.1: strong, for it changes with every byte of the set.
+    Ok(Document { etag: format!("\"{}\"", jwt::text_digest(&body)), body })
 }

@@ -144,7 +144,7 @@ fn decide(
         token_use: "access".to_owned(),
         version: 2,
     };
-    let token = jwt::sign(&claims, &state.signing_key);
+    let token = jwt::sign(&claims, state.signer(&claims.aud));
     let body = json!({
         "access_token": token,
         "token_type": "Bearer",

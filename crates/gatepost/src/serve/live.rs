@@ -10,7 +10,9 @@ use bus::{Bus, Feeds, LaneNumbers, Rules, Schedules, lane_keys, replay_keys, rep
 use courier::{Holds, KeptSecrets, Plan, ReplayLane, WebhookKeys};
 use credential::{Digester, Master, Vault};
 use gateway::{Contracts, Snapshot};
-use model::{Clock as _, Definitions, LaneKey, Revision, SecretSource, SigningKeyRecord};
+use model::{
+    Clock as _, Definitions, LaneKey, Random, Revision, SecretSource, SigningKeyRecord,
+};
 use store::{Replay, ReplayState, Store};
 use tokio::sync::{Mutex, watch};
 
@@ -265,8 +267,10 @@ async fn build(
 ) -> anyhow::Result<Built> {
     let store = &*parts.store;
     let now = parts.clock.now();
+    let algorithms = oauth::signing_algorithms(definitions);
+    let makers = (&**vault, &*parts.random as &dyn Random);
     let signing_keys: Vec<SigningKeyRecord> =
-        oauth::ensure_signing_key(store, vault, &*parts.random, now).await?;
+        oauth::ensure_signing_keys(store, makers, now, &algorithms).await?;
     let keys = store.key_credentials().await.context("the API keys cannot be read")?;
     let webhook_keys = courier::ensure_webhook_key(store, vault, &*parts.random, now).await?;
     let webhook_keys = WebhookKeys::open(&webhook_keys, vault, now)?;
@@ -282,6 +286,7 @@ async fn build(
         keys,
         signing_keys: &signing_keys,
         digester: Arc::clone(digester),
+        uses: &parts.uses,
     };
     let gateway = Snapshot::build(source, before)?;
     let tokens = oauth::State::build(oauth::Source {
@@ -290,6 +295,7 @@ async fn build(
         signing_keys: &signing_keys,
         digester: Arc::clone(digester),
         vault,
+        uses: &parts.uses,
     })?;
     Ok(Built {
         gateway,

@@ -30,6 +30,7 @@ mod proxy;
 mod refusals;
 mod replays;
 mod restarts;
+mod rings;
 mod signing;
 mod states;
 mod tokens;

@@ -57,6 +57,7 @@ impl Reader<'_> {
                 },
                 bare_token: fields.is_true("bare_token"),
                 forward_token: fields.is_true("forward_token"),
+                token_algorithm: token_algorithm(&fields),
                 body_bytes_max: fields.parse("body_max", forms::bytes).unwrap_or(0),
                 timeout_ms: fields.duration_ms("timeout"),
                 name: name.clone(),
@@ -155,6 +156,11 @@ fn service(fields: &Fields<'_>) -> Option<Service> {
         slow_start_ms: service.duration_ms("slow_start"),
         addresses,
     })
+}
+
+fn token_algorithm(fields: &Fields<'_>) -> jwt::Algorithm {
+    let named = fields.text("token_algorithm");
+    named.as_deref().and_then(jwt::Algorithm::parse).unwrap_or(jwt::Algorithm::Es256)
 }
 
 fn canary(fields: &Fields<'_>) -> Option<Canary> {

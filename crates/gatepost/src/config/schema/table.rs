@@ -78,12 +78,30 @@ pub(crate) static ROOT: Object = Object {
         Field::new("destinations", Kind::Map(&DESTINATIONS), "Where deliveries go.", "{}"),
         Field::new("schedules", Kind::Map(&SCHEDULES), "What is called by the clock.", "{}"),
         Field::new(
+            "tokens",
+            Kind::Object(&TOKENS),
+            "The token service.",
+            "{ rotate_keys: 30d }",
+        ),
+        Field::new(
             "history",
             Kind::Object(&HISTORY),
             "What is kept of deliveries.",
             "{ keep: 30d }",
         ),
     ],
+};
+
+static TOKENS: Object = Object {
+    name: "`tokens`",
+    guarded: false,
+    fields: &[Field::new(
+        "rotate_keys",
+        Kind::Duration { min_ms: DAY, max_ms: 3650 * DAY },
+        "How long a key signs tokens until the next one does, which is published before.",
+        "30d",
+    )
+    .default_is("90d")],
 };
 
 static HISTORY: Object = Object {
@@ -555,6 +573,13 @@ static API: Object = Object {
             "true",
         )
         .default_is("false"),
+        Field::new(
+            "token_algorithm",
+            Kind::Enum(&["ES256", "RS256", "PS256", "EdDSA"]),
+            "What our tokens for it are signed with; RS256 for verifiers that know nothing newer.",
+            "RS256",
+        )
+        .default_is("ES256"),
         Field::new("body_max", Kind::Form(&BYTES), "The largest request body.", "64KiB")
             .default_is("10MiB"),
         Field::new(
@@ -856,7 +881,7 @@ static FINGERPRINTS: ListOf = ListOf {
     example: "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881",
 };
 
-static CLIENTS: MapOf = MapOf { key: &NAME, value: Kind::Object(&CLIENT), example: "" };
+static CLIENTS: MapOf = MapOf { key: &CLIENT_ID, value: Kind::Object(&CLIENT), example: "" };
 static API_KEYS: MapOf = MapOf { key: &NAME, value: Kind::Object(&API_KEY), example: "{}" };
 
 static CLIENT: Object = Object {
@@ -1455,6 +1480,11 @@ static SCHEDULE: Object = Object {
 };
 
 static NAME: Form = Form { name: "a name", pattern: NAME_PATTERN, check: forms::is_name };
+static CLIENT_ID: Form = Form {
+    name: "a client id",
+    pattern: "^[A-Za-z0-9_+][A-Za-z0-9._+-]{0,127}$",
+    check: forms::is_client_id,
+};
 static BUS_NAME: Form = Form { name: "a name", pattern: NAME_PATTERN, check: forms::is_bus_name };
 static SCOPE_NAME: Form = Form {
     name: "a scope's name without the API's",
