@@ -61,6 +61,8 @@ fn value(key: &Key, digester: &Digester, random: &mut File) -> (String, KeyCrede
         created_at: Timestamp::from_ms(now.as_millis() as i64),
         expires_at: None,
         revoked_at: None,
+        not_before: None,
+        last_used: None,
     };
     (text.as_str().to_owned(), credential)
 }

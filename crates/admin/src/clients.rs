@@ -4,15 +4,26 @@ use axum::Json;
 use axum::extract::{Path, State};
 use credential::{Kind, Minted, RANDOM_BYTES, mint as mint_text};
 use http::StatusCode;
-use model::{Name, SecretCredential};
+use model::{LIVE_CREDENTIALS_MAX, Name, Secret, SecretCredential, Timestamp};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::extract::{Body, MaybeBody};
 use crate::problem::Problem;
+use crate::terms::{Rotation, Span, Terms, full, placing};
 use crate::trail::audit;
 use crate::{World, wire};
 
-/// How many secrets of a client may live at once: enough to rotate with overlap.
-const LIVE_MAX: usize = 4;
+/// How long a secret of another authorization server is.
+const IMPORTED_CHARS: std::ops::RangeInclusive<usize> = 24..=64;
+
+/// A secret that another authorization server gave.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Import {
+    secret: String,
+    expires_in_s: Option<u32>,
+}
 
 pub(crate) async fn list(State(world): State<World>) -> Result<Json<Value>, Problem> {
     let secrets = world.store.secret_credentials().await?;
@@ -25,50 +36,144 @@ pub(crate) async fn list(State(world): State<World>) -> Result<Json<Value>, Prob
 pub(crate) async fn mint(
     State(world): State<World>,
     Path(id): Path<String>,
+    MaybeBody(terms): MaybeBody<Terms>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let minted = mint_secret(&world, &id).await?;
-    let body = json!({ "client_id": id, "id": minted.id, "client_secret": minted.text.as_str() });
+    let now = world.clock.now();
+    let span = terms.span(now)?;
+    let minted = mint_with(&world, &id, (span, None), now).await?;
+    Ok((StatusCode::CREATED, Json(shown_once(&id, &minted, span, None))))
+}
+
+/// Mints a secret, and ends those before it after an overlap.
+pub(crate) async fn rotate(
+    State(world): State<World>,
+    Path(id): Path<String>,
+    MaybeBody(ask): MaybeBody<Rotation>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let now = world.clock.now();
+    let (span, others_end) = ask.span(now)?;
+    let minted = mint_with(&world, &id, (span, Some(others_end)), now).await?;
+    Ok((StatusCode::CREATED, Json(shown_once(&id, &minted, span, Some(others_end)))))
+}
+
+/// Takes over a secret that another authorization server gave.
+pub(crate) async fn import(
+    State(world): State<World>,
+    Path(client): Path<String>,
+    Body(ask): Body<Import>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let (secret, now) = (Secret::new(ask.secret), world.clock.now());
+    let text = secret.expose();
+    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'+'));
+    if !plain || !IMPORTED_CHARS.contains(&text.len()) {
+        let detail = "`secret` is not 24 to 64 letters, digits, `_` and `+`.";
+        return Err(Problem::Malformed(detail.to_owned()));
+    }
+    let id = known(&world, &client)?;
+    let digest = world.digester.digest(text);
+    let secrets = world.store.secret_credentials().await?;
+    let mut live = secrets.iter().filter(|known| known.client == id && !known.is_over(now));
+    if let Some(same) = live.find(|known| known.digest.matches(&digest)) {
+        return Err(Problem::Refused(format!(
+            "The client {id} has this secret already; its id is {}.",
+            same.id
+        )));
+    }
+    let terms = Terms::lasting(ask.expires_in_s);
+    let span = terms.span(now)?;
+    let last_four = text.get(text.len() - 4..).unwrap_or_default().to_owned();
+    let credential = SecretCredential {
+        id: mint_for(&world).id,
+        client: id,
+        digest,
+        last_four,
+        created_at: now,
+        not_before: None,
+        expires_at: span.expires_at,
+        revoked_at: None,
+        last_used: None,
+        imported: true,
+    };
+    let body = json!({ "client_id": client, "id": credential.id, "imported": true });
+    place(&world, credential, ("import client secret", None), now).await?;
     Ok((StatusCode::CREATED, Json(body)))
 }
 
 pub(crate) async fn mint_secret(world: &World, client: &str) -> Result<Minted, Problem> {
-    let missing = || Problem::Missing { kind: "client", name: client.to_owned() };
-    let id: Name = {
-        let definitions = world.definitions.load();
-        definitions.clients.get(client).ok_or_else(missing)?.id.clone()
-    };
-    room(world, &id).await?;
-    let now = world.clock.now();
-    let mut random = [0; RANDOM_BYTES];
-    world.random.fill(&mut random);
-    let minted = mint_text(Kind::ClientSecret, &random);
-    zeroize::Zeroize::zeroize(&mut random);
+    mint_with(world, client, (Span::default(), None), world.clock.now()).await
+}
+
+async fn mint_with(
+    world: &World,
+    client: &str,
+    (span, others_end): (Span, Option<Timestamp>),
+    now: Timestamp,
+) -> Result<Minted, Problem> {
+    let id = known(world, client)?;
+    let minted = mint_for(world);
     let credential = SecretCredential {
         id: minted.id.clone(),
         client: id,
         digest: world.digester.digest(&minted.text),
         last_four: minted.last_four.clone(),
         created_at: now,
-        expires_at: None,
+        not_before: span.not_before,
+        expires_at: span.expires_at,
         revoked_at: None,
+        last_used: None,
+        imported: false,
     };
-    let entry = audit(now, "mint client secret", &format!("client/{client}"), &minted.id);
-    world.store.add_secret_credential(credential, entry).await?;
+    let what = if others_end.is_some() { "rotate client secret" } else { "mint client secret" };
+    place(world, credential, (what, others_end), now).await?;
     Ok(minted)
+}
+
+fn known(world: &World, client: &str) -> Result<Name, Problem> {
+    let missing = || Problem::Missing { kind: "client", name: client.to_owned() };
+    Ok(world.definitions.load().clients.get(client).ok_or_else(missing)?.id.clone())
+}
+
+fn mint_for(world: &World) -> Minted {
+    let mut random = [0; RANDOM_BYTES];
+    world.random.fill(&mut random);
+    let minted = mint_text(Kind::ClientSecret, &random);
+    zeroize::Zeroize::zeroize(&mut random);
+    minted
+}
+
+async fn place(
+    world: &World,
+    credential: SecretCredential,
+    (what, others_end): (&str, Option<Timestamp>),
+    now: Timestamp,
+) -> Result<(), Problem> {
+    let client = credential.client.clone();
+    let entry = audit(now, what, &format!("client/{client}"), &credential.id);
+    let placing = placing(now, others_end);
+    if world.store.place_secret_credential(credential, placing, entry).await? {
+        return Ok(());
+    }
+    Err(no_room(&client))
+}
+
+fn no_room(client: &Name) -> Problem {
+    let noun = format!("The client {client} has as many live secrets as it may");
+    full(&noun, ("gatepost client list", "gatepost client revoke"))
+}
+
+fn shown_once(id: &str, minted: &Minted, span: Span, others_end: Option<Timestamp>) -> Value {
+    let mut body =
+        json!({ "client_id": id, "id": minted.id, "client_secret": minted.text.as_str() });
+    wire::add_span(&mut body, span, others_end);
+    body
 }
 
 /// Whether one more secret of the client may live.
 pub(crate) async fn room(world: &World, id: &Name) -> Result<(), Problem> {
     let now = world.clock.now();
     let secrets = world.store.secret_credentials().await?;
-    let live = secrets.iter().filter(|secret| secret.client == *id && secret.is_live(now)).count();
-    if live >= LIVE_MAX {
-        return Err(Problem::Refused(format!(
-            "The client {id} has {live} live secrets. Revoke one that is no longer used first: \
-             `gatepost client list` shows their ids, `gatepost client revoke ID` ends one."
-        )));
-    }
-    Ok(())
+    let live = secrets.iter().filter(|secret| secret.client == *id && !secret.is_over(now)).count();
+    if live >= LIVE_CREDENTIALS_MAX { Err(no_room(id)) } else { Ok(()) }
 }
 
 pub(crate) async fn revoke(

@@ -4,15 +4,14 @@ use axum::Json;
 use axum::extract::{Path, State};
 use credential::{Kind, Minted, RANDOM_BYTES, mint as mint_text};
 use http::StatusCode;
-use model::{KeyCredential, Name};
+use model::{KeyCredential, LIVE_CREDENTIALS_MAX, Name, Timestamp};
 use serde_json::{Value, json};
 
+use crate::extract::MaybeBody;
 use crate::problem::Problem;
+use crate::terms::{Rotation, Span, Terms, full, placing};
 use crate::trail::audit;
 use crate::{World, wire};
-
-/// How many values of a key may live at once: enough to rotate with overlap.
-const LIVE_MAX: usize = 4;
 
 pub(crate) async fn list(State(world): State<World>) -> Result<Json<Value>, Problem> {
     let values = world.store.key_credentials().await?;
@@ -35,48 +34,80 @@ pub(crate) async fn list(State(world): State<World>) -> Result<Json<Value>, Prob
 pub(crate) async fn mint(
     State(world): State<World>,
     Path(name): Path<String>,
+    MaybeBody(terms): MaybeBody<Terms>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let minted = mint_value(&world, &name).await?;
-    let body = json!({ "key": name, "id": minted.id, "api_key": minted.text.as_str() });
-    Ok((StatusCode::CREATED, Json(body)))
+    let now = world.clock.now();
+    let span = terms.span(now)?;
+    let minted = mint_with(&world, &name, (span, None), now).await?;
+    Ok((StatusCode::CREATED, Json(shown_once(&name, &minted, span, None))))
+}
+
+/// Mints a value, and ends those before it after an overlap.
+pub(crate) async fn rotate(
+    State(world): State<World>,
+    Path(name): Path<String>,
+    MaybeBody(ask): MaybeBody<Rotation>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let now = world.clock.now();
+    let (span, others_end) = ask.span(now)?;
+    let minted = mint_with(&world, &name, (span, Some(others_end)), now).await?;
+    Ok((StatusCode::CREATED, Json(shown_once(&name, &minted, span, Some(others_end)))))
 }
 
 pub(crate) async fn mint_value(world: &World, name: &str) -> Result<Minted, Problem> {
+    mint_with(world, name, (Span::default(), None), world.clock.now()).await
+}
+
+async fn mint_with(
+    world: &World,
+    name: &str,
+    (span, others_end): (Span, Option<Timestamp>),
+    now: Timestamp,
+) -> Result<Minted, Problem> {
     let missing = || Problem::Missing { kind: "API key", name: name.to_owned() };
     let key = world.definitions.load().api_keys.get(name).cloned().ok_or_else(missing)?;
-    room(world, &key.name).await?;
-    let now = world.clock.now();
     let mut random = [0; RANDOM_BYTES];
     world.random.fill(&mut random);
     let minted = mint_text(Kind::ApiKey, &random);
     zeroize::Zeroize::zeroize(&mut random);
     let credential = KeyCredential {
         id: minted.id.clone(),
-        key: key.name,
+        key: key.name.clone(),
         partner: key.partner,
         digest: world.digester.digest(&minted.text),
         last_four: minted.last_four.clone(),
         created_at: now,
-        expires_at: None,
+        not_before: span.not_before,
+        expires_at: span.expires_at,
         revoked_at: None,
+        last_used: None,
     };
-    let entry = audit(now, "mint API key", &format!("key/{name}"), &minted.id);
-    world.store.add_key_credential(credential, entry).await?;
-    Ok(minted)
+    let what = if others_end.is_some() { "rotate API key" } else { "mint API key" };
+    let entry = audit(now, what, &format!("key/{name}"), &minted.id);
+    let placing = placing(now, others_end);
+    if world.store.place_key_credential(credential, placing, entry).await? {
+        return Ok(minted);
+    }
+    Err(no_room(&key.name))
+}
+
+fn no_room(name: &Name) -> Problem {
+    let noun = format!("The key {name} has as many live values as it may");
+    full(&noun, ("gatepost key list", "gatepost key revoke"))
+}
+
+fn shown_once(name: &str, minted: &Minted, span: Span, others_end: Option<Timestamp>) -> Value {
+    let mut body = json!({ "key": name, "id": minted.id, "api_key": minted.text.as_str() });
+    wire::add_span(&mut body, span, others_end);
+    body
 }
 
 /// Whether one more value of the key may live.
 pub(crate) async fn room(world: &World, name: &Name) -> Result<(), Problem> {
     let now = world.clock.now();
     let values = world.store.key_credentials().await?;
-    let live = values.iter().filter(|value| value.key == *name && value.is_live(now)).count();
-    if live >= LIVE_MAX {
-        return Err(Problem::Refused(format!(
-            "The key {name} has {live} live values. Revoke one that is no longer used first: \
-             `gatepost key list` shows their ids, `gatepost key revoke ID` ends one."
-        )));
-    }
-    Ok(())
+    let live = values.iter().filter(|value| value.key == *name && !value.is_over(now)).count();
+    if live >= LIVE_CREDENTIALS_MAX { Err(no_room(name)) } else { Ok(()) }
 }
 
 pub(crate) async fn revoke(

@@ -21,6 +21,8 @@ mod replays;
 mod rules;
 mod search;
 mod secrets;
+mod signing_keys;
+mod terms;
 mod token;
 mod token_audit;
 mod tokens;
@@ -94,10 +96,16 @@ pub fn router(world: World) -> Router {
         .route("/partners/{name}/handover", post(handover::make))
         .route("/clients", get(clients::list))
         .route("/clients/{id}/secrets", post(clients::mint))
+        .route("/clients/{id}/secrets/rotate", post(clients::rotate))
+        .route("/clients/{id}/secrets/import", post(clients::import))
         .route("/client-secrets/{id}", delete(clients::revoke))
         .route("/keys", get(keys::list))
         .route("/keys/{name}/values", post(keys::mint))
+        .route("/keys/{name}/values/rotate", post(keys::rotate))
         .route("/key-values/{id}", delete(keys::revoke))
+        .route("/signing-keys", get(signing_keys::list))
+        .route("/signing-keys/rotate", post(signing_keys::rotate))
+        .route("/token-service", get(signing_keys::service))
         .route("/rules", get(rules::list))
         .route("/rules/{bus}/{rule}/pause", post(rules::pause))
         .route("/rules/{bus}/{rule}/resume", post(rules::resume))

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use signature::Jwk;
 use store::{ReplayProgress, ReplaySpec, Switch, SwitchState, UsageRow};
 
+use crate::terms::Span;
+
 /// A listing: `{"items": […]}`.
 pub(crate) fn items(items: Vec<Value>) -> Value {
     json!({ "items": Value::Array(items) })
@@ -23,6 +25,24 @@ pub(crate) fn status(status: Status) -> &'static str {
 
 pub(crate) fn time(time: Option<Timestamp>) -> Value {
     time.map_or(Value::Null, |time| time.to_string().into())
+}
+
+/// A day without its hours.
+fn day(day: Option<Timestamp>) -> Value {
+    day.map_or(Value::Null, |day| day.to_string().chars().take(10).collect::<String>().into())
+}
+
+/// From when on and until when a new credential opens, and when those before it end.
+pub(crate) fn add_span(body: &mut Value, span: Span, others_end: Option<Timestamp>) {
+    for (name, at) in [
+        ("not_before", span.not_before),
+        ("expires_at", span.expires_at),
+        ("others_end", others_end),
+    ] {
+        if let Some(at) = at {
+            body[name] = at.to_string().into();
+        }
+    }
 }
 
 pub(crate) fn partner(partner: &Partner, definitions: &Definitions) -> Value {
@@ -63,9 +83,13 @@ fn secret(secret: &SecretCredential, now: Timestamp) -> Value {
         "id": secret.id,
         "last_four": secret.last_four,
         "live": secret.is_live(now),
+        "ended": secret.is_over(now),
         "created_at": secret.created_at.to_string(),
+        "not_before": time(secret.not_before),
         "expires_at": time(secret.expires_at),
         "revoked_at": time(secret.revoked_at),
+        "last_used": day(secret.last_used),
+        "imported": secret.imported,
     })
 }
 
@@ -74,9 +98,12 @@ pub(crate) fn key_value(value: &KeyCredential, now: Timestamp) -> Value {
         "id": value.id,
         "last_four": value.last_four,
         "live": value.is_live(now),
+        "ended": value.is_over(now),
         "created_at": value.created_at.to_string(),
+        "not_before": time(value.not_before),
         "expires_at": time(value.expires_at),
         "revoked_at": time(value.revoked_at),
+        "last_used": day(value.last_used),
     })
 }
 

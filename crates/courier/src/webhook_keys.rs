@@ -73,6 +73,10 @@ pub fn mint_webhook_key(
         kid: jwk.kid,
         created_at: now,
         retired_at: None,
+        published_at: None,
+        turn_at: None,
+        signs_from: None,
+        gone_at: None,
     })
 }
 

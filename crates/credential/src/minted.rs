@@ -13,7 +13,7 @@ const SECRET_WIDTH: usize = 43;
 const CHECK_WIDTH: usize = 6;
 
 /// What a minted text opens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// `gpk_`: an API key of the gateway.
     ApiKey,

@@ -3,6 +3,7 @@
 
 mod audit;
 mod check;
+mod client_secrets;
 mod clients;
 mod dead_letters;
 mod deliveries;
@@ -11,6 +12,7 @@ mod events;
 mod example;
 mod exports;
 mod handover;
+mod key_values;
 mod keys;
 mod listen;
 mod moment;
@@ -23,6 +25,7 @@ mod rules;
 mod secrets;
 mod serve;
 mod token_audit;
+mod token_explain;
 mod tokens;
 mod usage;
 mod webhooks;
@@ -60,10 +63,10 @@ enum Command {
     /// Clients of partners and their secrets
     #[command(subcommand)]
     Client(clients::Command),
-    /// Access tokens: who got which, revoke, introspect
+    /// Access tokens: who got which, explain, revoke, introspect; the public keys
     #[command(subcommand)]
     Token(tokens::Command),
-    /// API keys of partners and their values
+    /// API keys of partners and their values; the keys that sign tokens
     #[command(subcommand)]
     Key(keys::Command),
     /// Receive credentials from a company we call
@@ -167,8 +170,8 @@ fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(arguments) => block_on(demo::run(arguments)),
         Command::Partner(command) => done(partners::run(command)),
         Command::Client(command) => done(clients::run(command)),
-        Command::Token(command) => done(tokens::run(command)),
         Command::Key(command) => done(keys::run(command)),
+        Command::Token(command) => block_on(tokens::run(command)),
         Command::Handover(command) => handover::run(command).map(|()| ExitCode::SUCCESS),
         Command::Events(command) => events::run(command),
         Command::Rules(command) => done(rules::run(command)),

@@ -23,12 +23,14 @@ mod predecessor;
 mod public;
 mod readings;
 mod retention;
+mod rotation;
 mod signals;
 mod sockets;
 mod status;
 mod successor;
 mod token_audit;
 mod usage;
+mod uses;
 mod webhook_jwks;
 
 use std::path::{Path, PathBuf};
@@ -43,7 +45,7 @@ use credential::Master;
 use gateway::Issuers;
 use listener::{Closing, Door, GRACE, RouterHandler, TlsDoor, Trusted, serve, serve_on_cores};
 use model::{Clock as _, Secret};
-use store::{DenyList, Store};
+use store::{DenyList, Store, UseBook};
 use store_sqlite::{Sealing, SqliteStore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -95,6 +97,8 @@ struct Parts {
     /// The tokens that are refused before their end.
     denied: Arc<DenyList>,
     status: Arc<ProgramStatus>,
+    /// On which days credentials were used.
+    uses: Arc<UseBook>,
     tracker: TaskTracker,
     /// How the doors close.
     closing: Closing,
@@ -206,6 +210,7 @@ impl Running {
         live.tell_of_orphans(&*parts.store).await;
         live.tell_of_unset_secrets();
         beside.push(tokio_task(&parts, Live::follow(Arc::clone(&live), parts.clone())));
+        beside.push(tokio_task(&parts, rotation::run(Arc::clone(&live), parts.clone())));
         parts.status.ready();
         notify.ready();
         tracing::info!(public = %server.public, internal = %server.internal, admin = %server.admin, "serving");
@@ -341,6 +346,7 @@ fn ground(data: DataDirectory, server: &Server, form: Form) -> anyhow::Result<Gr
         store: Arc::clone(&sqlite) as Arc<dyn Store>,
         telemetry,
         board: Arc::default(),
+        uses: Arc::default(),
         tracker,
         closing: Closing::default(),
         stop: CancellationToken::new(),
@@ -359,6 +365,7 @@ fn beside(parts: &Parts, live: &Live) -> Vec<Task> {
         tokio_task(parts, live.feeder(parts)),
         tokio_task(parts, denied::run(parts.clone())),
         tokio_task(parts, retention::run(parts.clone(), live.definitions())),
+        tokio_task(parts, uses::run(parts.clone())),
         tokio_task(parts, reading),
         tokio_task(parts, health.run(stop())),
     ]

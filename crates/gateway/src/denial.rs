@@ -203,6 +203,8 @@ pub(crate) enum UnknownKey {
     Unreadable,
     Unknown,
     Revoked,
+    /// It opens from a later moment on.
+    NotYet,
 }
 
 /// What the form of a refusal depends on besides the refusal.
@@ -285,6 +287,7 @@ impl Denial {
                     UnknownKey::Unreadable => "mistyped or not a key",
                     UnknownKey::Unknown => "unknown",
                     UnknownKey::Revoked => "revoked",
+                    UnknownKey::NotYet => "not good yet",
                 };
                 id.as_ref().map_or_else(|| why.to_owned(), |id| format!("{why}: {id}"))
             }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use contract::Contract;
-use credential::{Digest, Digester};
+use credential::{Digest, Digester, Kind};
 use http::{HeaderName, HeaderValue};
 use jwt::{Jwk, Jwks, Keys, Proofs};
 use limit::Bucket;
@@ -18,7 +18,7 @@ use model::{
     Api, Definitions, Function, HeaderRules, IpNet, KeyCredential, Name, Partner, Service,
     SigningKeyRecord, Status, Timestamp, Upstream, UsagePlan,
 };
-use store::DenyList;
+use store::{DenyList, UseBook, UseMark};
 
 use crate::checks::plan::Meter;
 use crate::damper::Damper;
@@ -45,6 +45,8 @@ pub struct Source<'a> {
     pub proofs: Arc<Proofs>,
     /// The tokens that are refused before their end.
     pub denied: Arc<DenyList>,
+    /// Where the use of keys is noted.
+    pub uses: &'a Arc<UseBook>,
 }
 
 /// The stored signing keys are not in the form this version writes.
@@ -136,8 +138,11 @@ pub(crate) struct KeyEntry {
     /// The id as the service gets it.
     pub(crate) id_value: HeaderValue,
     pub(crate) digest: Digest,
+    pub(crate) not_before: Option<Timestamp>,
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) revoked: bool,
+    /// Where its use is noted.
+    pub(crate) mark: UseMark,
     pub(crate) partner: Arc<PartnerEntry>,
     pub(crate) plan: Option<Arc<UsagePlan>>,
     pub(crate) meter: Arc<Meter>,
@@ -172,7 +177,7 @@ impl Snapshot {
         let mut meters = BTreeMap::new();
         let mut keys = HashMap::new();
         for credential in source.keys {
-            let Some(entry) = key(credential, definitions, &partners, |meter| {
+            let Some(entry) = key(credential, definitions, &partners, source.uses, |meter| {
                 let kept = before.and_then(|before| before.meters.get(meter).cloned());
                 Arc::clone(meters.entry(meter.to_owned()).or_insert_with(|| {
                     kept.unwrap_or_else(|| Arc::new(Meter::new(meter.to_owned())))
@@ -342,6 +347,7 @@ fn key(
     credential: KeyCredential,
     definitions: &Definitions,
     partners: &BTreeMap<Name, Arc<PartnerEntry>>,
+    uses: &Arc<UseBook>,
     meter: impl FnOnce(&str) -> Arc<Meter>,
 ) -> Option<KeyEntry> {
     let key = definitions.api_keys.get(&credential.key)?;
@@ -350,6 +356,8 @@ fn key(
     let plan = key.plan.as_ref().or(of_partner).and_then(|plan| definitions.plans.get(plan));
     Some(KeyEntry {
         digest: credential.digest,
+        mark: uses.mark(Kind::ApiKey, &credential.id, credential.last_used),
+        not_before: credential.not_before,
         expires_at: credential.expires_at,
         revoked: credential.revoked_at.is_some(),
         partner: Arc::clone(partner),

@@ -14,10 +14,12 @@ mod claims;
 mod client_assertion;
 mod compact;
 mod dpop;
+mod explain;
 mod foreign;
 mod json;
 mod key;
 mod policy;
+mod rotation;
 mod set;
 mod sign;
 mod verify;
@@ -34,9 +36,14 @@ pub use dpop::{
     ProofDemand, ProofFault, ProofKey, ProofMemory, ProofNonces, Proofs, Standing, Window,
     normal_target, proof_algorithm_names, thumbprint, verify_proof,
 };
+pub use explain::{ExplainWith, Explanation, Finding, Verdict, explain};
 pub use foreign::{ForeignDemand, ForeignToken, TokenType, claimed_issuer, verify_foreign};
-pub use key::{Algorithm, Jwk, Jwks, KeyError, SigningKey, VerifyingKey};
+pub use key::{Algorithm, Jwk, Jwks, KeyError, SigningKey, VerifyingKey, text_digest};
 pub use policy::{Demand, Fault};
+pub use rotation::{
+    Ask, Make, RETIRING_KEYS_MAX, RING_KEYS_MAX, RingChange, RingKey, RotateError, Rotation, Stage,
+    rotate, turn,
+};
 pub use set::{KeySet, SET_BYTES_MAX, SET_KEYS_MAX, SetError};
 pub use sign::sign;
 pub use verify::{Keys, verify};

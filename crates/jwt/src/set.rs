@@ -92,6 +92,11 @@ impl KeySet {
         self.keys.len()
     }
 
+    /// The names of its keys; those without one are left out.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().filter_map(|key| key.kid.as_deref())
+    }
+
     /// How many keys of the set were skipped.
     pub fn skipped(&self) -> usize {
         self.skipped
@@ -133,6 +138,13 @@ pub(crate) fn has_private(bytes: &[u8]) -> bool {
     let listed = set.as_ref().and_then(|set| set.get("keys")).and_then(Value::as_array);
     let is_private = |jwk: &Value| PRIVATE.iter().any(|name| jwk.get(*name).is_some());
     listed.is_some_and(|keys| keys.iter().any(is_private))
+}
+
+/// The verifying key of a JWK that says its algorithm.
+pub(crate) fn only_way(jwk: &Value) -> Option<VerifyingKey> {
+    let mut ways = set_key(jwk)?.ways;
+    let way = ways.pop()?;
+    ways.is_empty().then_some(way)
 }
 
 /// One key of a set; none if it is of no use here.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::compact::{self, Compact};
 use crate::json;
-use crate::{AccessToken, Demand, Fault, Jwks, KeyError, VerifyingKey};
+use crate::{AccessToken, Algorithm, Demand, Fault, Jwks, KeyError, VerifyingKey};
 
 /// The published keys of one issuer, parsed, by name.
 #[derive(Debug, Default)]
@@ -52,10 +52,11 @@ fn signature(compact: &Compact<'_>, keys: &Keys) -> Result<(), Fault> {
     if !typ.eq_ignore_ascii_case("at+jwt") && !typ.eq_ignore_ascii_case("application/at+jwt") {
         return Err(Fault::Type);
     }
-    let alg = header("alg").ok_or(Fault::Algorithm)?;
+    let alg = header("alg").and_then(Algorithm::parse).ok_or(Fault::Algorithm)?;
     let key = header("kid").and_then(|kid| keys.0.get(kid));
-    // The algorithm is the key's; the header may only agree (RFC 8725 §3.1).
-    if alg != key.map_or("ES256", |key| key.algorithm.as_str()) {
+    // The algorithm is the key's; the header may only agree (RFC 8725 §3.1), by either name of
+    // Ed25519 (RFC 9864 §2.2).
+    if !key.map_or(alg.signs(), |key| key.algorithm == alg) {
         return Err(Fault::Algorithm);
     }
     let key = key.ok_or(Fault::UnknownKey)?;

@@ -54,6 +54,8 @@ pub struct Api {
     pub forward_token: bool,
     /// What our own tokens for it are like.
     pub tokens: ApiTokens,
+    /// What tokens for it are signed with.
+    pub token_algorithm: jwt::Algorithm,
     /// The largest request body, in bytes.
     pub body_bytes_max: u64,
     /// How long the upstream may take until its first byte, in milliseconds.
@@ -86,6 +88,7 @@ impl Api {
             dpop_nonce: jwt::NonceRule::Optional,
             forward_token: false,
             tokens: ApiTokens::default(),
+            token_algorithm: jwt::Algorithm::Es256,
             body_bytes_max: 10 << 20,
             timeout_ms: 29_000,
         }

@@ -22,10 +22,14 @@ pub struct KeyCredential {
     pub last_four: String,
     /// When it was minted.
     pub created_at: Timestamp,
+    /// From when on it opens; at once where nothing is said.
+    pub not_before: Option<Timestamp>,
     /// When it ends by itself.
     pub expires_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// The day it was last used, as its beginning in UTC; a day that is under way may be told late.
+    pub last_used: Option<Timestamp>,
 }
 
 /// One secret of a client.
@@ -41,23 +45,40 @@ pub struct SecretCredential {
     pub last_four: String,
     /// When it was minted.
     pub created_at: Timestamp,
+    /// From when on it opens; at once where nothing is said.
+    pub not_before: Option<Timestamp>,
     /// When it ends by itself.
     pub expires_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// The day it was last used, as its beginning in UTC; a day that is under way may be told late.
+    pub last_used: Option<Timestamp>,
+    /// Whether it was taken over from another server: somebody else chose it, so it is to be
+    /// rotated.
+    pub imported: bool,
 }
 
 impl KeyCredential {
     /// Whether it opens at the moment.
     pub fn is_live(&self, now: Timestamp) -> bool {
-        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+        !self.is_over(now) && self.not_before.is_none_or(|begin| now >= begin)
+    }
+
+    /// Whether it has ended, and does not open any more.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_some() || self.expires_at.is_some_and(|end| now >= end)
     }
 }
 
 impl SecretCredential {
     /// Whether it opens at the moment.
     pub fn is_live(&self, now: Timestamp) -> bool {
-        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+        !self.is_over(now) && self.not_before.is_none_or(|begin| now >= begin)
+    }
+
+    /// Whether it has ended, and does not open any more.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_some() || self.expires_at.is_some_and(|end| now >= end)
     }
 }
 
@@ -75,6 +96,30 @@ pub struct SigningKeyRecord {
     /// Since when it no longer signs, possibly a moment to come; it verifies until what it signed
     /// last has ended.
     pub retired_at: Option<Timestamp>,
+    /// Since when a token key is published for certain. This and what follows is of keys of the token
+    /// service alone; those of webhooks have none of it.
+    pub published_at: Option<Timestamp>,
+    /// From when on a token key is to sign, where an operator has asked for it.
+    pub turn_at: Option<Timestamp>,
+    /// Since when a token key signs, or did.
+    pub signs_from: Option<Timestamp>,
+    /// When a token key that signs no more is published no more.
+    pub gone_at: Option<Timestamp>,
+}
+
+/// The most credentials of a client or values of an API key that may live at once: enough to rotate
+/// with overlap, and few enough to be known.
+pub const LIVE_CREDENTIALS_MAX: usize = 4;
+
+/// A day on which a credential was used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialUse {
+    /// What kind it is.
+    pub kind: credential::Kind,
+    /// Its id.
+    pub id: String,
+    /// The day's beginning, UTC.
+    pub day: Timestamp,
 }
 
 /// A secret that the program keeps for the configuration, sealed under the key file.

@@ -42,6 +42,8 @@ pub struct Definitions {
     pub history_keep_ms: i64,
     /// What holds for all token requests.
     pub tokens: TokenSettings,
+    /// How long a key signs tokens until the next one does, in milliseconds; nought for ever.
+    pub rotate_keys_ms: i64,
 }
 
 impl Definitions {

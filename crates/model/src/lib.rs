@@ -29,7 +29,10 @@ pub use api::{
     Api, ErrorStyle, IdempotencyRule, KeyRule, Method, PathTemplate, Route, Segment, TokenRule,
 };
 pub use authentication::{AssertionRule, Authentication, ClientKeys};
-pub use credentials::{KeptSecret, KeyCredential, Revision, SecretCredential, SigningKeyRecord};
+pub use credentials::{
+    CredentialUse, KeptSecret, KeyCredential, LIVE_CREDENTIALS_MAX, Revision, SecretCredential,
+    SigningKeyRecord,
+};
 pub use definitions::Definitions;
 pub use delivery::{
     Attempt, DeadLetter, DeadReason, DeliveryId, LaneKey, Outcome, RESPONSE_BYTES_KEPT,

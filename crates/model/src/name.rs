@@ -31,6 +31,20 @@ impl Name {
         }
     }
 
+    /// Checks a client id. One that another authorization server gave (`[\w+]{1,128}`) may also
+    /// begin with `_` or `+`.
+    pub fn client_id(text: &str) -> Result<Self, NameError> {
+        let rest = text.strip_prefix(['_', '+']);
+        let all_good = |rest: &str| {
+            let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'+');
+            rest.bytes().all(good) && text.len() <= LENGTH_MAX
+        };
+        match rest {
+            Some(rest) if all_good(rest) => Ok(Self(text.into())),
+            _ => Self::new(text),
+        }
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -74,6 +88,18 @@ mod tests {
         }
         for text in ["", "-a", "a b", "a/b", "ä", "a\n", &"x".repeat(129)] {
             assert!(Name::new(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn client_ids_of_other_servers_are_taken() {
+        let long = "x".repeat(128);
+        for text in ["_", "+", "+a", "_1+", "1example23456789", "a.b-c", &long] {
+            assert!(Name::client_id(text).is_ok(), "{text}");
+        }
+        let (longer, longer_still) = ("x".repeat(129), format!("+{long}"));
+        for text in ["", "-a", ".a", "+ä", "_ ", "+/", "a/b", &longer, &longer_still] {
+            assert!(Name::client_id(text).is_err(), "{text:?}");
         }
     }
 }

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use credential::Digest;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use model::{Authentication, Status, Timestamp};
+use model::{Authentication, LIVE_CREDENTIALS_MAX, Status, Timestamp};
 
 use crate::error::Refusal;
 use crate::form::{Form, decode};
@@ -65,17 +65,23 @@ pub(crate) fn authenticate<'a>(
 ) -> Result<&'a ClientEntry, Refusal> {
     let offered = state.digester.digest(&proof.secret);
     let client = state.client(&proof.client_id);
-    let mut proven = false;
+    let mut proven = None;
     let none = Digest::from_bytes([0; 32]);
-    // At least one comparison, whoever asks.
-    let mut compare = |digest: &Digest, live: bool| proven |= digest.matches(&offered) & live;
-    compare(&none, false);
-    for secret in client.iter().flat_map(|client| &client.secrets) {
-        compare(&secret.digest, secret.is_live(now));
+    let secrets = client.iter().flat_map(|client| client.secrets.iter().zip(&client.marks));
+    let secrets = secrets.map(|(secret, mark)| (&secret.digest, secret.is_live(now), Some(mark)));
+    // As many comparisons for whoever asks: their number would tell which clients there are.
+    let most = client.map_or(0, |client| client.secrets.len()).max(LIVE_CREDENTIALS_MAX);
+    let nobodys = std::iter::repeat((&none, false, None));
+    for (digest, live, mark) in secrets.chain(nobodys).take(most) {
+        if digest.matches(&offered) & live {
+            proven = mark;
+        }
     }
     // Who has another way is not let in by a secret from before.
     let by_secret = |client: &&ClientEntry| client.client.authentication == Authentication::Secret;
-    let client = client.filter(by_secret).filter(|_| proven).ok_or(Refusal::Client)?;
+    let proven = client.filter(by_secret).zip(proven);
+    let (client, mark) = proven.ok_or(Refusal::Client)?;
+    mark.used(now);
     let active = client.client.status == Status::Active && client.partner_status == Status::Active;
     if active { Ok(client) } else { Err(Refusal::Suspended) }
 }

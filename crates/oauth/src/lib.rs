@@ -19,6 +19,7 @@
 //! jwks.rs       /.well-known/jwks.json (RFC 7517)
 //! resource.rs   /.well-known/oauth-protected-resource (RFC 9728)
 //! ring.rs       signing keys: made, sealed, read back
+//! rotation.rs   signing keys over time: next, active, retiring
 //! error.rs      every refusal (RFC 6749 §5.2); the only place of statuses
 //! claims.rs     how long a token lives, and what else it says
 //! limits.rs     rates, quotas, and the damping of wrong credentials; quota.rs their leases
@@ -47,6 +48,7 @@ mod replay;
 mod resource;
 mod revoke;
 mod ring;
+mod rotation;
 mod scope;
 mod state;
 mod target;
@@ -68,6 +70,7 @@ pub use error::other_method;
 pub use inspect::Inspector;
 pub use limits::Limits;
 pub use ring::{RingError, ensure_signing_key};
+pub use rotation::{AskError, Asked, Turn, ask, ensure_signing_keys, signing_algorithms, stage};
 pub use state::{Source, State};
 pub use token::{Observer, Origin, TokenRecord};
 

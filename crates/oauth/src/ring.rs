@@ -1,12 +1,17 @@
 //! Signing keys: made, sealed under the key file, read back.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use credential::{NONCE_BYTES, Vault};
-use jwt::{KeyError, SigningKey};
+use jwt::{Algorithm, Jwk, KeyError, Make, SigningKey, Stage};
 use model::{Random, SigningKeyRecord, Timestamp};
-use store::{AuditEntry, Store, StoreError};
+use store::{Store, StoreError};
+
+use crate::rotation::{ensure_signing_keys, stage};
 
 /// Why there is no signing key to use.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RingError {
     /// Sealed under another key file.
     #[error(
@@ -27,46 +32,69 @@ pub enum RingError {
     Key(#[from] KeyError),
 }
 
-/// Makes the first signing key of an installation; gives all there are.
+/// Makes the first signing key of an installation, for ES256; gives all there are.
 pub async fn ensure_signing_key(
     store: &dyn Store,
     vault: &Vault,
     random: &dyn Random,
     now: Timestamp,
 ) -> Result<Vec<SigningKeyRecord>, RingError> {
-    let keys = store.signing_keys().await?;
-    if keys.iter().any(|key| key.retired_at.is_none()) {
-        return Ok(keys);
-    }
-    let private = SigningKey::generate()?;
-    let key = SigningKey::from_pkcs8(&private)?;
+    let usual = BTreeSet::from([Algorithm::Es256]);
+    ensure_signing_keys(store, (vault, random), now, &usual).await
+}
+
+/// Makes a key and seals it.
+pub(crate) fn make(
+    algorithm: Algorithm,
+    make: Make,
+    (vault, random): (&Vault, &dyn Random),
+    now: Timestamp,
+) -> Result<SigningKeyRecord, RingError> {
+    let private = SigningKey::generate_for(algorithm)?;
+    let key = SigningKey::read(algorithm, &private)?;
     let kid = key.jwk().kid.clone();
     let mut nonce = [0; NONCE_BYTES];
     random.fill(&mut nonce);
-    let record = SigningKeyRecord {
+    // One that signs at once has nobody who could know it before.
+    let at_once = (make == Make::Active).then_some(now);
+    Ok(SigningKeyRecord {
         sealed_private: vault.seal(nonce, &label(&kid), &private),
         public_jwk: serde_json::to_string(key.jwk()).map_err(|_| RingError::Unreadable)?,
-        kid: kid.clone(),
+        kid,
         created_at: now,
         retired_at: None,
-    };
-    let audit = AuditEntry {
-        at: now,
-        who: "system".to_owned(),
-        what: "make signing key".to_owned(),
-        subject: format!("signing-key/{kid}"),
-        detail: "ES256, the first of this installation".to_owned(),
-    };
-    store.add_signing_key(record, audit).await?;
-    Ok(store.signing_keys().await?)
+        published_at: at_once,
+        turn_at: None,
+        signs_from: at_once,
+        gone_at: None,
+    })
 }
 
-/// The key that signs: the newest that is not retired.
-pub(crate) fn active(records: &[SigningKeyRecord], vault: &Vault) -> Result<SigningKey, RingError> {
-    let record = records.iter().rev().find(|record| record.retired_at.is_none());
-    let record = record.ok_or(RingError::None)?;
-    let private = vault.open(&label(&record.kid), &record.sealed_private);
-    Ok(SigningKey::from_pkcs8(&private.map_err(|_| RingError::Sealed)?)?)
+/// What a stored key is for.
+pub(crate) fn algorithm(record: &SigningKeyRecord) -> Result<Algorithm, RingError> {
+    let jwk = serde_json::from_str::<Jwk>(&record.public_jwk).ok();
+    jwk.and_then(|jwk| jwk.algorithm()).ok_or(RingError::Unreadable)
+}
+
+/// The keys that sign, by algorithm: of several, the one that began last.
+pub(crate) fn active(
+    records: &[SigningKeyRecord],
+    vault: &Vault,
+) -> Result<BTreeMap<Algorithm, Arc<SigningKey>>, RingError> {
+    let mut newest: BTreeMap<Algorithm, &SigningKeyRecord> = BTreeMap::new();
+    for record in records.iter().filter(|record| stage(record) == Stage::Active) {
+        let known = newest.entry(algorithm(record)?).or_insert(record);
+        if record.signs_from > known.signs_from {
+            *known = record;
+        }
+    }
+    let mut keys = BTreeMap::new();
+    for (algorithm, record) in newest {
+        let private = vault.open(&label(&record.kid), &record.sealed_private);
+        let private = private.map_err(|_| RingError::Sealed)?;
+        keys.insert(algorithm, Arc::new(SigningKey::read(algorithm, &private)?));
+    }
+    Ok(keys)
 }
 
 fn label(kid: &str) -> String {

@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use credential::{Digester, Vault};
-use jwt::{Jwk, Jwks, KeySet, Keys, NonceRule, Proofs, SigningKey};
+use credential::{Digester, Kind, Vault};
+use jwt::{Jwk, Jwks, KeySet, Keys, NonceRule, Proofs, SigningKey, Stage};
 use model::{
     Api, Authentication, Client, ClientKeys, Definitions, Name, SecretCredential, SigningKeyRecord,
     Status,
 };
+use store::{UseBook, UseMark};
 
 use crate::claims::Rules;
 use crate::ring::{self, RingError};
+use crate::rotation::{USUAL, stage};
 use crate::target::{self, Server};
 
 /// What a state is built from.
@@ -28,6 +30,8 @@ pub struct Source<'a> {
     pub vault: &'a Vault,
     /// Knows proofs of possession again; the same over all states.
     pub proofs: Arc<Proofs>,
+    /// Where the use of secrets is noted.
+    pub uses: &'a Arc<UseBook>,
 }
 
 /// Everything a token request is judged by.
@@ -40,7 +44,10 @@ pub struct State {
     /// The APIs by their base paths.
     pub(crate) resources: BTreeMap<String, Resource>,
     pub(crate) digester: Arc<Digester>,
-    pub(crate) signing_key: SigningKey,
+    /// What signs tokens for an API that has no other signer.
+    pub(crate) signing_key: Arc<SigningKey>,
+    /// The signers of APIs whose tokens are signed with another algorithm.
+    signers: HashMap<String, Arc<SigningKey>>,
     /// What verifies our own tokens.
     pub(crate) keys: Keys,
     /// The APIs as those know them who ask for their tokens.
@@ -60,6 +67,8 @@ pub(crate) struct ClientEntry {
     pub(crate) secrets: Vec<SecretCredential>,
     /// The public keys that the file has of it.
     pub(crate) keys: Option<Arc<KeySet>>,
+    /// Of each secret, where its use is noted.
+    pub(crate) marks: Vec<UseMark>,
 }
 
 /// What an API says of itself.
@@ -90,22 +99,34 @@ impl State {
         let apis = definitions.apis.values();
         let resources = apis.map(|api| (api.base_path.clone(), resource(api))).collect();
         let scopes = definitions.apis.values().flat_map(of_api);
+        let keys = ring::active(source.signing_keys, source.vault)?;
+        // While an algorithm has no key that signs, the usual one does: see `rotation.rs`.
+        let signer = |api: &Api| {
+            let key = keys.get(&api.token_algorithm).filter(|_| api.token_algorithm != USUAL)?;
+            Some((api.name.to_string(), Arc::clone(key)))
+        };
         Ok(Self {
             issuer: definitions.public_url.clone(),
             endpoint: format!("{}/oauth2/token", definitions.public_url),
             realm: realm(&definitions.company),
             scopes: scopes.collect(),
             resources,
-            signing_key: ring::active(source.signing_keys, source.vault)?,
+            signers: definitions.apis.values().filter_map(signer).collect(),
+            signing_key: keys.get(&USUAL).cloned().ok_or(RingError::None)?,
             jwks: jwks(source.signing_keys)?,
-            keys: keys(source.signing_keys)?,
+            keys: verifying(source.signing_keys)?,
             servers: target::servers(definitions),
             rules: Rules::new(definitions),
-            clients: clients(definitions, source.secrets),
+            clients: clients(definitions, source.secrets, source.uses),
             digester: source.digester,
             proofs: source.proofs,
             dpop_nonce: definitions.dpop_nonce,
         })
+    }
+
+    /// The key that signs tokens for an API.
+    pub(crate) fn signer(&self, audience: &str) -> &SigningKey {
+        self.signers.get(audience).unwrap_or(&self.signing_key)
     }
 
     pub(crate) fn client(&self, id: &str) -> Option<&ClientEntry> {
@@ -121,6 +142,7 @@ fn realm(company: &str) -> String {
 fn clients(
     definitions: &Definitions,
     secrets: Vec<SecretCredential>,
+    uses: &Arc<UseBook>,
 ) -> HashMap<Name, ClientEntry> {
     let entry = |client: &Client| {
         let partner = definitions.partners.get(&client.partner);
@@ -129,12 +151,15 @@ fn clients(
             partner_status: partner.map_or(Status::Suspended, |partner| partner.status),
             secrets: Vec::new(),
             keys: inline_keys(client),
+            marks: Vec::new(),
         }
     };
     let mut clients: HashMap<Name, ClientEntry> =
         definitions.clients.values().map(|client| (client.id.clone(), entry(client))).collect();
-    for secret in secrets {
+    // A revoked one never opens again, and would cost each request a comparison.
+    for secret in secrets.into_iter().filter(|secret| secret.revoked_at.is_none()) {
         if let Some(entry) = clients.get_mut(&secret.client) {
+            entry.marks.push(uses.mark(Kind::ClientSecret, &secret.id, secret.last_used));
             entry.secrets.push(secret);
         }
     }
@@ -150,7 +175,7 @@ fn inline_keys(client: &Client) -> Option<Arc<KeySet>> {
 }
 
 /// All keys that are published: a token is good as long as its key is.
-fn keys(records: &[SigningKeyRecord]) -> Result<Keys, RingError> {
+fn verifying(records: &[SigningKeyRecord]) -> Result<Keys, RingError> {
     let read = |record: &SigningKeyRecord| serde_json::from_str::<Jwk>(&record.public_jwk);
     let keys = records.iter().map(read).collect::<Result<_, _>>();
     let keys = keys.map_err(|_| RingError::Unreadable)?;
@@ -159,10 +184,16 @@ fn keys(records: &[SigningKeyRecord]) -> Result<Keys, RingError> {
 
 fn jwks(records: &[SigningKeyRecord]) -> Result<Document, RingError> {
     let read = |record: &SigningKeyRecord| serde_json::from_str::<Jwk>(&record.public_jwk);
-    let keys = records.iter().map(read).collect::<Result<_, _>>();
+    let mut records: Vec<&SigningKeyRecord> = records.iter().collect();
+    // Order has no meaning (RFC 7517 §5), but some look at the first alone.
+    records.sort_by_key(|record| match stage(record) {
+        Stage::Active => 0,
+        Stage::Next => 1,
+        Stage::Retiring => 2,
+    });
+    let keys = records.into_iter().map(read).collect::<Result<_, _>>();
     let keys = keys.map_err(|_| RingError::Unreadable)?;
     let body = serde_json::to_string(&Jwks { keys }).map_err(|_| RingError::Unreadable)?;
-    let kids: Vec<_> =
-        records.iter().map(|record| &record.kid[..12.min(record.kid.len())]).collect();
-    Ok(Document { etag: format!("\"{}\"", kids.join(".")), body })
+    // RFC 9110 §8.8.1: strong, for it changes with every byte of the set.
+    Ok(Document { etag: format!("\"{}\"", jwt::text_digest(&body)), body })
 }

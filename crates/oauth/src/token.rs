@@ -200,15 +200,16 @@ async fn decide(
         cnf: confirmation(proof, of_certificate),
         extra: state.rules.extra(client, &grant.audience),
     };
+    let signer = state.signer(&grant.audience);
     let body = json!({
-        "access_token": jwt::sign(&claims, &state.signing_key),
+        "access_token": jwt::sign(&claims, signer),
         "token_type": token_type,
         "expires_in": exp - now_s,
         "scope": grant.scope,
     });
     let (body, nonce) = (body.to_string(), nonce.flatten());
     let (scope, audience) = (grant.scope, grant.audience);
-    let kid = state.signing_key.jwk().kid.clone();
+    let kid = signer.jwk().kid.clone();
     Ok(Issued { body, scope, token_id: jti, audience, kid, nonce })
 }
 

@@ -92,6 +92,21 @@ CREATE TABLE token_audit(id INTEGER PRIMARY KEY, client INTEGER, partner INTEGER
 CREATE INDEX token_audit_of_client ON token_audit(client);
 CREATE INDEX token_audit_of_partner ON token_audit(partner);
 ",
+    // From when on credentials open, when they were used and whether another server gave them; the stages of
+    // keys that sign tokens. One that signed before was published as long, and one that no longer does goes when
+    // the longest token has ended.
+    "
+ALTER TABLE api_key ADD COLUMN not_before INTEGER;
+ALTER TABLE api_key ADD COLUMN last_used INTEGER;
+ALTER TABLE client_secret ADD COLUMN not_before INTEGER;
+ALTER TABLE client_secret ADD COLUMN last_used INTEGER;
+ALTER TABLE client_secret ADD COLUMN imported INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE signing_key ADD COLUMN published_at INTEGER;
+ALTER TABLE signing_key ADD COLUMN turn_at INTEGER;
+ALTER TABLE signing_key ADD COLUMN signs_from INTEGER;
+ALTER TABLE signing_key ADD COLUMN gone_at INTEGER;
+UPDATE signing_key SET published_at = created_at, signs_from = created_at, gone_at = retired_at + 86460000;
+",
 ];
 
 /// A segment of the log. It is never migrated: the whole log is read by the program that wrote it, or

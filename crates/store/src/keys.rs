@@ -1,8 +1,51 @@
 //! Minted credentials and signing keys.
 
-use model::{KeptSecret, KeyCredential, Name, SecretCredential, SigningKeyRecord, Timestamp};
+use model::{
+    CredentialUse, KeptSecret, KeyCredential, Name, Revision, SecretCredential, SigningKeyRecord,
+    Timestamp,
+};
 
 use crate::{Answer, AuditEntry};
+
+/// Where a new credential is put: beside how many others, and what becomes of those.
+#[derive(Debug, Clone, Copy)]
+pub struct Placing {
+    /// The moment.
+    pub now: Timestamp,
+    /// How many may not be over at once, the new one among them.
+    pub live_max: usize,
+    /// When the others of its owner end, if they do not end before; none changes nothing of them.
+    pub others_end: Option<Timestamp>,
+}
+
+/// Changes of the token service's signing keys that belong together.
+#[derive(Debug, Clone, Default)]
+pub struct SigningKeyChange {
+    /// New keys.
+    pub added: Vec<SigningKeyRecord>,
+    /// Keys as they are from now on, by their names; what they are made of does not change. Of one
+    /// that signs no more, the private half is forgotten.
+    pub changed: Vec<SigningKeyTurn>,
+    /// The names of keys that go.
+    pub removed: Vec<String>,
+}
+
+/// The stages of one signing key; see [`SigningKeyRecord`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigningKeyTurn {
+    /// Its name.
+    pub kid: String,
+    /// Since when it is published for certain.
+    pub published_at: Option<Timestamp>,
+    /// From when on it is to sign.
+    pub turn_at: Option<Timestamp>,
+    /// Since when it signs.
+    pub signs_from: Option<Timestamp>,
+    /// Since when it signs no more.
+    pub retired_at: Option<Timestamp>,
+    /// When it goes.
+    pub gone_at: Option<Timestamp>,
+}
 
 /// Reads and changes credentials. Every change is a new revision, so that the gateway learns of it
 /// within a second.
@@ -38,6 +81,36 @@ pub trait Keys: Send + Sync {
         at: Timestamp,
         audit: AuditEntry,
     ) -> Answer<'_, bool>;
+
+    /// Keeps a new client secret if there is room for it, and ends the client's others as it says;
+    /// false, and nothing done, where there is none.
+    fn place_secret_credential(
+        &self,
+        credential: SecretCredential,
+        placing: Placing,
+        audit: AuditEntry,
+    ) -> Answer<'_, bool>;
+
+    /// The same for a value of an API key.
+    fn place_key_credential(
+        &self,
+        credential: KeyCredential,
+        placing: Placing,
+        audit: AuditEntry,
+    ) -> Answer<'_, bool>;
+
+    /// Notes on which days credentials were used. Never takes a day back, and is no new revision;
+    /// what is of a credential that is not there is passed over.
+    fn note_uses(&self, uses: Vec<CredentialUse>) -> Answer<'_, ()>;
+
+    /// Changes signing keys, all or none; [`StoreError::Conflict`](crate::StoreError::Conflict) if the
+    /// store's revision is another than the one at which they were read.
+    fn change_signing_keys(
+        &self,
+        expected: Revision,
+        change: SigningKeyChange,
+        audit: Vec<AuditEntry>,
+    ) -> Answer<'_, ()>;
 
     /// All signing keys of the token service, oldest first.
     fn signing_keys(&self) -> Answer<'_, Vec<SigningKeyRecord>>;

@@ -20,6 +20,7 @@ pub mod replays;
 pub mod states;
 pub mod token_audit;
 pub mod usage;
+mod uses;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -35,7 +36,7 @@ pub use deliveries::{
 };
 pub use denied::{Denied, DeniedTokens, DenyBounds, DenyEntry, TOKEN_LIFE_MAX_MS};
 pub use deny_list::{DENY_BOUNDS, DenyList, Presented};
-pub use keys::Keys;
+pub use keys::{Keys, Placing, SigningKeyChange, SigningKeyTurn};
 pub use log::{
     Appended, Dropped, Entry, EventLog, EventPage, EventRange, Keep, LaneEnd, LaneEntry, LaneId,
     LanePage, LaneWaker, Once, Position,
@@ -46,6 +47,7 @@ pub use states::{
 };
 pub use token_audit::{TokenAudit, TokenEntry, TokenQuery, TokenRow};
 pub use usage::{Lease, Usage, UsageOnly, UsageQuery, UsageRow};
+pub use uses::{UseBook, UseMark};
 
 /// Everything together; what the program hands to the services.
 pub trait Store:

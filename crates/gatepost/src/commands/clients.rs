@@ -1,22 +1,17 @@
 //! `gatepost client`.
 
 use clap::Subcommand;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::operator::{OperatorArguments, segment};
-use super::{output, say};
+use super::operator::OperatorArguments;
+use super::{client_secrets, output, say};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// List clients and their secrets (never the secrets themselves)
     List(OperatorArguments),
-    /// Mint a secret; it is shown this once
-    Secret {
-        /// The client id
-        client: String,
-        #[command(flatten)]
-        operator: OperatorArguments,
-    },
+    /// Secrets: add (also `secret CLIENT`), list, rotate, revoke, import
+    Secret(Box<client_secrets::Arguments>),
     /// Revoke a secret by its id
     Revoke {
         /// The secret's id, as `client list` shows it
@@ -42,15 +37,8 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             ];
             output::list(&clients, arguments.json, &columns);
         }
-        Command::Secret { client, operator } => {
-            let path = format!("clients/{}/secrets", segment(&client));
-            let minted = operator.operator()?.post(&path, &json!({})).await?;
-            shown_once(&minted, "client_secret", operator.json);
-        }
-        Command::Revoke { id, operator } => {
-            operator.operator()?.delete(&format!("client-secrets/{}", segment(&id))).await?;
-            say(&format!("Revoked. No new tokens for it; those it got end by themselves. ({id})"));
-        }
+        Command::Secret(arguments) => client_secrets::run(*arguments).await?,
+        Command::Revoke { id, operator } => client_secrets::revoke(&id, &operator).await?,
     }
     Ok(())
 }
@@ -64,4 +52,7 @@ pub(super) fn shown_once(minted: &Value, member: &str, json: bool) {
     say(minted[member].as_str().unwrap_or_default());
     let id = output::cell(&minted["id"]);
     output::complain(&format!("This is the only time it is shown. Its id is {id}."));
+    if let Some(end) = minted["others_end"].as_str() {
+        output::complain(&format!("Those before it end at {end}."));
+    }
 }

@@ -3,25 +3,32 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use super::clients::shown_once;
-use super::operator::{OperatorArguments, segment};
-use super::{output, say};
+use super::operator::OperatorArguments;
+use super::{key_values, output, say};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// List API keys and their values (never the values themselves)
     List(OperatorArguments),
-    /// Mint a value of an API key; it is shown this once
-    Value {
-        /// The key's name
-        key: String,
-        #[command(flatten)]
-        operator: OperatorArguments,
-    },
+    /// Values of API keys: add (also `value KEY`), list, rotate, revoke
+    Value(Box<key_values::Arguments>),
     /// Revoke a value by its id
     Revoke {
         /// The value's id, as `key list` shows it
         id: String,
+        #[command(flatten)]
+        operator: OperatorArguments,
+    },
+    /// List the keys that sign tokens: next, active, retiring
+    Signing(OperatorArguments),
+    /// Have the next keys sign tokens, as soon as every verifier can know them
+    Rotate {
+        /// At once: verifiers that keep a copy of the set may refuse new tokens for some minutes
+        #[arg(long)]
+        now: bool,
+        /// Only that of this algorithm: ES256, RS256, PS256, EdDSA
+        #[arg(long, value_name = "ALGORITHM")]
+        alg: Option<String>,
         #[command(flatten)]
         operator: OperatorArguments,
     },
@@ -42,15 +49,47 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             ];
             output::list(&keys, arguments.json, &columns);
         }
-        Command::Value { key, operator } => {
-            let path = format!("keys/{}/values", segment(&key));
-            let minted = operator.operator()?.post(&path, &json!({})).await?;
-            shown_once(&minted, "api_key", operator.json);
+        Command::Value(arguments) => key_values::run(*arguments).await?,
+        Command::Revoke { id, operator } => key_values::revoke(&id, &operator).await?,
+        Command::Signing(arguments) => {
+            let keys = arguments.operator()?.get("signing-keys").await?;
+            let columns = [
+                ("key", "id"),
+                ("algorithm", "algorithm"),
+                ("stage", "stage"),
+                ("published at", "published_at"),
+                ("signs from", "signs_from"),
+                ("retired at", "retired_at"),
+                ("gone at", "gone_at"),
+            ];
+            output::list(&keys, arguments.json, &columns);
         }
-        Command::Revoke { id, operator } => {
-            operator.operator()?.delete(&format!("key-values/{}", segment(&id))).await?;
-            say(&format!("Revoked: the gateway refuses it from now on. ({id})"));
+        Command::Rotate { now, alg, operator } => rotate(now, alg.as_deref(), &operator).await?,
+    }
+    Ok(())
+}
+
+async fn rotate(
+    now: bool,
+    algorithm: Option<&str>,
+    operator: &OperatorArguments,
+) -> anyhow::Result<()> {
+    let ask = json!({ "algorithm": algorithm, "now": now });
+    let rotated = operator.operator()?.post("signing-keys/rotate", &ask).await?;
+    for item in rotated["items"].as_array().into_iter().flatten() {
+        if operator.json {
+            say(&item.to_string());
+            continue;
         }
+        let algorithm = output::cell(&item["algorithm"]);
+        say(&if item["at_once"] == true {
+            format!("{algorithm}: the next key signs from now on.")
+        } else {
+            let from = output::cell(&item["signs_from"]);
+            format!(
+                "{algorithm}: the next key signs from {from} on, when every verifier can know it."
+            )
+        });
     }
     Ok(())
 }

@@ -98,9 +98,45 @@ pub(super) fn live_ids(listing: &mut Value, member: &str) {
         let text = |credential: &Value| {
             let since = cell(&credential["created_at"]).chars().take(10).collect::<String>();
             let (id, last) = (cell(&credential["id"]), cell(&credential["last_four"]));
-            format!("{id} (ends in {last}, since {since})").into()
+            let mut more = String::new();
+            if let Some(end) = credential["expires_at"].as_str() {
+                more.push_str(&format!(", until {}", end.chars().take(10).collect::<String>()));
+            }
+            if credential["imported"] == true {
+                more.push_str(", imported: rotate it");
+            }
+            format!("{id} (ends in {last}, since {since}{more})").into()
         };
         item[member] = Value::Array(live.map(text).collect());
+    }
+}
+
+/// Credentials one by one, each with its owner and the word for its state: a listing.
+pub(super) fn credentials<'a>(
+    owners: impl Iterator<Item = &'a Value>,
+    (owner, name): (&str, &str),
+    member: &str,
+) -> Value {
+    let mut rows = Vec::new();
+    for item in owners {
+        for credential in item[member].as_array().into_iter().flatten() {
+            let mut row = credential.clone();
+            row[owner] = item[name].clone();
+            row["state"] = state(credential).into();
+            rows.push(row);
+        }
+    }
+    serde_json::json!({ "items": rows })
+}
+
+fn state(credential: &Value) -> &'static str {
+    let is_live = credential["live"] == true;
+    match (is_live, credential["imported"] == true) {
+        (true, true) => "live: imported, rotate it",
+        (true, false) => "live",
+        _ if !credential["revoked_at"].is_null() => "revoked",
+        _ if credential["ended"] == true => "ended",
+        _ => "opens later",
     }
 }
 

@@ -1,6 +1,7 @@
 //! `gatepost token`.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use model::Secret;
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use super::operator::OperatorArguments;
 use super::secrets::{of_file, of_stdin};
 use super::token_audit::{self, Audit};
+use super::token_explain::{self, ExplainArguments};
 use super::{output, say};
 
 #[derive(Subcommand)]
@@ -16,6 +18,10 @@ pub(super) enum Command {
     /// Who got which token, and who was refused one, newest first; what operators changed is in
     /// `gatepost audit`
     Audit(Box<Audit>),
+    /// Say in words what is wrong with an access token; exit 1 if anything is
+    Explain(Box<ExplainArguments>),
+    /// Print the public keys that tokens are verified with
+    Jwks(OperatorArguments),
     /// End tokens before their time: one, all of a client, or all that a secret was used for
     Revoke {
         #[command(flatten)]
@@ -51,9 +57,11 @@ pub(super) struct Which {
     file: Option<PathBuf>,
 }
 
-pub(super) async fn run(command: Command) -> anyhow::Result<()> {
+pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Audit(audit) => token_audit::run(&audit).await?,
+        Command::Explain(arguments) => return token_explain::explain_token(*arguments).await,
+        Command::Jwks(operator) => token_explain::jwks(operator).await?,
         Command::Revoke { which, operator } => {
             let ask = match which {
                 Which { jti: Some(jti), .. } => json!({ "jti": jti }),
@@ -75,7 +83,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             say(&text);
         }
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 /// A token is never an argument: those are seen by everybody on the machine.

@@ -173,6 +173,14 @@ pub(crate) fn is_name(text: &str) -> Result<(), Wrong> {
     name(text).map(drop)
 }
 
+pub(crate) fn is_client_id(text: &str) -> Result<(), Wrong> {
+    Name::client_id(text).map(drop).map_err(|_| {
+        Wrong::new(format!("`{text}` is not a client id")).help(
+            "it has 1 to 128 letters, digits, `-`, `_`, `.` or `+`, and begins with no `-` or `.`",
+        )
+    })
+}
+
 pub(crate) fn is_bus_name(text: &str) -> Result<(), Wrong> {
     if text == SYSTEM_BUS {
         return Err(Wrong::new(format!("the bus `{SYSTEM_BUS}` is the program's own"))

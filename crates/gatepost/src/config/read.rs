@@ -85,6 +85,8 @@ pub(crate) fn read(root: &Node, sources: &[Source], problems: &mut Problems) -> 
     reader.schedules(&fields);
     let history_keep_ms = fields.child("history").duration_ms("keep");
     reader.definitions.history_keep_ms = i64::try_from(history_keep_ms).unwrap_or(i64::MAX);
+    let rotate_keys_ms = fields.child("tokens").duration_ms("rotate_keys");
+    reader.definitions.rotate_keys_ms = i64::try_from(rotate_keys_ms).unwrap_or(i64::MAX);
     let documents = documents(root, sources);
     let Reader { definitions, openapi, contracts, texts, .. } = reader;
     Read { definitions, server, documents, openapi, contracts, texts }

@@ -700,6 +700,37 @@ fn the_public_doors_limits_are_the_listeners_where_the_file_says_nothing() {
 }
 
 #[test]
+fn keys_that_sign_tokens_change_every_ninety_days_where_the_file_says_nothing() {
+    const DAY_MS: i64 = 86_400_000;
+    let api = |more: &str| format!("apis: {{ a: {{ upstream: \"http://127.0.0.1:9\"{more} }} }}\n");
+    let usual = read_with(&api("")).unwrap().definitions;
+    assert_eq!(usual.rotate_keys_ms, 90 * DAY_MS);
+    assert_eq!(usual.apis["a"].token_algorithm, jwt::Algorithm::Es256);
+    let text = format!("{}tokens: {{ rotate_keys: 30d }}\n", api(", token_algorithm: PS256"));
+    let other = read_with(&text).unwrap().definitions;
+    assert_eq!(other.rotate_keys_ms, 30 * DAY_MS);
+    assert_eq!(other.apis["a"].token_algorithm, jwt::Algorithm::Ps256);
+    for wrong in ["tokens: { rotate_keys: 1h }", &api(", token_algorithm: HS256")] {
+        assert!(read_with(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn client_ids_of_other_servers_are_taken() {
+    let read = |id: &str| {
+        let api = "apis: { a: { upstream: \"http://127.0.0.1:9\", scopes: { x: X } } }\n";
+        let clients = format!("clients: {{ \"{id}\": {{ scopes: [a/x] }} }}");
+        read_with(&format!("{api}partners: {{ p: {{ {clients} }} }}\n"))
+    };
+    for id in ["_1example+2", "+a", "car-orders"] {
+        assert_eq!(read(id).unwrap().definitions.clients[id].id.as_str(), id);
+    }
+    for id in ["-a", ".a", "a b", ""] {
+        assert!(read(id).is_err(), "{id}");
+    }
+}
+
+#[test]
 fn the_keys_of_the_language_are_all_there() {
     let keys = keys();
     for key in [

@@ -11,7 +11,7 @@ use courier::{Holds, KeptSecrets, Plan, ReplayLane, WebhookKeys};
 use credential::{Digester, Master, Vault};
 use gateway::{Contracts, Snapshot};
 use jwt::Proofs;
-use model::{Clock as _, Definitions, LaneKey, Revision, SecretSource, SigningKeyRecord};
+use model::{Clock as _, Definitions, LaneKey, Random, Revision, SecretSource, SigningKeyRecord};
 use store::{Replay, ReplayState, Store};
 use tokio::sync::{Mutex, watch};
 
@@ -288,8 +288,10 @@ async fn build(
 ) -> anyhow::Result<Built> {
     let store = &*parts.store;
     let now = parts.clock.now();
+    let algorithms = oauth::signing_algorithms(definitions);
+    let makers = (&**vault, &*parts.random as &dyn Random);
     let signing_keys: Vec<SigningKeyRecord> =
-        oauth::ensure_signing_key(store, vault, &*parts.random, now).await?;
+        oauth::ensure_signing_keys(store, makers, now, &algorithms).await?;
     let keys = store.key_credentials().await.context("the API keys cannot be read")?;
     let webhook_keys = courier::ensure_webhook_key(store, vault, &*parts.random, now).await?;
     let webhook_keys = WebhookKeys::open(&webhook_keys, vault, now)?;
@@ -307,6 +309,7 @@ async fn build(
         digester: Arc::clone(digester),
         proofs: Arc::clone(proofs),
         denied: Arc::clone(&parts.denied),
+        uses: &parts.uses,
     };
     let gateway = Snapshot::build(source, before)?;
     let tokens = oauth::State::build(oauth::Source {
@@ -316,6 +319,7 @@ async fn build(
         digester: Arc::clone(digester),
         vault,
         proofs: Arc::clone(proofs),
+        uses: &parts.uses,
     })?;
     Ok(Built {
         gateway,

@@ -33,6 +33,7 @@ mod refusals;
 mod replays;
 mod restarts;
 mod revocation;
+mod rings;
 mod rules;
 mod sidechannel;
 mod signing;

@@ -129,7 +129,7 @@ async fn without_a_word_the_programs_own_key_signs_and_is_published() {
     assert_eq!((refused.status, refused.header("allow")), (405, "GET, HEAD"));
     // It is none of the token service's keys: neither kind of signature is the other's.
     let tokens = program.call("GET", "/.well-known/jwks.json", &[], "").await;
-    assert_eq!(tokens.json()["keys"].as_array().unwrap().len(), 1);
+    assert_eq!(tokens.json()["keys"].as_array().unwrap().len(), 2);
     assert_ne!(tokens.json()["keys"][0]["kid"], key["kid"]);
 
     program.kill_and_restart().await;

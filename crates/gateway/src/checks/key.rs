@@ -40,11 +40,15 @@ pub(crate) fn check(
     if entry.revoked {
         return Err(named(UnknownKey::Revoked));
     }
+    if entry.not_before.is_some_and(|begins| now < begins) {
+        return Err(named(UnknownKey::NotYet));
+    }
     if let Some(ended) = entry.expires_at.filter(|end| now >= *end) {
         return Err(Denial::KeyExpired { ended, id: entry.id.clone() });
     }
     if entry.plan.is_none() {
         return Err(Denial::KeyWithoutPlan { id: entry.id.clone() });
     }
+    entry.mark.used(now);
     Ok(Arc::clone(entry))
 }

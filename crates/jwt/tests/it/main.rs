@@ -1,10 +1,13 @@
 //! What a verifier accepts and refuses, as tables.
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
+mod algorithms;
 mod assertion;
 mod client_assertion;
 mod dpop;
+mod explain;
 mod foreign;
+mod rotation;
 mod strict;
 
 use jwt::{AccessToken, Demand, Fault, Jwks, Keys, SigningKey, is_reserved_claim, sign, verify};

@@ -71,11 +71,43 @@ async fn a_file_of_another_version_is_refused_by_name() {
     assert!(error.contains("core.db is of version 99"), "{error}");
 }
 
+/// Takes the newest step back: what credentials and signing keys did not have before.
+const BEFORE_RINGS: &str = "
+    ALTER TABLE api_key DROP COLUMN not_before; ALTER TABLE api_key DROP COLUMN last_used;
+    ALTER TABLE client_secret DROP COLUMN not_before; ALTER TABLE client_secret DROP COLUMN last_used;
+    ALTER TABLE client_secret DROP COLUMN imported;
+    ALTER TABLE signing_key DROP COLUMN published_at; ALTER TABLE signing_key DROP COLUMN turn_at;
+    ALTER TABLE signing_key DROP COLUMN signs_from; ALTER TABLE signing_key DROP COLUMN gone_at;
+    PRAGMA user_version = 8;";
+
+#[tokio::test]
+async fn a_core_db_from_before_rings_has_a_key_that_signs_since_it_was_made() {
+    let directory = directory();
+    drop(directory.open().await);
+    let core = rusqlite::Connection::open(directory.0.path().join("core.db")).unwrap();
+    core.execute_batch(BEFORE_RINGS).unwrap();
+    core.execute_batch(
+        "INSERT INTO signing_key VALUES('a', '{}', x'01', 1000, 5000), ('b', '{}', x'02', 5000, NULL);
+         INSERT INTO client_secret VALUES('s', 'acme', zeroblob(32), 'abcd', 7, NULL, NULL)",
+    )
+    .unwrap();
+    drop(core);
+    let store = directory.open().await;
+    let at = |ms: i64| Some(Timestamp::from_ms(ms));
+    let keys = store.signing_keys().await.unwrap();
+    assert_eq!((keys[0].signs_from, keys[0].gone_at), (at(1000), at(86_465_000)));
+    assert_eq!((keys[1].signs_from, keys[1].published_at), (at(5000), at(5000)));
+    assert_eq!((keys[1].retired_at, keys[1].gone_at), (None, None));
+    let secrets = store.secret_credentials().await.unwrap();
+    assert!(secrets[0].is_live(Timestamp::from_ms(8)) && !secrets[0].imported);
+}
+
 #[tokio::test]
 async fn a_core_db_from_before_usage_takes_the_step() {
     let directory = directory();
     drop(directory.open().await);
     let core = rusqlite::Connection::open(directory.0.path().join("core.db")).unwrap();
+    core.execute_batch(BEFORE_RINGS).unwrap();
     let back = "DROP TABLE token_audit; DROP TABLE token_text; DROP TABLE denied;
          DROP TABLE answer; DROP TABLE answer_room;
          DROP TABLE usage; DROP TABLE usage_key; PRAGMA user_version = 4";
@@ -89,6 +121,7 @@ async fn a_core_db_from_before_answers_takes_the_step() {
     let directory = directory();
     drop(directory.open().await);
     let core = rusqlite::Connection::open(directory.0.path().join("core.db")).unwrap();
+    core.execute_batch(BEFORE_RINGS).unwrap();
     let back = "DROP TABLE token_audit; DROP TABLE token_text; DROP TABLE denied;
          DROP TABLE answer; DROP TABLE answer_room; PRAGMA user_version = 5";
     core.execute_batch(back).unwrap();
@@ -101,6 +134,7 @@ async fn a_core_db_from_before_revocation_takes_the_step() {
     let directory = directory();
     drop(directory.open().await);
     let core = rusqlite::Connection::open(directory.0.path().join("core.db")).unwrap();
+    core.execute_batch(BEFORE_RINGS).unwrap();
     core.execute_batch(
         "DROP TABLE token_audit; DROP TABLE token_text; DROP TABLE denied; PRAGMA user_version = 6",
     )
@@ -114,10 +148,9 @@ async fn a_core_db_from_before_the_audit_of_tokens_takes_the_step() {
     let directory = directory();
     drop(directory.open().await);
     let core = rusqlite::Connection::open(directory.0.path().join("core.db")).unwrap();
-    let version: i64 = core.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
-    core.execute_batch("DROP TABLE token_audit; DROP TABLE token_text").unwrap();
-    // It is the last step there is.
-    core.pragma_update(None, "user_version", version - 1).unwrap();
+    core.execute_batch(BEFORE_RINGS).unwrap();
+    let back = "DROP TABLE token_audit; DROP TABLE token_text; PRAGMA user_version = 7";
+    core.execute_batch(back).unwrap();
     drop(core);
     store::conformance::after_a_restart_tokens_are_listed_on(&directory).await;
 }

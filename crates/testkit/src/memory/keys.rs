@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use model::{KeptSecret, KeyCredential, Name, SecretCredential, SigningKeyRecord, Timestamp};
-use store::{Answer, AuditEntry, Keys, StoreError};
+use credential::Kind;
+use model::{
+    CredentialUse, KeptSecret, KeyCredential, Name, Revision, SecretCredential, SigningKeyRecord,
+    Timestamp,
+};
+use store::{Answer, AuditEntry, Keys, Placing, SigningKeyChange, StoreError};
 
 use super::MemStore;
 
@@ -33,6 +37,21 @@ fn revoke(revoked_at: Option<&mut Option<Timestamp>>, at: Timestamp) -> bool {
         }
         _ => false,
     }
+}
+
+/// The earlier of two ends; none is never.
+fn earlier(one: Option<Timestamp>, other: Timestamp) -> Option<Timestamp> {
+    Some(one.map_or(other, |one| one.min(other)))
+}
+
+/// Whether there is room for one more beside those of the same owner that are not over, of which each
+/// is given with its end.
+fn has_room(others: &[Option<Timestamp>], placing: Placing) -> bool {
+    let ends = others.iter().map(|end| match placing.others_end {
+        Some(others_end) => earlier(*end, others_end),
+        None => *end,
+    });
+    ends.filter(|end| end.is_none_or(|end| placing.now < end)).count() < placing.live_max
 }
 
 fn oldest_first(keys: &[SigningKeyRecord]) -> Vec<SigningKeyRecord> {
@@ -109,6 +128,112 @@ impl Keys for MemStore {
                 tables.revise([audit]);
             }
             Ok(changed)
+        })
+    }
+
+    fn place_secret_credential(
+        &self,
+        credential: SecretCredential,
+        placing: Placing,
+        audit: AuditEntry,
+    ) -> Answer<'_, bool> {
+        self.call(move |tables| {
+            let secrets = &mut tables.keys.secrets;
+            fresh(&credential.id, secrets.iter().map(|secret| &secret.id))?;
+            let owned = |secret: &&mut SecretCredential| {
+                secret.client == credential.client && !secret.is_over(placing.now)
+            };
+            let ends: Vec<_> =
+                secrets.iter_mut().filter(owned).map(|secret| secret.expires_at).collect();
+            if !has_room(&ends, placing) {
+                return Ok(false);
+            }
+            for secret in secrets.iter_mut().filter(owned) {
+                if let Some(end) = placing.others_end {
+                    secret.expires_at = earlier(secret.expires_at, end);
+                }
+            }
+            secrets.push(credential);
+            tables.revise([audit]);
+            Ok(true)
+        })
+    }
+
+    fn place_key_credential(
+        &self,
+        credential: KeyCredential,
+        placing: Placing,
+        audit: AuditEntry,
+    ) -> Answer<'_, bool> {
+        self.call(move |tables| {
+            let values = &mut tables.keys.keys;
+            fresh(&credential.id, values.iter().map(|value| &value.id))?;
+            let owned = |value: &&mut KeyCredential| {
+                value.key == credential.key && !value.is_over(placing.now)
+            };
+            let ends: Vec<_> =
+                values.iter_mut().filter(owned).map(|value| value.expires_at).collect();
+            if !has_room(&ends, placing) {
+                return Ok(false);
+            }
+            for value in values.iter_mut().filter(owned) {
+                if let Some(end) = placing.others_end {
+                    value.expires_at = earlier(value.expires_at, end);
+                }
+            }
+            values.push(credential);
+            tables.revise([audit]);
+            Ok(true)
+        })
+    }
+
+    fn note_uses(&self, uses: Vec<CredentialUse>) -> Answer<'_, ()> {
+        self.call(move |tables| {
+            let Credentials { keys, secrets, .. } = &mut tables.keys;
+            for CredentialUse { kind, id, day } in uses {
+                let last_used = match kind {
+                    Kind::ApiKey => {
+                        keys.iter_mut().find(|key| key.id == id).map(|key| &mut key.last_used)
+                    }
+                    Kind::ClientSecret => {
+                        let secret = secrets.iter_mut().find(|secret| secret.id == id);
+                        secret.map(|secret| &mut secret.last_used)
+                    }
+                };
+                if let Some(last_used) = last_used {
+                    *last_used = (*last_used).max(Some(day));
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn change_signing_keys(
+        &self,
+        expected: Revision,
+        change: SigningKeyChange,
+        audit: Vec<AuditEntry>,
+    ) -> Answer<'_, ()> {
+        self.call(move |tables| {
+            if tables.definitions.revision != expected {
+                return Err(StoreError::Conflict);
+            }
+            let keys = &mut tables.keys.signing;
+            keys.retain(|key| !change.removed.contains(&key.kid));
+            for turn in change.changed {
+                let Some(key) = keys.iter_mut().find(|key| key.kid == turn.kid) else { continue };
+                key.published_at = turn.published_at;
+                key.turn_at = turn.turn_at;
+                key.signs_from = turn.signs_from;
+                key.retired_at = turn.retired_at;
+                key.gone_at = turn.gone_at;
+                if key.retired_at.is_some() {
+                    key.sealed_private.clear();
+                }
+            }
+            keys.extend(change.added);
+            tables.revise(audit);
+            Ok(())
         })
     }
 

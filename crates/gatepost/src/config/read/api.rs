@@ -64,6 +64,7 @@ impl Reader<'_> {
                 dpop_nonce: dpop_nonce(&fields),
                 forward_token: fields.is_true("forward_token"),
                 tokens,
+                token_algorithm: token_algorithm(&fields),
                 body_bytes_max: fields.parse("body_max", forms::bytes).unwrap_or(0),
                 timeout_ms: fields.duration_ms("timeout"),
                 name: name.clone(),
@@ -186,6 +187,11 @@ fn service(fields: &Fields<'_>) -> Option<Service> {
         slow_start_ms: service.duration_ms("slow_start"),
         addresses,
     })
+}
+
+fn token_algorithm(fields: &Fields<'_>) -> jwt::Algorithm {
+    let named = fields.text("token_algorithm");
+    named.as_deref().and_then(jwt::Algorithm::parse).unwrap_or(jwt::Algorithm::Es256)
 }
 
 fn canary(fields: &Fields<'_>) -> Option<Canary> {

@@ -120,7 +120,7 @@ impl Reader<'_> {
 
     fn clients(&mut self, partner: &Partner, fields: &Fields<'_>, taken: &mut Taken) {
         for (entry, client) in fields.children("clients") {
-            let Ok(id) = Name::new(&entry.key) else {
+            let Ok(id) = Name::client_id(&entry.key) else {
                 continue;
             };
             if let Some(first) = taken.clients.get(&id) {

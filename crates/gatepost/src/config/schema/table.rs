@@ -110,6 +110,13 @@ static TOKENS: Object = Object {
     guarded: false,
     fields: &[
         Field::new(
+            "rotate_keys",
+            Kind::Duration { min_ms: DAY, max_ms: 3650 * DAY },
+            "How long a key signs tokens until the next one does, which is published before.",
+            "30d",
+        )
+        .default_is("90d"),
+        Field::new(
             "dpop_nonce",
             Kind::Enum(WISHES),
             "Whether DPoP proofs at `/oauth2/token` must carry a nonce that was given out here.",
@@ -696,6 +703,13 @@ static API: Object = Object {
             "What our tokens for it say beside the usual claims: constants, or `$partner.name`, `$partner.title`, `$partner.contact`.",
             "{ tenant: $partner.name }",
         ),
+        Field::new(
+            "token_algorithm",
+            Kind::Enum(&["ES256", "RS256", "PS256", "EdDSA"]),
+            "What our tokens for it are signed with; RS256 for verifiers that know nothing newer.",
+            "RS256",
+        )
+        .default_is("ES256"),
         Field::new("body_max", Kind::Form(&BYTES), "The largest request body.", "64KiB")
             .default_is("10MiB"),
         Field::new(
@@ -999,7 +1013,7 @@ static FINGERPRINTS: ListOf = ListOf {
     example: "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881",
 };
 
-static CLIENTS: MapOf = MapOf { key: &NAME, value: Kind::Object(&CLIENT), example: "" };
+static CLIENTS: MapOf = MapOf { key: &CLIENT_ID, value: Kind::Object(&CLIENT), example: "" };
 static API_KEYS: MapOf = MapOf { key: &NAME, value: Kind::Object(&API_KEY), example: "{}" };
 
 static CLIENT: Object = Object {
@@ -1743,6 +1757,11 @@ static SCHEDULE: Object = Object {
 };
 
 static NAME: Form = Form { name: "a name", pattern: NAME_PATTERN, check: forms::is_name };
+static CLIENT_ID: Form = Form {
+    name: "a client id",
+    pattern: "^[A-Za-z0-9_+][A-Za-z0-9._+-]{0,127}$",
+    check: forms::is_client_id,
+};
 static BUS_NAME: Form = Form { name: "a name", pattern: NAME_PATTERN, check: forms::is_bus_name };
 static SCOPE_NAME: Form = Form {
     name: "a scope's name without the API's",

@@ -1,0 +1,288 @@
+//! `gatepost client secret`.
+
+use std::io::{IsTerminal as _, Read as _};
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+use model::Secret;
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::clients::shown_once;
+use super::operator::{OperatorArguments, segment};
+use super::{output, say};
+
+/// The longest import: some ten thousand clients with a secret each.
+const IMPORT_BYTES_MAX: u64 = 2 * 1024 * 1024;
+/// How long a credential may open where an end is said, in seconds: ten years.
+const LIFE_MAX_S: u32 = 3_650 * 86_400;
+/// How long those before it may go on, in seconds: 90 days.
+const OVERLAP_MAX_S: u32 = 90 * 86_400;
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// The client id: mints a secret, as `add` does
+    client: Option<String>,
+    #[command(flatten)]
+    operator: OperatorArguments,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Mint a secret beside those there are; it is shown this once
+    Add {
+        /// The client id
+        client: String,
+        #[command(flatten)]
+        terms: Terms,
+        #[command(flatten)]
+        operator: OperatorArguments,
+    },
+    /// List secrets (never the secrets themselves), of one client or of all
+    List {
+        /// The client id
+        client: Option<String>,
+        #[command(flatten)]
+        operator: OperatorArguments,
+    },
+    /// Mint a secret; those before it end after an overlap
+    Rotate {
+        /// The client id
+        client: String,
+        #[command(flatten)]
+        overlap: Overlap,
+        #[command(flatten)]
+        operator: OperatorArguments,
+    },
+    /// Revoke a secret by its id
+    Revoke {
+        /// The secret's id, as `list` shows it
+        id: String,
+        #[command(flatten)]
+        operator: OperatorArguments,
+    },
+    /// Take secrets over from another server: one of a client, or lines of a client id and a secret
+    Import {
+        /// The client id; without it each line has one
+        client: Option<String>,
+        /// The file with the secrets; standard input where none is given
+        #[arg(long)]
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        operator: OperatorArguments,
+    },
+}
+
+/// From when on and how long a credential opens.
+#[derive(Args)]
+pub(super) struct Terms {
+    /// From when on it opens, RFC 3339; at once where nothing is said
+    #[arg(long, value_name = "TIME")]
+    not_before: Option<String>,
+    /// How long it opens, such as 180d; for ever where nothing is said
+    #[arg(long, value_name = "DURATION", value_parser = life_s)]
+    expires: Option<u32>,
+}
+
+/// What a rotation leaves of those before.
+#[derive(Args)]
+pub(super) struct Overlap {
+    /// How long those before it go on: up to 90d, or 0s to end them at once
+    #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = overlap_s)]
+    overlap: u32,
+    /// How long the new one opens, such as 180d; for ever where nothing is said
+    #[arg(long, value_name = "DURATION", value_parser = life_s)]
+    expires: Option<u32>,
+}
+
+impl Terms {
+    pub(super) fn body(&self) -> Value {
+        json!({ "not_before": self.not_before, "expires_in_s": self.expires })
+    }
+}
+
+impl Overlap {
+    pub(super) fn body(&self) -> Value {
+        json!({ "overlap_s": self.overlap, "expires_in_s": self.expires })
+    }
+}
+
+/// Seconds of a duration that the configuration takes too.
+fn life_s(text: &str) -> Result<u32, String> {
+    crate::config::duration_s(text, LIFE_MAX_S)
+}
+
+fn overlap_s(text: &str) -> Result<u32, String> {
+    crate::config::duration_s(text, OVERLAP_MAX_S)
+}
+
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let Arguments { command, client, operator } = arguments;
+    match command {
+        None => {
+            let Some(client) = client else {
+                bail!("name the client, or what to do: add, list, rotate, revoke, import");
+            };
+            let path = format!("clients/{}/secrets", segment(&client));
+            mint(&path, &json!({}), &operator).await
+        }
+        Some(Command::Add { client, terms, operator }) => {
+            let path = format!("clients/{}/secrets", segment(&client));
+            mint(&path, &terms.body(), &operator).await
+        }
+        Some(Command::Rotate { client, overlap, operator }) => {
+            let path = format!("clients/{}/secrets/rotate", segment(&client));
+            mint(&path, &overlap.body(), &operator).await
+        }
+        Some(Command::List { client, operator }) => list(client.as_deref(), &operator).await,
+        Some(Command::Revoke { id, operator }) => revoke(&id, &operator).await,
+        Some(Command::Import { client, file, operator }) => import(client, file, &operator).await,
+    }
+}
+
+async fn mint(path: &str, ask: &Value, operator: &OperatorArguments) -> anyhow::Result<()> {
+    let minted = operator.operator()?.post(path, ask).await?;
+    shown_once(&minted, "client_secret", operator.json);
+    Ok(())
+}
+
+async fn list(client: Option<&str>, operator: &OperatorArguments) -> anyhow::Result<()> {
+    let clients = operator.operator()?.get("clients").await?;
+    let none = Vec::new();
+    let known = clients["items"].as_array().unwrap_or(&none);
+    if let Some(client) = client
+        && !known.iter().any(|item| item["id"] == client)
+    {
+        bail!("There is no client `{client}`.");
+    }
+    let of = known.iter().filter(|item| client.is_none_or(|client| item["id"] == client));
+    let rows = output::credentials(of, ("client", "id"), "secrets");
+    let columns = [
+        ("client", "client"),
+        ("secret", "id"),
+        ("ends in", "last_four"),
+        ("state", "state"),
+        ("made at", "created_at"),
+        ("opens from", "not_before"),
+        ("until", "expires_at"),
+        ("last used", "last_used"),
+    ];
+    output::list(&rows, operator.json, &columns);
+    Ok(())
+}
+
+pub(super) async fn revoke(id: &str, operator: &OperatorArguments) -> anyhow::Result<()> {
+    operator.operator()?.delete(&format!("client-secrets/{}", segment(id))).await?;
+    say(&format!("Revoked. No new tokens for it; those it got end by themselves. ({id})"));
+    Ok(())
+}
+
+async fn import(
+    client: Option<String>,
+    file: Option<PathBuf>,
+    operator: &OperatorArguments,
+) -> anyhow::Result<()> {
+    let text = match &file {
+        Some(path) => {
+            let opened = std::fs::File::open(path);
+            let opened = opened.with_context(|| format!("{} cannot be read", path.display()))?;
+            read(opened).with_context(|| format!("{} cannot be read", path.display()))?
+        }
+        None => {
+            let stdin = std::io::stdin();
+            if stdin.is_terminal() {
+                output::complain("Paste, then press Enter and Ctrl-D. It shows while you do.");
+            }
+            read(stdin.lock()).context("standard input cannot be read")?
+        }
+    };
+    let pairs = pairs(&text, client.as_deref())?;
+    let door = operator.operator()?;
+    let all = pairs.len();
+    for (at, (client, secret)) in pairs.into_iter().enumerate() {
+        let path = format!("clients/{}/secrets/import", segment(&client));
+        let imported = door.post(&path, &json!({ "secret": secret.expose() })).await;
+        let imported = imported
+            .with_context(|| format!("{at} of {all} are imported; not that of {client}"))?;
+        if operator.json {
+            say(&imported.to_string());
+        } else {
+            let id = output::cell(&imported["id"]);
+            say(&format!("{client}: imported as {id}. Rotate it when its owner can change it."));
+        }
+    }
+    Ok(())
+}
+
+fn read(source: impl std::io::Read) -> anyhow::Result<Zeroizing<String>> {
+    let mut text = Zeroizing::new(String::new());
+    let length = source.take(IMPORT_BYTES_MAX + 1).read_to_string(&mut text)?;
+    if length as u64 > IMPORT_BYTES_MAX {
+        bail!("it is longer than 2 MiB");
+    }
+    Ok(text)
+}
+
+/// The secrets with their clients; what is wrong with a line is told without showing it.
+fn pairs(text: &str, client: Option<&str>) -> anyhow::Result<Vec<(String, Secret)>> {
+    if let Some(client) = client {
+        let secret = text.trim();
+        if secret.is_empty() || secret.contains(char::is_whitespace) {
+            bail!("with a client, the input is its secret and nothing else; nothing was changed");
+        }
+        return Ok(vec![(client.to_owned(), Secret::new(secret.to_owned()))]);
+    }
+    let mut pairs = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let mut parts = line.split([' ', '\t', ',']).filter(|part| !part.is_empty());
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some(client), Some(secret), None) => {
+                pairs.push((client.to_owned(), Secret::new(secret.to_owned())));
+            }
+            _ => bail!(
+                "line {} is not a client id and its secret, parted by a space or a comma; nothing \
+                 was changed",
+                at + 1
+            ),
+        }
+    }
+    if pairs.is_empty() {
+        bail!("there is nothing to import");
+    }
+    Ok(pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, client: Option<&str>, expected: Option<&[(&str, &str)]>) {
+        let read = pairs(text, client).ok();
+        let read = read.as_ref().map(|pairs| {
+            pairs.iter().map(|(client, secret)| (client.as_str(), secret.expose())).collect()
+        });
+        let read: Option<Vec<(&str, &str)>> = read;
+        assert_eq!(read.as_deref(), expected, "{text:?}");
+    }
+
+    #[test]
+    fn imports_are_one_secret_or_lines_of_both() {
+        check("s3cret\n", Some("a"), Some(&[("a", "s3cret")]));
+        check("a s1\n# a note\n\n  +b,\ts2 \r\n", None, Some(&[("a", "s1"), ("+b", "s2")]));
+        for (text, client) in
+            [("", Some("a")), ("a b", Some("a")), ("", None), ("a", None), ("a b c", None)]
+        {
+            check(text, client, None);
+        }
+        let error = pairs("a s1\nhunter2\n", None).unwrap_err().to_string();
+        assert!(error.contains("line 2") && !error.contains("hunter2"), "{error}");
+    }
+}

@@ -1,0 +1,127 @@
+//! `gatepost token explain` and `jwks`: what is wrong with a token, and what verifies it.
+
+use std::io::{IsTerminal as _, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use jwt::{ExplainWith, Explanation, KeySet, SET_BYTES_MAX, explain};
+use model::Clock as _;
+use serde_json::{Value, json};
+
+use super::operator::OperatorArguments;
+use super::{output, say};
+use crate::clock::SystemClock;
+
+/// The longest text that is read of standard input.
+const TEXT_BYTES_MAX: u64 = 64 * 1024;
+
+#[derive(Args)]
+pub(super) struct ExplainArguments {
+    /// The token; standard input where none is given, which no shell keeps
+    token: Option<String>,
+    /// A JWK Set to verify it with, in place of the running server's; needs no server
+    #[arg(long, value_name = "FILE")]
+    jwks: Option<PathBuf>,
+    #[command(flatten)]
+    operator: OperatorArguments,
+}
+
+/// What the token is held against.
+struct Known {
+    issuer: Option<String>,
+    audiences: Vec<String>,
+    keys: KeySet,
+}
+
+/// Prints the keys that tokens are verified with.
+pub(super) async fn jwks(operator: OperatorArguments) -> anyhow::Result<()> {
+    let service = operator.operator()?.get("token-service").await?;
+    let jwks = &service["jwks"];
+    say(&if operator.json { jwks.to_string() } else { format!("{jwks:#}") });
+    Ok(())
+}
+
+pub(super) async fn explain_token(arguments: ExplainArguments) -> anyhow::Result<ExitCode> {
+    let ExplainArguments { token, jwks, operator } = arguments;
+    let token = match token {
+        Some(token) => token,
+        None => of_stdin()?,
+    };
+    let known = match jwks {
+        Some(path) => of_file(&path)?,
+        None => of_server(&operator).await?,
+    };
+    let with = ExplainWith {
+        issuer: known.issuer.as_deref(),
+        audiences: &known.audiences,
+        keys: Some(&known.keys),
+        now_s: SystemClock::new().now().seconds(),
+    };
+    let explanation = explain(&token, &with);
+    if operator.json {
+        say(&to_json(&explanation).to_string());
+    } else {
+        show(&explanation);
+    }
+    Ok(if explanation.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn of_stdin() -> anyhow::Result<String> {
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        output::complain("Paste the token, then press Enter and Ctrl-D.");
+    }
+    let mut text = String::new();
+    let read = stdin.lock().take(TEXT_BYTES_MAX).read_to_string(&mut text);
+    read.context("standard input cannot be read as text")?;
+    Ok(text)
+}
+
+fn of_file(path: &Path) -> anyhow::Result<Known> {
+    let shown = || format!("{} cannot be read", path.display());
+    if std::fs::metadata(path).with_context(shown)?.len() > SET_BYTES_MAX as u64 {
+        bail!("{} is longer than 256 KiB", path.display());
+    }
+    let bytes = std::fs::read(path).with_context(shown)?;
+    let keys = KeySet::parse(&bytes);
+    let keys = keys.with_context(|| format!("{} is no JWK Set", path.display()))?;
+    Ok(Known { issuer: None, audiences: Vec::new(), keys })
+}
+
+async fn of_server(operator: &OperatorArguments) -> anyhow::Result<Known> {
+    let service = operator.operator()?.get("token-service").await?;
+    let keys = KeySet::parse(service["jwks"].to_string().as_bytes());
+    let audiences = service["audiences"].as_array().into_iter().flatten();
+    Ok(Known {
+        issuer: service["issuer"].as_str().map(str::to_owned),
+        audiences: audiences.filter_map(Value::as_str).map(str::to_owned).collect(),
+        keys: keys.context("the server's keys cannot be read")?,
+    })
+}
+
+fn to_json(explanation: &Explanation) -> Value {
+    let finding = |finding: &jwt::Finding| {
+        json!({
+            "verdict": finding.verdict.as_str(),
+            "about": finding.about,
+            "text": finding.text,
+        })
+    };
+    json!({
+        "good": explanation.is_good(),
+        "findings": explanation.findings.iter().map(finding).collect::<Vec<_>>(),
+        "header": explanation.header,
+        "claims": explanation.claims,
+    })
+}
+
+fn show(explanation: &Explanation) {
+    for finding in &explanation.findings {
+        say(&format!("{:5}  {:9}  {}", finding.verdict.as_str(), finding.about, finding.text));
+    }
+    if let Some(claims) = &explanation.claims {
+        say(&format!("claims (as it says, not verified by that): {}", json!(claims)));
+    }
+}
