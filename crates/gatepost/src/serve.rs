@@ -16,6 +16,7 @@
 
 mod apply;
 mod certificate;
+mod federation;
 mod live;
 mod notify;
 mod predecessor;

@@ -1,9 +1,12 @@
 //! Every refusal of the token endpoint (RFC 6749 §5.2), and what it looks like.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode, Uri};
 use serde_json::json;
+
+use crate::exchange::{Unexchanged, WorkloadFault};
+use crate::profile::Reason;
 
 /// Why no token is issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +31,10 @@ pub(crate) enum Refusal {
     },
     /// `invalid_scope`: the scopes belong to several APIs.
     Audiences,
+    /// Nothing is exchanged (RFC 8693).
+    Exchange(Unexchanged),
+    /// The profile does not permit it.
+    Profile(Reason),
 }
 
 impl Refusal {
@@ -39,6 +46,8 @@ impl Refusal {
             Self::Suspended => "unauthorized_client",
             Self::GrantType => "unsupported_grant_type",
             Self::Scope { .. } | Self::Audiences => "invalid_scope",
+            Self::Exchange(unexchanged) => unexchanged.code(),
+            Self::Profile(reason) => reason.code(),
         }
     }
 
@@ -59,6 +68,8 @@ impl Refusal {
             Self::Audiences => {
                 "The scopes belong to several APIs. Ask for those of one API at a time.".to_owned()
             }
+            Self::Exchange(unexchanged) => unexchanged.description(),
+            Self::Profile(reason) => format!("{reason}."),
         }
     }
 
@@ -66,6 +77,10 @@ impl Refusal {
         match self {
             Self::Client | Self::ClientMissing => StatusCode::UNAUTHORIZED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Profile(reason) if reason.code() == "invalid_client" => StatusCode::UNAUTHORIZED,
+            Self::Exchange(Unexchanged::Subject(WorkloadFault::NoKeys)) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             _ => StatusCode::BAD_REQUEST,
         }
     }
@@ -81,6 +96,9 @@ impl Refusal {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.status() == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        }
         if self.status() == StatusCode::UNAUTHORIZED
             && let Ok(challenge) = HeaderValue::from_str(&format!(r#"Basic realm="{realm}""#))
         {

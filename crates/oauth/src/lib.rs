@@ -3,6 +3,8 @@
 //! ```text
 //! token.rs      POST /oauth2/token, client credentials (RFC 6749 §4.4)
 //! client.rs     how a client proves itself: Basic or body secret (RFC 6749 §2.3.1)
+//! exchange.rs   token exchange as workload federation (RFC 8693)
+//! profile.rs    what FAPI 2.0 permits
 //! form.rs       the form body, read strictly (RFC 6749 §3.2, appendix B)
 //! scope.rs      what is granted, and for which resource server
 //! metadata.rs   /.well-known/oauth-authorization-server (RFC 8414)
@@ -14,9 +16,11 @@
 
 mod client;
 mod error;
+mod exchange;
 mod form;
 mod jwks;
 mod metadata;
+pub mod profile;
 mod resource;
 mod ring;
 mod scope;
@@ -32,6 +36,7 @@ use axum::routing::{get, post};
 use model::{Clock, Random};
 
 pub use error::other_method;
+pub use exchange::{ForeignVerifier, Verifying, Workload, WorkloadFault};
 pub use ring::{RingError, ensure_signing_key};
 pub use state::{Source, State};
 pub use token::{Observer, TokenRecord};
@@ -48,6 +53,8 @@ pub struct World {
     pub random: Arc<dyn Random>,
     /// Who is told of every token request.
     pub observer: Arc<dyn Observer>,
+    /// Who verifies tokens of other issuers.
+    pub foreign: Arc<dyn ForeignVerifier>,
 }
 
 /// What handlers share.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use credential::{Digester, Vault};
 use jwt::{Jwk, Jwks, SigningKey};
-use model::{Api, Client, Definitions, Name, SecretCredential, SigningKeyRecord, Status};
+use model::{
+    Api, Client, Definitions, Federation, Name, Profile, SecretCredential, SigningKeyRecord, Status,
+};
 
 use crate::ring::{self, RingError};
 
@@ -34,6 +36,9 @@ pub struct State {
     pub(crate) signing_key: SigningKey,
     pub(crate) jwks: Document,
     clients: HashMap<Name, ClientEntry>,
+    /// Whose tokens stand for a client, by client id.
+    pub(crate) federation: BTreeMap<Name, Vec<Federation>>,
+    pub(crate) profile: Profile,
 }
 
 /// A client with its secrets.
@@ -79,6 +84,8 @@ impl State {
             signing_key: ring::active(source.signing_keys, source.vault)?,
             jwks: jwks(source.signing_keys)?,
             clients: clients(definitions, source.secrets),
+            federation: definitions.federation.clone(),
+            profile: definitions.profile,
             digester: source.digester,
         })
     }

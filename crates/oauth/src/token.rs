@@ -9,13 +9,15 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
 use jwt::AccessToken;
-use model::{Timestamp, token_id};
+use model::{Profile, Timestamp, token_id};
 use serde_json::json;
 
 use crate::Service;
-use crate::client::{authenticate, proof};
+use crate::client::{Proof, authenticate, proof};
 use crate::error::Refusal;
+use crate::exchange;
 use crate::form::Form;
+use crate::profile::{self, Binding, ClientMethod, RequestFacts};
 use crate::scope::grant;
 
 /// One token request as the log and the metrics see it. Holds no token and no secret.
@@ -76,7 +78,10 @@ pub(crate) async fn issue(
         took_us: 0,
     };
     let outcome = match body {
-        Ok(body) => decide(&service, &headers, &body, &mut record),
+        Ok(body) => match exchange::proof(&service, &headers, &body, &mut record).await {
+            Ok(workload) => decide(&service, &headers, &body, workload, &mut record),
+            Err(refusal) => Err(refusal),
+        },
         Err(_) => Err(Refusal::TooLarge),
     };
     let response = match outcome {
@@ -106,6 +111,7 @@ fn decide(
     service: &Service,
     headers: &HeaderMap,
     body: &[u8],
+    workload: Option<Proof>,
     record: &mut TokenRecord,
 ) -> Result<Issued, Refusal> {
     // RFC 6749 §3.2: parameters come in the body; the query never counts.
@@ -116,7 +122,7 @@ fn decide(
         return Err(Refusal::Malformed(what));
     }
     let form = Form::parse(body)?;
-    let proof = proof(headers, &form)?;
+    let proof = workload.map_or_else(|| proof(headers, &form), Ok)?;
     record.method = Some(proof.method);
     let state = service.state.load();
     // Only the id of a client that exists is logged: anything else may be a misplaced secret.
@@ -125,11 +131,16 @@ fn decide(
     record.partner = Some(client.client.partner.to_string());
     match form.get("grant_type") {
         Some("client_credentials") => {}
+        Some(exchange::GRANT_TYPE) if proof.by_workload => {}
         Some(_) => return Err(Refusal::GrantType),
         None => return Err(Refusal::Malformed("grant_type is missing")),
     }
     let client = &client.client;
     let grant = grant(client, form.get("scope"))?;
+    if proof.by_workload {
+        exchange::meets_target(&state, &form, &grant)?;
+    }
+    keeps_profile(state.profile, &proof, Binding::None, client.token_lifetime_s)?;
     let now_s = record.at.seconds();
     let claims = AccessToken {
         iss: state.issuer.clone(),
@@ -145,11 +156,28 @@ fn decide(
         version: 2,
     };
     let token = jwt::sign(&claims, &state.signing_key);
-    let body = json!({
+    let mut body = json!({
         "access_token": token,
         "token_type": "Bearer",
         "expires_in": client.token_lifetime_s,
         "scope": grant.scope,
     });
+    if proof.by_workload {
+        // RFC 8693 §2.2.1.
+        body["issued_token_type"] = exchange::ACCESS_TOKEN.into();
+    }
     Ok(Issued { body: body.to_string(), scope: grant.scope, token_id: claims.jti })
+}
+
+/// What is known of a request only now: how it proved itself, and to what its token is bound.
+fn keeps_profile(
+    profile: Profile,
+    proof: &Proof,
+    binding: Binding,
+    lifetime_s: i64,
+) -> Result<(), Refusal> {
+    // A method without a name here is one that no profile knows.
+    let method = ClientMethod::parse(proof.method).unwrap_or(ClientMethod::SecretBasic);
+    let request = RequestFacts { method, algorithm: None, binding, lifetime_s };
+    profile::of_request(profile, &request).map_err(Refusal::Profile)
 }

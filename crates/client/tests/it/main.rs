@@ -84,7 +84,7 @@ impl Transport for Server {
             if self.is_stuck.load(Ordering::SeqCst) {
                 pending::<()>().await;
             }
-            Ok((self.answer)(before, &request))
+            Ok::<_, BoxError>((self.answer)(before, &request))
         })
     }
 }

@@ -8,8 +8,10 @@ mod bus;
 mod connection;
 mod destination;
 mod document;
+mod federation;
 mod issuer;
 mod partner;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -73,6 +75,7 @@ pub(crate) fn read(root: &Node, sources: &[Source], problems: &mut Problems) -> 
     reader.apis(&fields);
     reader.plans(&fields);
     reader.partners(&fields);
+    reader.tokens(&fields);
     reader.demanded_certificates(&fields);
     reader.connections(&fields);
     reader.destinations(&fields);

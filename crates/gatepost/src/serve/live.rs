@@ -14,6 +14,7 @@ use model::{Clock as _, Definitions, LaneKey, Revision, SecretSource, SigningKey
 use store::{Replay, ReplayState, Store};
 use tokio::sync::{Mutex, watch};
 
+use super::federation::Foreign;
 use super::{Parts, webhook_jwks};
 
 /// How long a rebuilding that failed is put off.
@@ -247,6 +248,7 @@ impl Live {
             clock: Arc::clone(&parts.clock) as _,
             random: Arc::clone(&parts.random) as _,
             observer: Arc::clone(&parts.telemetry) as _,
+            foreign: Arc::new(Foreign(Arc::clone(&parts.issuers))),
         };
         let published = webhook_jwks::Published {
             keys: self.webhook_keys(),

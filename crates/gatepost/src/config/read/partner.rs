@@ -128,6 +128,7 @@ impl Reader<'_> {
                 continue;
             }
             taken.clients.insert(id.clone(), entry.key_span);
+            self.federation(&client, &id, partner);
             let scopes = client.list("scopes").iter().filter_map(Node::text);
             let client = Client {
                 partner: partner.name.clone(),

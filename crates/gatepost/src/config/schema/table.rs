@@ -66,6 +66,12 @@ pub(crate) static ROOT: Object = Object {
             "Token issuers that APIs may trust beside our own token service.",
             "{}",
         ),
+        Field::new(
+            "tokens",
+            Kind::Object(&TOKENS),
+            "What the token service keeps to.",
+            "{ profile: fapi-2 }",
+        ),
         Field::new("plans", Kind::Map(&PLANS), "Usage plans of API keys.", "{}"),
         Field::new("partners", Kind::Map(&PARTNERS), "The companies that call.", "{}"),
         Field::new("buses", Kind::Map(&BUSES), "Event buses and their rules.", "{}"),
@@ -96,6 +102,18 @@ static HISTORY: Object = Object {
         "30d",
     )
     .default_is("7d")],
+};
+
+static TOKENS: Object = Object {
+    name: "`tokens`",
+    guarded: false,
+    fields: &[Field::new(
+        "profile",
+        Kind::Enum(&["oauth-2", "fapi-2"]),
+        "The rules beyond OAuth 2.0's own: `fapi-2` takes keys and certificates in place of secrets, and binds every token.",
+        "fapi-2",
+    )
+    .default_is("oauth-2")],
 };
 
 static APIS: MapOf = MapOf { key: &NAME, value: Kind::Object(&API), example: "" };
@@ -878,6 +896,13 @@ static CLIENT: Object = Object {
         )
         .required(),
         Field::new(
+            "federation",
+            Kind::List(&FEDERATIONS),
+            "Whose tokens stand for it in place of a secret (RFC 8693).",
+            "[{ issuer: ci, subject: \"repo:acme/orders:ref:refs/heads/main\" }]",
+        )
+        .otherwise("nobody's"),
+        Field::new(
             "token_lifetime",
             Kind::Duration { min_ms: MINUTE, max_ms: DAY },
             "How long its tokens are good.",
@@ -891,6 +916,36 @@ static CLIENT: Object = Object {
             "suspended",
         )
         .default_is("active"),
+    ],
+};
+
+static FEDERATIONS: ListOf = ListOf {
+    item: Kind::Object(&FEDERATION),
+    min: 1,
+    max: 20,
+    example: "{ issuer: ci, subject: \"repo:acme/orders:ref:refs/heads/main\" }",
+};
+
+static FEDERATION: Object = Object {
+    name: "a rule of federation",
+    guarded: false,
+    fields: &[
+        Field::new("issuer", Kind::Reference(Noun::Issuer), "Who issues the tokens.", "ci")
+            .required(),
+        Field::new(
+            "subject",
+            Kind::Form(&SUBJECT),
+            "What a token has in `sub`: exactly, or with `*` behind a `:` or `/` at the end.",
+            "system:serviceaccount:orders:sender",
+        )
+        .required(),
+        Field::new(
+            "audience",
+            Kind::Form(&AUDIENCE),
+            "What it has among its `aud`: one of the issuer's `audiences`.",
+            "https://api.tires.example",
+        )
+        .otherwise("any of the issuer's `audiences`"),
     ],
 };
 
@@ -1514,6 +1569,11 @@ static ISSUER_URL: Form = Form {
 };
 static AUDIENCE: Form =
     Form { name: "an audience", pattern: "^.{1,256}$", check: forms::is_claim_text };
+static SUBJECT: Form = Form {
+    name: "a subject, or its beginning up to a `:` or `/` with `*` behind it",
+    pattern: "^([^*]+|[^*]*[:/]\\*)$",
+    check: forms::is_subject,
+};
 static CLAIM: Form =
     Form { name: "a claim's name", pattern: "^.{1,256}$", check: forms::is_claim_text };
 static CLIENT_VALUE: Form = Form {
