@@ -213,7 +213,7 @@ mod tests {
         fn renewal_is_before_the_end_and_within_the_life(
             lifetime_ms in 0_i64..31_536_000_000,
             early_max_ms in 0_i64..3_600_000,
-            chance: u16,
+            chance in any::<u16>(),
         ) {
             let early_ms = Renewal { early_max_ms }.early_ms(lifetime_ms, chance);
             prop_assert!((0..=lifetime_ms).contains(&early_ms));

@@ -26,7 +26,7 @@ const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 const NONCE_BYTES_MAX: usize = 1_024;
 
 /// Asks one token endpoint for the token of one client.
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     pub(crate) settings: Settings,
     pub(crate) transport: Arc<dyn Transport>,
     world: World,

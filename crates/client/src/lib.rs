@@ -75,7 +75,6 @@ pub use client::Client;
 #[cfg(feature = "system")]
 pub use clock::{SystemClock, SystemRandom};
 pub use dpop::{Prover, Proving};
-pub use endpoint::Endpoint;
 pub use error::{BoxError, Cause, Error};
 pub use form::{basic_authorization, form_encode};
 #[cfg(feature = "hyper")]

@@ -80,7 +80,7 @@ pub enum Reason {
     /// §5.3.2.1: only sender-constrained tokens are issued.
     #[error("FAPI 2.0 binds every token: send a DPoP proof (RFC 9449), or use mTLS (RFC 8705)")]
     Binding,
-    /// §5.4.1: PS256, ES256 and EdDSA only.
+    /// §5.4.1: `PS256`, `ES256` and `EdDSA` only.
     #[error("FAPI 2.0 takes the algorithms PS256, ES256 and EdDSA only")]
     Algorithm,
     /// [`LIFETIME_MAX_S`].

@@ -1,6 +1,7 @@
 //! The configuration as its users meet it: whole files, whole reports.
 
 mod connections;
+mod federation;
 mod issuers;
 
 use std::fs;
