@@ -81,7 +81,7 @@ impl Endpoint {
 
     fn request(&self) -> Result<Request<Bytes>, Error> {
         let settings = &self.settings;
-        let plain = |text: &str| Secret::new(text);
+        let plain = |text: &str| Secret::new(text.to_owned());
         let mut form = vec![("grant_type", plain("client_credentials"))];
         form.extend(settings.scope.as_deref().map(|scope| ("scope", plain(scope))));
         form.extend(settings.resource.as_deref().map(|resource| ("resource", plain(resource))));
