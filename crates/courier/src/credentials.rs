@@ -64,7 +64,7 @@ pub(crate) struct Means {
 pub(crate) struct Credentials {
     connection: Connection,
     means: Means,
-    tokens: Option<Arc<Tokens>>,
+    tokens: Option<Tokens>,
     tls: Option<Arc<Tls>>,
 }
 
@@ -79,8 +79,8 @@ impl Credentials {
         let tls = material::own(&connection.tls, secrets, clock);
         let tokens = match &connection.auth {
             Auth::OAuth(client) => {
-                let tokens = Tokens::new((**client).clone(), means.clone(), tracker);
-                Some(Arc::new(tokens.over(guard, tls.clone())))
+                let way = (guard, tls.clone());
+                Some(Tokens::new((**client).clone(), means.clone(), way, tracker))
             }
             _ => None,
         };
@@ -149,8 +149,8 @@ impl Credentials {
             Auth::OAuth(_) => {
                 let Some(tokens) = &self.tokens else { return Ok(()) };
                 let (token, waited) = tokens.token(within).await?;
-                let value = Secret::new(format!("Bearer {}", token.value.expose()));
-                sent.secrets.push(token.value);
+                let value = Secret::new(format!("Bearer {}", token.expose()));
+                sent.secrets.push(token);
                 sent.waited = waited;
                 (AUTHORIZATION.as_str(), value)
             }

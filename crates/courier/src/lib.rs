@@ -14,7 +14,7 @@
 //!   board.rs        how each is at present, for whoever shows it
 //!   attempt.rs      one attempt, whole: body, address, credentials, signatures, request, outcome
 //!   credentials.rs  what a connection adds; tokens cached, renewed early, one request at a time
-//!     tokens.rs     one token, asked for by one request that all share
+//!     tokens.rs     how a token is asked for; gatepost-client keeps and renews it
 //!     sent.rs       what was secret in a call, so that no answer that echoes it is kept as it came
 //!   token_request.rs  the request for a token, and its answer
 //!   material.rs     a connection's certificate, key and authorities, read again when they change

@@ -1,7 +1,7 @@
-//! Asking a token endpoint: the request of the client-credentials grant, and its answer.
+//! Asking a token endpoint: the request of the client-credentials grant, with all that a connection
+//! can say of it.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use gatepost_client::{basic_authorization, form_encode};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Request, Uri};
 use http_body_util::Full;
@@ -15,24 +15,10 @@ use zeroize::Zeroizing;
 
 use crate::attempt::USER_AGENT_VALUE;
 
-/// The lifetime assumed of a token whose answer names none.
-const LIFETIME_DEFAULT_S: i64 = 300;
-/// A token is renewed when a fifth of its life is left, at most two minutes before its end.
-const EARLY_MAX_MS: i64 = 120_000;
-/// How much of a text of a token endpoint's is shown.
-const SHOWN_CHARS_MAX: usize = 200;
 /// How long an assertion is good: one request, and clocks that differ a little.
 const ASSERTION_S: i64 = 60;
 /// What kind of assertion ours is (RFC 7523 §2.2).
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-
-/// A token, and when it is to be renewed.
-#[derive(Debug, Clone)]
-pub(crate) struct Token {
-    pub(crate) value: Secret,
-    pub(crate) renew_at: Timestamp,
-    pub(crate) ends_at: Timestamp,
-}
 
 /// What a token request is made of, beside the client.
 pub(crate) struct Surroundings<'a> {
@@ -65,7 +51,7 @@ pub(crate) fn token_request(
             let secret = around.secrets.read(secret).map_err(|error| error.to_string())?;
             match by {
                 ClientAuth::Basic => {
-                    let value = basic(&client.client_id, &secret);
+                    let value = basic_authorization(&client.client_id, secret.expose());
                     headers.insert(AUTHORIZATION, header_value(&value)?);
                 }
                 ClientAuth::Body => {
@@ -140,13 +126,6 @@ fn target(url: &Uri, query: &[(&str, &str)]) -> Result<Uri, String> {
     target.parse().map_err(|_| "its query cannot stand in a URL".to_owned())
 }
 
-/// In Basic, id and secret are form-urlencoded first (RFC 6749 §2.3.1).
-fn basic(id: &str, secret: &Secret) -> Zeroizing<String> {
-    let secret = Zeroizing::new(form_encode(secret.expose()));
-    let pair = Zeroizing::new(format!("{}:{}", form_encode(id), *secret));
-    Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())))
-}
-
 fn assertion(
     client: &OAuthClient,
     proof: &PrivateKeyProof,
@@ -168,107 +147,4 @@ fn assertion(
 fn encoded<'p>(form: impl Iterator<Item = (&'p str, &'p str)>) -> String {
     let parts = form.map(|(name, value)| format!("{}={}", form_encode(name), form_encode(value)));
     parts.collect::<Vec<_>>().join("&")
-}
-
-/// Form-urlencoding (RFC 6749 appendix B).
-fn form_encode(text: &str) -> String {
-    const DIGITS: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'*' => {
-                encoded.push(char::from(byte));
-            }
-            b' ' => encoded.push('+'),
-            other => {
-                encoded.push('%');
-                encoded.push(DIGITS[usize::from(other >> 4)]);
-                encoded.push(DIGITS[usize::from(other & 15)]);
-            }
-        }
-    }
-    encoded
-}
-
-/// A text of a token endpoint's, fit to be shown: cut, and without what RFC 6749 §5.2 keeps out of
-/// it, such as line breaks and what moves a terminal's cursor.
-fn shown(text: &str) -> String {
-    let fits = |char: &char| matches!(char, ' '..='~') && !matches!(char, '"' | '\\');
-    let shown = text.chars().take(SHOWN_CHARS_MAX);
-    shown.map(|char| if fits(&char) { char } else { '?' }).collect()
-}
-
-/// What a token endpoint said when it refused; only the standard's members are shown.
-pub(crate) fn refusal(status: u16, body: &[u8]) -> String {
-    let document = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
-    let member = |name: &str| shown(document[name].as_str().unwrap_or_default());
-    format!("{status} {} {}", member("error"), member("error_description")).trim().to_owned()
-}
-
-/// The token of an answer that is a success.
-pub(crate) fn read_token(body: &[u8], now: Timestamp) -> Result<Token, String> {
-    let mut document: serde_json::Value =
-        serde_json::from_slice(body).map_err(|_| "the answer is not JSON".to_owned())?;
-    let value = match document.get_mut("access_token").map(serde_json::Value::take) {
-        Some(serde_json::Value::String(value)) if !value.is_empty() => Secret::new(value),
-        _ => return Err("the answer has no access_token".to_owned()),
-    };
-    let kind = document["token_type"].as_str().unwrap_or("Bearer");
-    if !kind.eq_ignore_ascii_case("bearer") {
-        return Err(format!("the token is of type {}, not Bearer", shown(kind)));
-    }
-    // Some servers write the number as a string.
-    let lifetime = &document["expires_in"];
-    let lifetime_s = lifetime.as_i64().or_else(|| lifetime.as_str()?.parse().ok());
-    let lifetime_ms = lifetime_s.unwrap_or(LIFETIME_DEFAULT_S).clamp(1, 31_536_000) * 1000;
-    let early_ms = (lifetime_ms / 5).min(EARLY_MAX_MS);
-    Ok(Token {
-        value,
-        renew_at: now.plus_ms(lifetime_ms - early_ms),
-        ends_at: now.plus_ms(lifetime_ms),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn credentials_are_form_encoded() {
-        assert_eq!(form_encode("a b+c:d%é*-._~"), "a+b%2Bc%3Ad%25%C3%A9*-._%7E");
-    }
-
-    #[test]
-    fn a_token_is_renewed_before_its_end() {
-        let now = Timestamp::from_ms(1_000_000);
-        let of = |body: &str| {
-            read_token(body.as_bytes(), now).map(|token| {
-                (token.renew_at.since_ms(now) / 1000, token.ends_at.since_ms(now) / 1000)
-            })
-        };
-        assert_eq!(of(r#"{"access_token":"t","expires_in":3600}"#), Ok((3480, 3600)));
-        assert_eq!(of(r#"{"access_token":"t","expires_in":"60"}"#), Ok((48, 60)));
-        assert_eq!(of(r#"{"access_token":"t"}"#), Ok((240, 300)));
-        assert!(of(r#"{"access_token":""}"#).is_err());
-        assert!(of(r#"{"access_token":"t","token_type":"mac"}"#).is_err());
-        for other in ["<html>", "[]", "5", "\"x\"", "null", "{}"] {
-            assert!(of(other).is_err(), "{other}");
-        }
-    }
-
-    #[test]
-    fn a_refusal_shows_only_what_the_standard_names() {
-        let body = br#"{"error":"invalid_client","error_description":"no","secret":"x"}"#;
-        assert_eq!(refusal(401, body), "401 invalid_client no");
-        assert_eq!(refusal(502, b"<html>"), "502");
-        let long = "x".repeat(300);
-        let body =
-            serde_json::json!({ "error": "a\u{1b}[2J\n\u{202e}\"b", "error_description": long });
-        let expected = format!("400 a?[2J???b {}", "x".repeat(200));
-        assert_eq!(refusal(400, body.to_string().as_bytes()), expected);
-        let body = serde_json::json!({ "access_token": "t", "token_type": format!("m\n{long}") });
-        let error = read_token(body.to_string().as_bytes(), Timestamp::default()).unwrap_err();
-        assert_eq!(error, format!("the token is of type m?{}, not Bearer", "x".repeat(198)));
-    }
 }

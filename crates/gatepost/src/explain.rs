@@ -250,17 +250,28 @@ const PROBLEMS: &[(&str, &str)] = &[
     ),
     (
         "invalid_request",
-        "Token endpoint: the request cannot be read: a parameter is missing or repeated, the body is no form, or the client authenticates in two ways at once (RFC 6749 §5.2).",
+        "Token endpoint: the request cannot be read: a parameter is missing or repeated, the body is no form, or the client authenticates in two ways at once (RFC 6749 §5.2); or a subject token is not good, or stands for no client (RFC 8693 §2.2.2).",
     ),
     (
         "invalid_client",
         "Token endpoint: the client did not prove who it is: unknown id, wrong secret, or a secret that was revoked; the answer does not say which. Status 401.",
     ),
     ("unauthorized_client", "Token endpoint: the client or its partner is suspended."),
-    ("unsupported_grant_type", "Token endpoint: only `grant_type=client_credentials` is offered."),
+    (
+        "unsupported_grant_type",
+        "Token endpoint: only `grant_type=client_credentials` is offered, and token exchange where a client has `federation`.",
+    ),
     (
         "invalid_scope",
         "Token endpoint: the client has not been given a scope it asks for, or the scopes belong to several APIs. Leave `scope` out to get all it has of one API.",
+    ),
+    (
+        "invalid_target",
+        "Token endpoint: `audience` or `resource` names another API than the one that the scopes are of (RFC 8693 §2.2.2).",
+    ),
+    (
+        "temporarily_unavailable",
+        "Token endpoint: a subject token cannot be verified, for its issuer's keys cannot be got. Status 503 with `Retry-After`; the log says why.",
     ),
     (
         "NO_ANSWER",

@@ -17,6 +17,7 @@
 mod apply;
 mod certificate;
 mod denied;
+mod federation;
 mod live;
 mod notify;
 mod predecessor;

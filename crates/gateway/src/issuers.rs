@@ -3,10 +3,13 @@
 //! ```text
 //! Issuers           shared by all cores; the present keys of each issuer by an atomic pointer
 //!   outbound::keys  when they are asked for, until when they are in force, and asking for them
+//!   workload.rs     tokens that stand for a client of ours at the token service
 //! ```
 //!
 //! A key that is not known is asked for once, and the request that brought it waits for the answer
 //! for a moment. When an issuer cannot be reached its keys stay in force for a day.
+
+mod workload;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -241,6 +244,24 @@ impl Trusted {
     fn judge(&self, token: &str, now: Timestamp, now_ms: u64) -> Result<Verified, IssuerFault> {
         let issuer = &self.issuer;
         let name = || issuer.name.clone();
+        let mut token = self.verified(token, now, now_ms)?;
+        let Some(partner) = issuer.caller(token.client.as_deref()).cloned() else {
+            let client = token.client.unwrap_or_default();
+            return Err(IssuerFault::UnknownClient { issuer: name(), client });
+        };
+        token.scopes.retain(|scope| issuer.may_grant(scope));
+        Ok(Verified { issuer: name(), partner, token })
+    }
+
+    /// The token, whoever calls with it.
+    fn verified(
+        &self,
+        token: &str,
+        now: Timestamp,
+        now_ms: u64,
+    ) -> Result<ForeignToken, IssuerFault> {
+        let issuer = &self.issuer;
+        let name = || issuer.name.clone();
         let keys = self.source.in_force(now_ms);
         let keys = keys.ok_or_else(|| IssuerFault::NoKeys { issuer: name() })?;
         let demand = ForeignDemand {
@@ -253,13 +274,7 @@ impl Trusted {
             now_s: now.seconds(),
             leeway_s: LEEWAY_S,
         };
-        let mut token = jwt::verify_foreign(token, &keys, &demand)?;
-        let Some(partner) = issuer.caller(token.client.as_deref()).cloned() else {
-            let client = token.client.unwrap_or_default();
-            return Err(IssuerFault::UnknownClient { issuer: name(), client });
-        };
-        token.scopes.retain(|scope| issuer.may_grant(scope));
-        Ok(Verified { issuer: name(), partner, token })
+        Ok(jwt::verify_foreign(token, &keys, &demand)?)
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Api, ApiKey, Bus, Client, Connection, Destination, Issuer, Name, Partner, Rule, Schedule,
-    SecretSource, TokenSettings, UsagePlan,
+    Api, ApiKey, Bus, Client, Connection, Destination, Federation, Issuer, Name, Partner, Profile,
+    Rule, Schedule, SecretSource, TokenSettings, UsagePlan,
 };
 
 /// Everything a company defines. Whoever builds it has checked that names lead somewhere.
@@ -26,6 +26,10 @@ pub struct Definitions {
     pub partners: BTreeMap<Name, Partner>,
     /// Clients of partners, by client id.
     pub clients: BTreeMap<Name, Client>,
+    /// Whose tokens stand for a client in place of a secret, by client id.
+    pub federation: BTreeMap<Name, Vec<Federation>>,
+    /// Which rules the token service keeps beyond OAuth 2.0's own.
+    pub profile: Profile,
     /// API keys of partners.
     pub api_keys: BTreeMap<Name, ApiKey>,
     /// Event buses.

@@ -7,7 +7,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use jwt::ClaimedAssertion;
 use listener::ClientCertificate;
-use model::{Status, Timestamp};
+use model::{Name, Status, Timestamp};
 
 use crate::client::{self, Proof};
 use crate::error::Refusal;
@@ -23,6 +23,8 @@ pub(crate) enum Claim<'a> {
     Assertion(Box<ClaimedAssertion<'a>>),
     /// The certificate of the connection, for this client id (RFC 8705 §2).
     Certificate(&'a str),
+    /// A token of its workload that stands for this client, and is verified (RFC 8693).
+    Workload(Name),
 }
 
 /// What a claim is proven with.
@@ -69,6 +71,7 @@ impl Claim<'_> {
             Self::Secret(proof) => &proof.client_id,
             Self::Assertion(claimed) => claimed.client(),
             Self::Certificate(id) => id,
+            Self::Workload(id) => id,
         }
     }
 
@@ -89,6 +92,7 @@ impl Claim<'_> {
         match self {
             Self::Secret(proof) => proof.method,
             Self::Assertion(_) => "private_key_jwt",
+            Self::Workload(_) => "token_exchange",
             Self::Certificate(id) => {
                 let authentication = state.client(id).map(|client| &client.client.authentication);
                 let by_it = authentication.filter(|way| way.is_by_certificate());
@@ -110,6 +114,7 @@ pub(crate) fn prove<'s>(
         Claim::Secret(proof) => return client::authenticate(state, proof, with.now),
         Claim::Assertion(claimed) => assertion::prove(service, state, claimed, with.now)?,
         Claim::Certificate(id) => certificates::prove(state, id, with.certificate)?,
+        Claim::Workload(id) => state.client(id).ok_or(Refusal::Client)?,
     };
     let active = client.client.status == Status::Active && client.partner_status == Status::Active;
     if active { Ok(client) } else { Err(Refusal::Suspended) }

@@ -12,6 +12,11 @@ const DPOP: HeaderName = HeaderName::from_static("dpop");
 /// The field that gives the next nonce (RFC 9449 §8).
 const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
+/// Whether a request comes with a proof, good or not.
+pub(crate) fn is_offered(headers: &HeaderMap) -> bool {
+    headers.contains_key(DPOP)
+}
+
 /// Verifies the proof of a client that has proven itself; none if there is none and none is needed.
 /// The token then is bound to the proof's key.
 pub(crate) fn bind(

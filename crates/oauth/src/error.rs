@@ -8,7 +8,9 @@ use http::{HeaderValue, StatusCode, Uri};
 use jwt::{AssertionFault, ProofFault};
 use serde_json::json;
 
+use crate::exchange::{Unexchanged, WorkloadFault};
 use crate::limits::Limited;
+use crate::profile::Reason;
 
 /// Why no token is issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +73,10 @@ pub(crate) enum Refusal {
     /// `temporarily_unavailable`: what was asked could not be kept (RFC 7009 §2.2.1), or what is left
     /// of a quota is not known.
     Unavailable,
+    /// Nothing is exchanged (RFC 8693).
+    Exchange(Unexchanged),
+    /// The profile does not permit it.
+    Profile(Reason),
 }
 
 impl Refusal {
@@ -97,6 +103,8 @@ impl Refusal {
             }
             Self::Proof(_) => "invalid_dpop_proof",
             Self::Nonce { .. } => "use_dpop_nonce",
+            Self::Exchange(unexchanged) => unexchanged.code(),
+            Self::Profile(reason) => reason.code(),
         }
     }
 
@@ -119,6 +127,9 @@ impl Refusal {
         match self {
             Self::Limited(limited) => Some(limited.wait),
             Self::Unavailable => Some(Duration::from_secs(1)),
+            Self::Exchange(Unexchanged::Subject(WorkloadFault::NoKeys)) => {
+                Some(Duration::from_secs(5))
+            }
             _ => None,
         }
     }
@@ -179,6 +190,8 @@ impl Refusal {
             Self::Unavailable => {
                 "The store does not answer. Nothing has changed; try again.".into()
             }
+            Self::Exchange(unexchanged) => unexchanged.description(),
+            Self::Profile(reason) => format!("{reason}."),
         }
     }
 
@@ -194,6 +207,10 @@ impl Refusal {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable | Self::Proof(ProofFault::Full) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Profile(reason) if reason.code() == "invalid_client" => StatusCode::UNAUTHORIZED,
+            Self::Exchange(Unexchanged::Subject(WorkloadFault::NoKeys)) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             _ => StatusCode::BAD_REQUEST,
         }
     }

@@ -9,6 +9,8 @@
 //!                    the keys of who publishes them, replay.rs knows what was used
 //!   certificates.rs  by the connection's certificate, and tokens bound to it (RFC 8705)
 //! caller.rs     who asks at the endpoints beside it, proven in the same way
+//! exchange.rs   token exchange as workload federation (RFC 8693)
+//! profile.rs    what FAPI 2.0 permits
 //! form.rs       the form body, read strictly (RFC 6749 §3.2, appendix B)
 //! scope.rs      what is granted, and for which resource server
 //! target.rs     for which API a token is asked: resource, audience (RFC 8707)
@@ -36,6 +38,7 @@ mod client;
 mod client_keys;
 mod dpop;
 mod error;
+mod exchange;
 mod fields;
 mod form;
 mod inspect;
@@ -43,6 +46,7 @@ mod introspect;
 mod jwks;
 mod limits;
 mod metadata;
+pub mod profile;
 mod quota;
 mod replay;
 mod resource;
@@ -67,6 +71,7 @@ use store::{DenyList, Store};
 pub use audit::AuditBook;
 pub use client_keys::PublishedKeys;
 pub use error::other_method;
+pub use exchange::{ForeignVerifier, Verifying, Workload, WorkloadFault};
 pub use inspect::Inspector;
 pub use limits::Limits;
 pub use ring::{RingError, ensure_signing_key};
@@ -98,6 +103,8 @@ pub struct World {
     pub denied: Arc<DenyList>,
     /// What is counted of token requests.
     pub limits: Arc<Limits>,
+    /// Who verifies tokens of other issuers.
+    pub foreign: Arc<dyn ForeignVerifier>,
 }
 
 /// What handlers share.

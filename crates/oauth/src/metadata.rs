@@ -4,30 +4,40 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use jwt::Algorithm;
+use model::Profile;
 use serde_json::json;
 
 use crate::Service;
+use crate::exchange;
+use crate::profile::{ClientMethod, permits_method};
 
-/// The ways in which a client may prove itself (RFC 7591 §4.2, RFC 8705 §2).
-fn methods(certificates: bool) -> Vec<&'static str> {
-    let mut methods = vec!["client_secret_basic", "client_secret_post", "private_key_jwt"];
-    if certificates {
-        methods.extend(["tls_client_auth", "self_signed_tls_client_auth"]);
-    }
-    methods
+/// The methods there are, before a profile takes some away (RFC 7591 §4.2, RFC 8705 §2).
+const METHODS: [ClientMethod; 5] = [
+    ClientMethod::SecretBasic,
+    ClientMethod::SecretPost,
+    ClientMethod::PrivateKeyJwt,
+    ClientMethod::TlsClientAuth,
+    ClientMethod::SelfSignedTls,
+];
+
+/// The ways in which a client may prove itself; by a certificate only where the door sees any.
+fn methods(profile: Profile, certificates: bool) -> Vec<&'static str> {
+    let by_certificate = [ClientMethod::TlsClientAuth, ClientMethod::SelfSignedTls];
+    let there = METHODS.into_iter().filter(|way| certificates || !by_certificate.contains(way));
+    there.filter(|way| permits_method(profile, *way)).map(ClientMethod::as_str).collect()
 }
 
 pub(crate) async fn show(State(service): State<Service>) -> Response {
     let state = service.state.load();
     let issuer = &state.issuer;
-    let methods = methods(service.world.certificates);
+    let methods = methods(state.profile, service.world.certificates);
     let document = json!({
         "issuer": issuer,
         "token_endpoint": state.endpoint,
         "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
         "scopes_supported": state.scopes,
         "response_types_supported": [],
-        "grant_types_supported": ["client_credentials"],
+        "grant_types_supported": exchange::grant_types(&state),
         "token_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_signing_alg_values_supported": Algorithm::NAMES,
         "revocation_endpoint": format!("{issuer}/oauth2/revoke"),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use credential::{Digester, Kind, Vault};
 use jwt::{Jwk, Jwks, KeySet, Keys, NonceRule, Proofs, SigningKey, Stage};
 use model::{
-    Api, Authentication, Client, ClientKeys, Definitions, Name, SecretCredential, SigningKeyRecord,
-    Status,
+    Api, Authentication, Client, ClientKeys, Definitions, Federation, Name, Profile,
+    SecretCredential, SigningKeyRecord, Status,
 };
 use store::{UseBook, UseMark};
 
@@ -58,6 +58,9 @@ pub struct State {
     /// How long tokens live, how many there are, and what they say more.
     pub(crate) rules: Rules,
     clients: HashMap<Name, ClientEntry>,
+    /// Whose tokens stand for a client, by client id.
+    pub(crate) federation: BTreeMap<Name, Vec<Federation>>,
+    pub(crate) profile: Profile,
 }
 
 /// A client with its secrets.
@@ -118,6 +121,8 @@ impl State {
             servers: target::servers(definitions),
             rules: Rules::new(definitions),
             clients: clients(definitions, source.secrets, source.uses),
+            federation: definitions.federation.clone(),
+            profile: definitions.profile,
             digester: source.digester,
             proofs: source.proofs,
             dpop_nonce: definitions.dpop_nonce,

@@ -10,14 +10,18 @@ use http::HeaderMap;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
 use jwt::{AccessToken, Confirmation};
 use listener::{ClientCertificate, Peer};
-use model::{Timestamp, token_id};
+use model::{Client, Timestamp, token_id};
 use serde_json::json;
 
-use crate::authentication::{self, Proving};
+use crate::authentication::{self, Claim, Proving};
 use crate::caller;
 use crate::dpop;
 use crate::error::Refusal;
+use crate::exchange;
+use crate::form::Form;
 use crate::limits::Told;
+use crate::profile::{self, Binding, ClientMethod, RequestFacts};
+use crate::state::State as Known;
 use crate::target::grant;
 use crate::{Service, assertion, certificates};
 
@@ -141,6 +145,20 @@ pub(crate) async fn issue(
     response
 }
 
+/// Whoever has proven to be a client.
+struct Proven<'s> {
+    client: &'s Client,
+    credential_id: Option<String>,
+    method: ClientMethod,
+}
+
+impl Proven<'_> {
+    /// Whether a token of its workload was the proof (RFC 8693).
+    fn by_workload(&self) -> bool {
+        self.method == ClientMethod::TokenExchange
+    }
+}
+
 async fn decide(
     service: &Service,
     (headers, certificate): (&HeaderMap, Option<&ClientCertificate>),
@@ -151,22 +169,13 @@ async fn decide(
     let (settings, ticks_ns) = (&state.rules.settings, world.clock.ticks_ns());
     world.limits.address(settings, record.address, ticks_ns, told)?;
     let form = caller::form(headers, body)?;
-    let (client, credential_id) = {
-        let claim = authentication::claim(&state, headers, &form, record.at)?;
-        record.method = Some(claim.method(&state));
-        // Only the id of a client that exists is logged: anything else may be a misplaced secret.
-        record.client = state.client(claim.client_id()).map(|client| client.client.id.to_string());
-        let with = Proving { certificate, now: record.at };
-        let proven = authentication::prove(service, &state, &claim, with);
-        let client = proven.map_err(|refusal| match refusal {
-            Refusal::Client => world.limits.failed(record.address, claim.client_id(), ticks_ns),
-            other => other,
-        })?;
-        (&client.client, claim.credential(&state, client, record.at))
-    };
-    record.partner = Some(client.partner.to_string());
+    let workload = exchange::proof(service, headers, &form, record).await?;
+    let shown = (headers, certificate);
+    let proven = prove(service, (&state, &form), shown, (workload, ticks_ns), record)?;
+    let client = proven.client;
     match form.get("grant_type") {
-        Some("client_credentials") => {}
+        Some("client_credentials") if !proven.by_workload() => {}
+        Some(exchange::GRANT_TYPE) if proven.by_workload() => {}
         Some(_) => return Err(Refusal::GrantType),
         None => return Err(Refusal::Malformed("grant_type is missing")),
     }
@@ -177,6 +186,14 @@ async fn decide(
         return Err(Refusal::Expired);
     }
     let of_certificate = certificates::confirmation(client, certificate)?;
+    let binding = match &of_certificate {
+        _ if dpop::is_offered(headers) => Binding::Dpop,
+        Some(_) => Binding::Mtls,
+        None => Binding::None,
+    };
+    let method = proven.method;
+    let facts = RequestFacts { method, algorithm: None, binding, lifetime_s: exp - now_s };
+    profile::of_request(state.profile, &facts).map_err(Refusal::Profile)?;
     // Late among what can be wrong: a proof is good once, and is not to be used up for nothing.
     let bound = dpop::bind(&state, client, headers, record.at)?;
     // Last, so that what is refused costs nothing of it.
@@ -196,21 +213,56 @@ async fn decide(
         jti: jti.clone(),
         token_use: "access".to_owned(),
         version: 2,
-        credential_id,
+        credential_id: proven.credential_id.clone(),
         cnf: confirmation(proof, of_certificate),
         extra: state.rules.extra(client, &grant.audience),
     };
     let signer = state.signer(&grant.audience);
-    let body = json!({
+    let mut answer = json!({
         "access_token": jwt::sign(&claims, signer),
         "token_type": token_type,
         "expires_in": exp - now_s,
         "scope": grant.scope,
     });
-    let (body, nonce) = (body.to_string(), nonce.flatten());
+    if proven.by_workload() {
+        // RFC 8693 §2.2.1.
+        answer["issued_token_type"] = exchange::ACCESS_TOKEN.into();
+    }
+    let (body, nonce) = (answer.to_string(), nonce.flatten());
     let (scope, audience) = (grant.scope, grant.audience);
     let kid = signer.jwk().kid.clone();
     Ok(Issued { body, scope, token_id: jti, audience, kid, nonce })
+}
+
+/// The client that a request comes from: the one its workload's token stands for, which is verified,
+/// or the one that proves itself now.
+fn prove<'s>(
+    service: &Service,
+    (state, form): (&'s Known, &Form),
+    (headers, certificate): (&HeaderMap, Option<&ClientCertificate>),
+    (workload, ticks_ns): (Option<model::Name>, u64),
+    record: &mut TokenRecord,
+) -> Result<Proven<'s>, Refusal> {
+    let claim = match workload {
+        Some(client) => Claim::Workload(client),
+        None => authentication::claim(state, headers, form, record.at)?,
+    };
+    record.method = Some(claim.method(state));
+    // Only the id of a client that exists is logged: anything else may be a misplaced secret.
+    record.client = state.client(claim.client_id()).map(|client| client.client.id.to_string());
+    let with = Proving { certificate, now: record.at };
+    let client = authentication::prove(service, state, &claim, with).map_err(|refusal| {
+        let limits = &service.world.limits;
+        match refusal {
+            Refusal::Client => limits.failed(record.address, claim.client_id(), ticks_ns),
+            other => other,
+        }
+    })?;
+    record.partner = Some(client.client.partner.to_string());
+    let credential_id = claim.credential(state, client, record.at);
+    // A method without a name here is one that no profile knows.
+    let method = ClientMethod::parse(claim.method(state)).unwrap_or(ClientMethod::SecretBasic);
+    Ok(Proven { client: &client.client, credential_id, method })
 }
 
 /// What a token is bound to: a key, a certificate, both or neither.

@@ -43,8 +43,9 @@ const NETWORK: &str = "an engine calls nobody; what calls out is a shell";
 const TIME: &str = "take `now` as an argument";
 const CHANCE: &str = "take the random bytes as an argument";
 
-/// Parts of shells that decide as an engine does: what begins with one of these paths.
-const DECIDING: [&str; 3] = [
+/// Parts of shells and ports that decide as an engine does: what begins with one of these paths.
+const DECIDING: [&str; 4] = [
+    "crates/client/src/cache.rs",
     "crates/courier/src/scheduler",
     "crates/courier/src/settle.rs",
     "crates/courier/src/condition.rs",

@@ -1,164 +1,94 @@
-//! A connection's bearer token: cached, renewed early, and asked for by one request at a time.
+//! A connection's bearer token: how the courier asks for one.
 //!
-//! The request runs by itself, whoever waits: an attempt gives up at its own bound, and the token
-//! that comes later is there for the next one. While a token is good nobody waits for another.
+//! Keeping it, renewing it early and asking by one request at a time is `gatepost-client`'s, the
+//! library that partners use too. What is asked is ours, for connections can say more of it than a
+//! client library needs: the method, parameters of their own, secrets that Gatepost keeps, TLS with
+//! material that changes, under the guard. The request runs by itself, on the tracker that shutdown
+//! waits for: an attempt gives up at its own bound, and the token is there for the next one.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, Shared};
+use gatepost_client::{
+    Ask, BoxFuture, Renewal, Spawn, Token, TokenKind, read_granted, read_refusal,
+};
 use http::Uri;
 use http_body_util::Full;
-use model::{OAuthClient, Timestamp};
+use model::{Clock, OAuthClient, Secret};
 use outbound::{Bounds, Guard, Origin, Pool, Tls, in_words, send_whole};
-use parking_lot::Mutex;
-use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 use super::{CredentialsError, Means};
 use crate::attempt::without_values;
-use crate::token_request::{Surroundings, Token, read_token, refusal, token_request};
+use crate::token_request::{Surroundings, token_request};
 
 /// How long one token request may take in all.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
-/// After a failed token request the next one waits, so that a dead token endpoint is not hammered.
-const AFTER_FAILURE_MS: i64 = 1_000;
-/// A receiver that refuses every token gets a new one this often at the most: it shares the
-/// connection, and its token endpoint, with others.
-const AFTER_REFUSAL_MS: i64 = 10_000;
+/// A token is renewed two minutes before its end at the most: token endpoints of partners may be
+/// away for a while, and deliveries go on meanwhile.
+const RENEWAL: Renewal = Renewal { early_max_ms: 120_000 };
 
 /// The token of one client.
 pub(super) struct Tokens {
+    tokens: gatepost_client::Tokens<Endpoint>,
+    clock: Arc<dyn Clock>,
+}
+
+/// The token endpoint of a connection.
+struct Endpoint {
     client: OAuthClient,
     means: Means,
-    state: Mutex<State>,
     pool: Option<Pool<Full<Bytes>>>,
-    tracker: TaskTracker,
-}
-
-#[derive(Default)]
-struct State {
-    token: Option<Token>,
-    /// The last failure, and until when it is given as the answer.
-    failure: Option<(Timestamp, CredentialsError)>,
-    /// When a token was last forgotten because a receiver refused it.
-    refused_at: Option<Timestamp>,
-    /// The last request, ended or not.
-    request: Option<Fetch>,
-}
-
-type Fetched = Result<Token, CredentialsError>;
-type Fetch = Shared<BoxFuture<'static, Fetched>>;
-
-enum Look {
-    Use(Token),
-    Wait(Fetch),
-    Failed(CredentialsError),
 }
 
 impl Tokens {
-    /// Without a way to the token endpoint yet.
-    pub(super) fn new(client: OAuthClient, means: Means, tracker: TaskTracker) -> Self {
-        Self { client, means, state: Mutex::default(), pool: None, tracker }
-    }
-
     /// Asks the token endpoint under this guard, with this TLS.
-    pub(super) fn over(mut self, guard: Guard, tls: Option<Arc<Tls>>) -> Self {
-        let origin = self.client.token_url.parse::<Uri>().ok().and_then(|url| Origin::of(&url));
-        let tracker = self.tracker.clone();
-        self.pool = origin.map(|origin| Pool::new(origin, guard, 1, tracker).with_tls(tls));
-        self
+    pub(super) fn new(
+        client: OAuthClient,
+        means: Means,
+        (guard, tls): (Guard, Option<Arc<Tls>>),
+        tracker: TaskTracker,
+    ) -> Self {
+        let origin = client.token_url.parse::<Uri>().ok().and_then(|url| Origin::of(&url));
+        let pool = |origin| Pool::new(origin, guard, 1, tracker.clone()).with_tls(tls);
+        let pool = origin.map(pool);
+        let clock = Arc::clone(&means.clock);
+        let ticking = Arc::new(OurClock(Arc::clone(&clock)));
+        let endpoint = Endpoint { client, means, pool };
+        let tokens = gatepost_client::Tokens::new(endpoint, ticking, Arc::new(Tracked(tracker)));
+        Self { tokens, clock }
     }
 
     /// A token, and how long it was waited for.
     pub(super) async fn token(
-        self: &Arc<Self>,
+        &self,
         within: Duration,
-    ) -> Result<(Token, Duration), CredentialsError> {
-        let fetch = match self.look() {
-            Look::Use(token) => return Ok((token, Duration::ZERO)),
-            Look::Failed(error) => return Err(error),
-            Look::Wait(fetch) => fetch,
-        };
-        let began_ns = self.means.clock.ticks_ns();
-        let fetched = tokio::time::timeout(within, fetch).await;
-        let late = |_| self.failed(format!("no answer within {} ms", within.as_millis()));
+    ) -> Result<(Secret, Duration), CredentialsError> {
+        let began_ns = self.clock.ticks_ns();
+        let fetched = tokio::time::timeout(within, self.tokens.token()).await;
+        let late =
+            |_| self.tokens.asker().failed(format!("no answer within {} ms", within.as_millis()));
         let token = fetched.map_err(late)??;
-        let waited_ns = self.means.clock.ticks_ns().saturating_sub(began_ns);
-        Ok((token, Duration::from_nanos(waited_ns)))
+        let waited_ns = self.clock.ticks_ns().saturating_sub(began_ns);
+        let value = Secret::new(token.value.expose().to_owned());
+        Ok((value, Duration::from_nanos(waited_ns)))
     }
 
     /// Forgets the token that a receiver refused, if it still is the present one; not again and
-    /// again for one that refuses all.
+    /// again for one that refuses all, for it shares the connection with others.
     pub(super) fn refused(&self, sent: &str) {
-        let now = self.means.clock.now();
-        let mut state = self.state.lock();
-        let lately = state.refused_at.is_some_and(|at| now.since_ms(at) < AFTER_REFUSAL_MS);
-        let present = state.token.as_ref().is_some_and(|token| token.value.expose() == sent);
-        if present && !lately {
-            state.token = None;
-            state.refused_at = Some(now);
-        }
+        // The attempt is tried again by its destination's rules, with whatever token is there then.
+        self.tokens.refused(sent);
     }
+}
 
-    fn look(self: &Arc<Self>) -> Look {
-        let now = self.means.clock.now();
-        let mut state = self.state.lock();
-        let failure = state.failure.as_ref().filter(|(until, _)| now < *until);
-        let good = state.token.as_ref().filter(|token| now < token.ends_at);
-        match (good.cloned(), failure) {
-            (Some(token), failure) => {
-                if now >= token.renew_at && failure.is_none() {
-                    drop(self.fetch(&mut state));
-                }
-                Look::Use(token)
-            }
-            (None, Some((_, error))) => Look::Failed(error.clone()),
-            (None, None) => Look::Wait(self.fetch(&mut state)),
-        }
-    }
-
-    /// The request under way, or a new one.
-    fn fetch(self: &Arc<Self>, state: &mut State) -> Fetch {
-        if let Some(under_way) = state.request.as_ref().filter(|fetch| fetch.peek().is_none()) {
-            return under_way.clone();
-        }
-        let (tell, told) = oneshot::channel();
-        let interrupted = self.failed("interrupted".to_owned());
-        let fetch = told.map(|fetched| fetched.unwrap_or(Err(interrupted))).boxed().shared();
-        state.request = Some(fetch.clone());
-        let tokens = Arc::clone(self);
-        self.tracker.spawn(async move {
-            let fetched = tokens.request().await;
-            tokens.keep(&fetched);
-            // Those who waited may have gone.
-            tell.send(fetched).ok();
-        });
-        fetch
-    }
-
-    fn keep(&self, fetched: &Fetched) {
-        let now = self.means.clock.now();
-        let mut state = self.state.lock();
-        state.request = None;
-        match fetched {
-            Ok(token) => {
-                state.failure = None;
-                state.token = Some(token.clone());
-            }
-            Err(error) => {
-                state.failure = Some((now.plus_ms(AFTER_FAILURE_MS), error.clone()));
-            }
-        }
-    }
-
+impl Endpoint {
     fn failed(&self, reason: String) -> CredentialsError {
         CredentialsError::Token { url: without_values(&self.client.token_url), reason }
     }
 
-    async fn request(&self) -> Fetched {
+    async fn request(&self) -> Result<Token, CredentialsError> {
         let failed = |reason| self.failed(reason);
         let pool = self.pool.as_ref().ok_or_else(|| failed("the address is no URL".to_owned()))?;
         let around = Surroundings {
@@ -171,17 +101,53 @@ impl Tokens {
         let sent = send_whole(pool, request, Bounds::within(TOKEN_TIMEOUT)).await;
         let answer = sent.map_err(|error| failed(in_words(&error)))?;
         if !answer.status.is_success() {
-            return Err(failed(refusal(answer.status.as_u16(), &answer.body)));
+            let refusal = read_refusal(answer.status.as_u16(), &answer.body);
+            return Err(failed(refusal.to_string()));
         }
-        read_token(&answer.body, self.means.clock.now()).map_err(failed)
+        let granted = read_granted(&answer.body, TokenKind::Bearer);
+        let granted = granted.map_err(|error| failed(error.to_string()))?;
+        let mut chance = [0; 2];
+        self.means.random.fill(&mut chance);
+        let now_ms = self.means.clock.now().ms();
+        Ok(granted.at(now_ms, RENEWAL, u16::from_le_bytes(chance)))
+    }
+}
+
+impl Ask for Endpoint {
+    type Error = CredentialsError;
+
+    fn ask(&self) -> BoxFuture<'_, Result<Token, CredentialsError>> {
+        Box::pin(self.request())
+    }
+
+    fn interrupted(&self) -> CredentialsError {
+        self.failed("interrupted".to_owned())
+    }
+}
+
+/// The program's clock, as the library asks for it.
+struct OurClock(Arc<dyn Clock>);
+
+impl gatepost_client::Clock for OurClock {
+    fn now_ms(&self) -> i64 {
+        self.0.now().ms()
+    }
+}
+
+/// Requests that shutdown waits for.
+struct Tracked(TaskTracker);
+
+impl Spawn for Tracked {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.0.spawn(task);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
     use model::{
-        ClientAuth, ClientProof, Clock, Method, Random, Secret, SecretError, SecretReader,
-        SecretSource,
+        ClientAuth, ClientProof, Method, Random, SecretError, SecretReader, SecretSource, Timestamp,
     };
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
@@ -213,7 +179,7 @@ mod tests {
         }
     }
 
-    fn tokens(listener: &TcpListener) -> Arc<Tokens> {
+    fn tokens(listener: &TcpListener) -> Tokens {
         let client = OAuthClient {
             token_url: format!("http://{}/token?key=hunter2", listener.local_addr().unwrap()),
             client_id: "acme".to_owned(),
@@ -229,7 +195,7 @@ mod tests {
         };
         let means =
             Means { secrets: Arc::new(Still), clock: Arc::new(Still), random: Arc::new(Still) };
-        Arc::new(Tokens::new(client, means, TaskTracker::new()).over(Guard::Own, None))
+        Tokens::new(client, means, (Guard::Own, None), TaskTracker::new())
     }
 
     /// Takes one request and answers it with a token.
@@ -257,31 +223,8 @@ mod tests {
         }
         // One request was made for all of them, and is answered now.
         let (token, ()) = tokio::join!(tokens.token(LONG), answer(&listener, "t1"));
-        assert_eq!(token.unwrap().0.value.expose(), "t1");
+        assert_eq!(token.unwrap().0.expose(), "t1");
         assert_eq!(tokens.token(SHORT).await.unwrap().1, Duration::ZERO);
-        assert!(listener.accept().now_or_never().is_none());
-    }
-
-    #[tokio::test]
-    async fn nobody_waits_for_a_token_while_one_is_good() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let tokens = tokens(&listener);
-        let now = Still.now();
-        tokens.state.lock().token = Some(Token {
-            value: Secret::new("t1".to_owned()),
-            renew_at: now,
-            ends_at: now.plus_ms(1_000),
-        });
-        for _ in 0..3 {
-            let token = tokens.token(LONG).now_or_never().expect("it is at hand");
-            assert_eq!(token.unwrap().0.value.expose(), "t1");
-        }
-        answer(&listener, "t2").await;
-        let renewed = tokens.state.lock().request.clone();
-        if let Some(renewed) = renewed {
-            renewed.await.unwrap();
-        }
-        assert_eq!(tokens.token(LONG).await.unwrap().0.value.expose(), "t2");
         assert!(listener.accept().now_or_never().is_none());
     }
 }

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use certificate::DistinguishedName;
 use ipnet::IpNet;
 use limit::{Quota, Rate};
-use model::{Method, Name, PathTemplate, SYSTEM_BUS, Timestamp, Upstream};
+use model::{Method, Name, PathTemplate, SYSTEM_BUS, SubjectRule, Timestamp, Upstream};
 use retry::{NoStatuses, Statuses};
 use transform::{JsonPath, UrlTemplate};
 
@@ -334,7 +334,7 @@ pub(crate) fn is_fingerprint(text: &str) -> Result<(), Wrong> {
 }
 
 /// A distinguished name, as RFC 4514 writes it.
-pub(crate) fn is_subject(text: &str) -> Result<(), Wrong> {
+pub(crate) fn is_distinguished_name(text: &str) -> Result<(), Wrong> {
     let wrong = |error: certificate::NameError| {
         Wrong::new(format!("this is not a distinguished name: {error}")).help(
             "write it as `openssl x509 -noout -subject -nameopt RFC2253 -in FILE` prints it: \
@@ -532,6 +532,18 @@ pub(crate) fn is_claim_text(text: &str) -> Result<(), Wrong> {
     }
     Err(Wrong::new("this is not the text of a claim")
         .help("write from 1 to 256 printable ASCII characters, with no blank at either end"))
+}
+
+/// What a token of a workload has in `sub`.
+pub(crate) fn subject(text: &str) -> Result<SubjectRule, Wrong> {
+    SubjectRule::parse(text).map_err(|error| {
+        Wrong::new(error.to_string())
+            .help("write the whole subject, or its beginning up to a `:` or `/` with `*` behind it")
+    })
+}
+
+pub(crate) fn is_subject(text: &str) -> Result<(), Wrong> {
+    subject(text).map(drop)
 }
 
 pub(crate) fn upstream(text: &str) -> Result<Upstream, Wrong> {

@@ -9,8 +9,10 @@ mod bus;
 mod connection;
 mod destination;
 mod document;
+mod federation;
 mod issuer;
 mod partner;
+mod profile;
 mod token;
 
 use std::collections::BTreeMap;
@@ -77,6 +79,7 @@ pub(crate) fn read(root: &Node, sources: &[Source], problems: &mut Problems) -> 
     reader.plans(&fields);
     reader.tokens(&fields);
     reader.partners(&fields);
+    reader.profile(&fields);
     reader.demanded_certificates(&fields);
     reader.seen_certificates(&fields);
     reader.connections(&fields);

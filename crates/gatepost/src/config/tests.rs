@@ -2,6 +2,7 @@
 
 mod authentication;
 mod connections;
+mod federation;
 mod issuers;
 mod targets;
 mod tokens;

@@ -15,6 +15,7 @@ use model::{Clock as _, Definitions, LaneKey, Random, Revision, SecretSource, Si
 use store::{Replay, ReplayState, Store};
 use tokio::sync::{Mutex, watch};
 
+use super::federation::Foreign;
 use super::{Parts, webhook_jwks};
 use crate::config::Server;
 
@@ -270,6 +271,7 @@ impl Live {
             store: Arc::clone(&parts.store),
             denied: Arc::clone(&parts.denied),
             limits: Arc::clone(&self.token_limits),
+            foreign: Arc::new(Foreign(Arc::clone(&parts.issuers))),
         };
         let published = webhook_jwks::Published {
             keys: self.webhook_keys(),

@@ -127,7 +127,7 @@ pub(crate) fn signed(program: &Program, change: impl FnOnce(&mut AccessToken)) -
     let vault = Master::new(key).vault();
     let store = rusqlite::Connection::open(program.path("data/core.db")).unwrap();
     let (kid, sealed): (String, Vec<u8>) = store
-        .query_row("SELECT kid, sealed_private FROM signing_key", [], |row| {
+        .query_row("SELECT kid, sealed_private FROM signing_key WHERE signs_from IS NOT NULL AND retired_at IS NULL", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
         .unwrap();

@@ -96,7 +96,7 @@ impl World {
             std::fs::read(self.program.path("data/key")).unwrap().try_into().unwrap();
         let store = rusqlite::Connection::open(self.program.path("data/core.db")).unwrap();
         let (kid, sealed): (String, Vec<u8>) = store
-            .query_row("SELECT kid, sealed_private FROM signing_key", [], |row| {
+            .query_row("SELECT kid, sealed_private FROM signing_key WHERE signs_from IS NOT NULL AND retired_at IS NULL", [], |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })
             .unwrap();

@@ -9,6 +9,7 @@ use outbound::Guard;
 
 use super::Reader;
 use super::destination::host;
+use super::federation::federates;
 use crate::config::fields::Fields;
 use crate::config::forms;
 use crate::config::node::Node;
@@ -103,7 +104,7 @@ impl Reader<'_> {
         let is_trusted = |api: &Fields<'_>| {
             api.list("issuers").iter().filter_map(Node::text).any(|issuer| issuer == name.as_str())
         };
-        if !apis.iter().any(|(_, api)| is_trusted(api)) {
+        if !apis.iter().any(|(_, api)| is_trusted(api)) && !federates(root, name) {
             let message = format!("no API trusts the issuer `{name}`");
             let problem = Problem::new(fields.at, &fields.path, &message);
             let help = format!("add `issuers: [{name}]` to an API, or remove the issuer");

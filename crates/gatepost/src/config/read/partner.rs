@@ -128,6 +128,7 @@ impl Reader<'_> {
                 continue;
             }
             taken.clients.insert(id.clone(), entry.key_span);
+            self.federation(&client, &id, partner);
             let authentication = self.authentication(&client);
             let bound = client.text("bound_tokens").map(|text| text == "true");
             let tokens = self.client_tokens(partner, &client);

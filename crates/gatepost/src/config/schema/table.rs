@@ -67,6 +67,12 @@ pub(crate) static ROOT: Object = Object {
             "Token issuers that APIs may trust beside our own token service.",
             "{}",
         ),
+        Field::new(
+            "tokens",
+            Kind::Object(&TOKENS),
+            "What the token service keeps to.",
+            "{ profile: fapi-2 }",
+        ),
         Field::new("plans", Kind::Map(&PLANS), "Usage plans of API keys.", "{}"),
         Field::new("partners", Kind::Map(&PARTNERS), "The companies that call.", "{}"),
         Field::new(
@@ -109,6 +115,13 @@ static TOKENS: Object = Object {
     name: "`tokens`",
     guarded: false,
     fields: &[
+        Field::new(
+            "profile",
+            Kind::Enum(&["oauth-2", "fapi-2"]),
+            "The rules beyond OAuth 2.0's own: `fapi-2` takes keys and certificates in place of secrets, and binds every token.",
+            "fapi-2",
+        )
+        .default_is("oauth-2"),
         Field::new(
             "rotate_keys",
             Kind::Duration { min_ms: DAY, max_ms: 3650 * DAY },
@@ -1068,7 +1081,7 @@ static CLIENT: Object = Object {
         .default_is("false"),
         Field::new(
             "tls_subject",
-            Kind::Form(&SUBJECT),
+            Kind::Form(&DISTINGUISHED_NAME),
             "The subject of its certificates, whole and in the order of RFC 4514.",
             "\"CN=orders,O=Lee James,C=DE\"",
         )
@@ -1123,6 +1136,13 @@ static CLIENT: Object = Object {
             "required",
         )
         .default_is("optional"),
+        Field::new(
+            "federation",
+            Kind::List(&FEDERATIONS),
+            "Whose tokens stand for it in place of a secret (RFC 8693).",
+            "[{ issuer: ci, subject: \"repo:acme/orders:ref:refs/heads/main\" }]",
+        )
+        .otherwise("nobody's"),
         Field::new(
             "token_lifetime",
             Kind::Duration { min_ms: MINUTE, max_ms: DAY },
@@ -1194,6 +1214,36 @@ static CLIENT_KEYS: ListOf = ListOf {
     min: 1,
     max: 20,
     example: "{ kty: OKP, crv: Ed25519, kid: k1, x: … }",
+};
+
+static FEDERATIONS: ListOf = ListOf {
+    item: Kind::Object(&FEDERATION),
+    min: 1,
+    max: 20,
+    example: "{ issuer: ci, subject: \"repo:acme/orders:ref:refs/heads/main\" }",
+};
+
+static FEDERATION: Object = Object {
+    name: "a rule of federation",
+    guarded: false,
+    fields: &[
+        Field::new("issuer", Kind::Reference(Noun::Issuer), "Who issues the tokens.", "ci")
+            .required(),
+        Field::new(
+            "subject",
+            Kind::Form(&SUBJECT),
+            "What a token has in `sub`: exactly, or with `*` behind a `:` or `/` at the end.",
+            "system:serviceaccount:orders:sender",
+        )
+        .required(),
+        Field::new(
+            "audience",
+            Kind::Form(&AUDIENCE),
+            "What it has among its `aud`: one of the issuer's `audiences`.",
+            "https://api.tires.example",
+        )
+        .otherwise("any of the issuer's `audiences`"),
+    ],
 };
 
 static API_KEY: Object = Object {
@@ -1793,10 +1843,10 @@ static FINGERPRINT: Form = Form {
     pattern: "^([0-9A-Fa-f]{2}:?){32}$",
     check: forms::is_fingerprint,
 };
-static SUBJECT: Form = Form {
+static DISTINGUISHED_NAME: Form = Form {
     name: "a distinguished name as `openssl x509 -noout -subject -nameopt RFC2253` prints it",
     pattern: "",
-    check: forms::is_subject,
+    check: forms::is_distinguished_name,
 };
 static IP: Form = Form { name: "an IP address", pattern: "", check: forms::is_ip };
 static VARIABLE: Form = Form { name: "a name", pattern: "", check: forms::is_variable };
@@ -1832,6 +1882,11 @@ static RESOURCE: Form = Form {
 };
 static AUDIENCE: Form =
     Form { name: "an audience", pattern: "^.{1,256}$", check: forms::is_claim_text };
+static SUBJECT: Form = Form {
+    name: "a subject, or its beginning up to a `:` or `/` with `*` behind it",
+    pattern: "^([^*]+|[^*]*[:/]\\*)$",
+    check: forms::is_subject,
+};
 static CLAIM: Form =
     Form { name: "a claim's name", pattern: "^.{1,256}$", check: forms::is_claim_text };
 static CLIENT_VALUE: Form = Form {
