@@ -65,6 +65,8 @@ pub struct TlsPeer {
     pub certificate: Option<[u8; 32]>,
     /// The name it asked for (SNI).
     pub server_name: Option<String>,
+    /// Its version: `1.3` or `1.2`.
+    pub version: &'static str,
 }
 
 /// Which header tells where a request came from, and whom it is believed of.
