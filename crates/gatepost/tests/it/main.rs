@@ -32,6 +32,7 @@ mod replays;
 mod restarts;
 mod signing;
 mod states;
+mod telemetry;
 mod tokens;
 mod trade;
 mod upstreams;
