@@ -34,6 +34,8 @@ pub(crate) struct Route<'a> {
     pub(crate) pool: &'a Pool<Full<Bytes>>,
     pub(crate) credentials: Option<&'a Credentials>,
     pub(crate) signatures: &'a Signatures,
+    /// The trace that the receiver continues.
+    pub(crate) traceparent: Option<String>,
 }
 
 /// What came of an attempt.
@@ -253,7 +255,7 @@ fn render(
     let target = target(destination, lane, &envelope)?;
     let mut headers = HeaderMap::new();
     set_headers(&mut headers, (route.destination, lane), &envelope)?;
-    set_own_headers(&mut headers, route, (lane, event), delivery).map_err(unsendable)?;
+    set_own_headers(&mut headers, route, lane, delivery).map_err(unsendable)?;
     let body = match destination.method {
         Method::Get | Method::Head => None,
         _ if lane.body == transform::Input::Whole => Some(envelope),
@@ -350,7 +352,7 @@ fn set_headers(
 fn set_own_headers(
     headers: &mut HeaderMap,
     route: &Route<'_>,
-    (lane, event): (&LanePlan, &Event),
+    lane: &LanePlan,
     delivery: &str,
 ) -> std::result::Result<(), String> {
     let text = |value: &str| HeaderValue::from_str(value).map_err(|error| error.to_string());
@@ -362,7 +364,7 @@ fn set_own_headers(
     if let Some(replay) = &lane.replay {
         headers.insert("gatepost-replay", text(replay)?);
     }
-    if let Some(traceparent) = &event.fields.traceparent {
+    if let Some(traceparent) = &route.traceparent {
         headers.insert("traceparent", text(traceparent)?);
     }
     Ok(())

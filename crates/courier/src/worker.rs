@@ -78,6 +78,17 @@ pub struct AttemptRecord<'a> {
 /// Is told of every attempt, of every dead letter, of every opening and closing of a breaker, and of
 /// destinations that take nothing. Must not block.
 pub trait Observer: Send + Sync {
+    /// The `traceparent` that an attempt sends, given the event's; the same where nothing is
+    /// recorded.
+    fn traceparent(
+        &self,
+        of_event: Option<&str>,
+        _delivery: DeliveryId,
+        _number: u32,
+    ) -> Option<String> {
+        of_event.map(str::to_owned)
+    }
+
     /// An attempt has ended.
     fn attempted(&self, record: &AttemptRecord<'_>);
     /// A delivery was given up, after an attempt or for its age, with this code.
@@ -108,6 +119,7 @@ struct Sender {
     pool: Pool<Full<Bytes>>,
     credentials: Option<Arc<Credentials>>,
     signatures: Signatures,
+    observer: Arc<dyn Observer>,
 }
 
 /// The worker at work.
@@ -189,7 +201,8 @@ impl Worker {
         let pool = Pool::new(origin, guard, idle_max, self.tracker.clone()).with_tls(tls);
         let (secrets, keys) = (Arc::clone(&self.world.secrets), self.world.webhook_keys.clone());
         let signatures = Signatures::new(destination.signing.clone(), secrets, keys);
-        Some(Sender { plan: Arc::clone(&self.plan), pool, credentials, signatures })
+        let (plan, observer) = (Arc::clone(&self.plan), Arc::clone(&self.world.observer));
+        Some(Sender { plan, pool, credentials, signatures, observer })
     }
 
     /// What the store knows of the destination; asked again where it cannot be read, until stopped.
@@ -383,14 +396,20 @@ impl World {
 
 async fn begin(sender: Arc<Sender>, start: Start) -> (Start, attempt::Result) {
     let lane = &sender.plan.lanes[start.delivery.lane];
+    let event = &start.delivery.event;
+    let traceparent = sender.observer.traceparent(
+        event.fields.traceparent.as_deref(),
+        DeliveryId { lane: lane.id, event: event.id },
+        start.delivery.attempts + 1,
+    );
     let route = Route {
         destination: &sender.plan.destination,
         pool: &sender.pool,
         credentials: sender.credentials.as_deref(),
         signatures: &sender.signatures,
+        traceparent,
     };
     let left_ms = lane.retry.age_ms - start.began.since_ms(start.delivery.since);
-    let event = &start.delivery.event;
     let attempt = attempt(&route, lane, event, (start.began, left_ms));
     let result = unless_it_panics(Box::pin(attempt)).await.unwrap_or_else(|| {
         let destination = &sender.plan.destination.name;

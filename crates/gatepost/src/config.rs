@@ -34,6 +34,7 @@ use model::{Definitions, Name, SecretSource};
 use serde_json::Value;
 use store::Document;
 
+use crate::telemetry::RequestLog;
 use problem::Problems;
 use references::Known;
 use schema::{Kind, ROOT};
@@ -48,6 +49,8 @@ pub struct Loaded {
     pub definitions: Definitions,
     /// Settings of the server.
     pub server: Server,
+    /// What the lines of requests tell.
+    pub log: RequestLog,
     /// One document per named noun, as the store keeps them.
     pub documents: Vec<Document>,
     /// The OpenAPI documents of APIs that have one.
@@ -199,6 +202,7 @@ fn load_sources(
     Ok(Loaded {
         definitions: read.definitions,
         server: read.server,
+        log: read.log,
         documents: read.documents,
         openapi: read.openapi,
         contracts: read.contracts,

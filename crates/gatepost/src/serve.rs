@@ -27,6 +27,7 @@ mod retention;
 mod rotation;
 mod signals;
 mod sockets;
+mod spans;
 mod status;
 mod successor;
 mod token_audit;
@@ -55,7 +56,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::{SystemClock, SystemRandom};
 use crate::config::{Loaded, Server};
 use crate::files::{AllSecrets, DataDirectory, RecentSecrets, environment};
-use crate::telemetry::{Form, Lines, Telemetry};
+use crate::telemetry::{Exporter, Form, Lines, Settings, Telemetry};
 
 use certificate::Certificate;
 use live::Live;
@@ -151,6 +152,7 @@ struct Ground {
     master: Master,
     admin_token: Secret,
     sqlite: Arc<SqliteStore>,
+    exporter: Option<Exporter>,
 }
 
 /// The program while it serves.
@@ -166,6 +168,7 @@ struct Running {
     delivering: Delivering,
     usage: usage::Keeping,
     token_audit: token_audit::Keeping,
+    spans: spans::Exporting,
     /// What goes on beside the doors, as long as they need it.
     beside: Vec<Task>,
     /// Waits for the end of the process that this one follows.
@@ -193,7 +196,9 @@ impl Running {
         let certificate = Certificate::open(server.tls.as_ref())?;
         let mut predecessor = inherited.predecessor.take().map(Predecessor::of).transpose()?;
         let data = take_data(&server.data, predecessor.as_mut()).await?;
-        let Ground { parts, data, master, admin_token, sqlite } = ground(data, &server, form)?;
+        let ground = ground(data, &server, form)?;
+        let Ground { parts, data, master, admin_token, sqlite, exporter } = ground;
+        parts.telemetry.tell_requests(loaded.log);
         apply::documents(&*parts.store, &loaded.documents, parts.clock.now()).await?;
         let denied = parts.denied.follow(&*parts.store, parts.clock.now()).await;
         denied.context("what is revoked cannot be read")?;
@@ -204,6 +209,7 @@ impl Running {
         let doors = doors(&parts, &mut sockets, &mut server, with)?;
         let usage = usage::Keeping::begin(&parts);
         let token_audit = token_audit::Keeping::begin(&parts, live.definitions());
+        let spans = spans::Exporting::begin(exporter);
         let delivering = Delivering::begin(&parts, &live);
         let mut beside = beside(&parts, &live);
         beside.push(tokio_task(&parts, certificate.watch(parts.stop.clone())));
@@ -226,6 +232,7 @@ impl Running {
             delivering,
             usage,
             token_audit,
+            spans,
             beside,
             predecessor,
             alive,
@@ -289,6 +296,7 @@ impl Running {
         if let Some(successor) = successor {
             successor.hand_on(parts.telemetry.usage().drain()).await;
         }
+        self.spans.end().await;
         parts.telemetry.close();
         drop(self.alive);
         tracing::info!("stopped");
@@ -336,7 +344,8 @@ fn ground(data: DataDirectory, server: &Server, form: Form) -> anyhow::Result<Gr
     let sqlite = SqliteStore::open_with(data.path(), sealing(server));
     let sqlite = Arc::new(sqlite.context("the store cannot be opened")?);
     let lines = Lines::to_stdout(form).context("the log cannot be started")?;
-    let telemetry = Arc::new(Telemetry::new(lines, Arc::clone(&clock) as _));
+    let (telemetry, exporter) = Telemetry::new(lines, Arc::clone(&clock) as _, tracing_settings());
+    let telemetry = Arc::new(telemetry);
     let tracker = TaskTracker::new();
     let parts = Parts {
         status: Arc::new(ProgramStatus::new(Arc::clone(&telemetry))),
@@ -352,14 +361,24 @@ fn ground(data: DataDirectory, server: &Server, form: Form) -> anyhow::Result<Gr
         closing: Closing::default(),
         stop: CancellationToken::new(),
     };
-    Ok(Ground { parts, data, master, admin_token, sqlite })
+    Ok(Ground { parts, data, master, admin_token, sqlite, exporter })
+}
+
+/// Where spans go, if the environment names a collector.
+fn tracing_settings() -> Option<Settings> {
+    let (settings, problems) = Settings::read(&environment);
+    for problem in problems {
+        tracing::warn!("{problem}");
+    }
+    settings
 }
 
 /// Begins what goes on beside the doors.
 fn beside(parts: &Parts, live: &Live) -> Vec<Task> {
     let stop = || parts.stop.clone();
     let health = gateway::Health::new(live.gateway(), Arc::clone(&parts.clock) as _);
-    let reading = readings::run(parts.clone(), live.plans(), Arc::clone(&parts.board));
+    let board = Arc::clone(&parts.board);
+    let reading = readings::run(parts.clone(), live.plans(), board, live.gateway());
     vec![
         tokio_task(parts, bus::Schedules::run(live.schedules(), parts.bus_world(), stop())),
         tokio_task(parts, Arc::clone(&parts.issuers).run(stop())),
@@ -433,12 +452,14 @@ fn doors(
 ) -> anyhow::Result<Vec<Task>> {
     let opened = sockets.open(ADMIN, server.admin)?;
     server.admin = opened.address;
-    let admin = open(parts, opened, admin::router(admin_world(parts, live, admin_token)));
+    let router = admin::router(admin_world(parts, live, admin_token));
+    let admin = open(parts, (ADMIN, opened), router);
     let opened = sockets.open(INTERNAL, server.internal)?;
     server.internal = opened.address;
     let local = opened.address.ip().is_loopback();
     let names = if local { intake::Names::Local } else { intake::Names::Any };
-    let internal = open(parts, opened, intake::router(live.bus(parts), names));
+    let router = intake::router(live.bus(parts), names);
+    let internal = open(parts, (INTERNAL, opened), router);
     let opened = sockets.open(PUBLIC, server.public)?;
     server.public = opened.address;
     let public = open_public(parts, opened, server, live, certificate.door());
@@ -446,8 +467,9 @@ fn doors(
 }
 
 /// Opens a door that an axum router answers, on the program's own runtime.
-fn open(parts: &Parts, opened: Opened, router: axum::Router) -> Task {
+fn open(parts: &Parts, (name, opened): (&'static str, Opened), router: axum::Router) -> Task {
     let door = Door::plain(opened.listener, parts.closing.clone());
+    parts.telemetry.door(name, Arc::clone(&door.counts));
     tokio_task(parts, serve(door, RouterHandler(router)))
 }
 
@@ -463,6 +485,7 @@ fn open_public(
         tracing::warn!(%address, "tokens and keys pass this door unencrypted; give it `tls`, or put a proxy with TLS in front of it and name it under `proxies`");
     }
     let mut door = Door::plain(listener, parts.closing.clone());
+    parts.telemetry.door(PUBLIC, Arc::clone(&door.counts));
     door.limits = server.limits;
     door.tls = tls;
     door.balancers = server.proxy_protocol.then(|| Arc::new(server.trusted.clone()));

@@ -73,14 +73,18 @@ pub(crate) async fn send(
         (None, true) => Spoken::Two,
         (None, false) => Spoken::One,
     };
-    let (at, tried) = (None, Vec::new());
+    let (at, tried, called, retries) = (None, Vec::new(), None, 0);
     let of_caller = fault.clone();
-    let mut tries = Tries { upstreams, call, recorder, state, spoken, at, tried, of_caller };
+    let mut tries =
+        Tries { upstreams, call, recorder, state, spoken, at, tried, called, retries, of_caller };
     let timeout = Duration::from_millis(timeout_ms);
     let sent = tokio::time::timeout(timeout, tries.until_answered(body, began_ns)).await;
-    let at = tries.at.take();
+    let Tries { state, at, called, retries, .. } = tries;
     let now_ns = recorder.ticks_ns();
     recorder.upstream(began_ns, now_ns);
+    if let Some(index) = called {
+        recorder.called(&state, index, retries);
+    }
     let denial = match sent {
         Ok(Ok((response, lent, under_way))) => {
             return answered(call, (response, lent, under_way), upgrade, slot);
@@ -106,6 +110,10 @@ struct Tries<'a> {
     /// Where the present try is: kept here so that it is known when the time is up.
     at: Option<UnderWay>,
     tried: Vec<usize>,
+    /// The address of the present or the last try.
+    called: Option<usize>,
+    /// How often it was tried again.
+    retries: u32,
     /// What is wrong with the caller's body: then nothing is wrong with the service.
     of_caller: Fault,
 }
@@ -119,14 +127,15 @@ impl Tries<'_> {
             && (self.call.parts.method.is_idempotent()
                 || self.call.parts.headers.contains_key(IDEMPOTENCY_KEY));
         self.state.called();
-        let (mut body, mut retries, mut rested) = (Some(body), 0, 0);
+        let (mut body, mut rested) = (Some(body), 0);
         loop {
-            let now_ns = if retries + rested == 0 { began_ns } else { self.recorder.ticks_ns() };
+            let now_ns =
+                if self.retries + rested == 0 { began_ns } else { self.recorder.ticks_ns() };
             let chosen = self.state.choose(now_ns, &self.tried);
             let chosen = chosen
                 .map_err(|out| Denial::ServiceOut { wait: Duration::from_nanos(out.wait_ns) })?;
             let index = chosen.index();
-            self.at = Some(chosen);
+            (self.at, self.called) = (Some(chosen), Some(index));
             let failed = match self.once(&mut body).await {
                 Ok((response, lent)) => {
                     let Some(mut under_way) = self.at.take() else { return Err(Denial::Forgotten) };
@@ -155,10 +164,10 @@ impl Tries<'_> {
                 None if again && !failed.answering => Some(listener::empty()),
                 None => return Err(failed.denial),
             };
-            if retries >= self.state.service.retries || !self.state.may_retry() {
+            if self.retries >= self.state.service.retries || !self.state.may_retry() {
                 return Err(failed.denial);
             }
-            retries += 1;
+            self.retries += 1;
             self.tried.push(index);
         }
     }

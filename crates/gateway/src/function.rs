@@ -60,6 +60,9 @@ pub(crate) async fn invoke(
     let at = invocation.at.take();
     let now_ns = recorder.ticks_ns();
     recorder.upstream(began_ns, now_ns);
+    if !matches!(&answered, Ok(Err(Denial::ServiceOut { .. }))) {
+        recorder.invoked();
+    }
     if let Ok(payload) = answered {
         response(call, version, &payload?)
     } else {
@@ -147,7 +150,7 @@ impl Invocation<'_> {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(INVOCATION_TYPE, HeaderValue::from_static("RequestResponse"));
         headers.insert(REQUEST_ID, self.recorder.request_id().clone());
-        if let Ok(trace) = HeaderValue::from_bytes(&self.recorder.trace().to_bytes()) {
+        if let Ok(trace) = HeaderValue::from_bytes(&self.recorder.onward().to_bytes()) {
             headers.insert(TRACEPARENT, trace);
         }
         Ok(request)

@@ -277,7 +277,7 @@ fn identify(headers: &mut HeaderMap, admission: &Admission, recorder: &Recorder)
         headers.insert(KEY_ID, key.id_value.clone());
     }
     headers.insert(REQUEST_ID, recorder.request_id().clone());
-    if let Ok(trace) = HeaderValue::from_bytes(&recorder.trace().to_bytes()) {
+    if let Ok(trace) = HeaderValue::from_bytes(&recorder.onward().to_bytes()) {
         headers.insert(TRACEPARENT, trace);
     }
 }

@@ -55,8 +55,8 @@ pub use checks::plan::Meter;
 pub use health::Health;
 pub use idempotency::Running;
 pub use issuers::{IssuerFault, IssuerState, Issuers, KeysStanding, Verified};
-pub use record::{Observer, Passed, Record};
-pub use snapshot::{BuildError, Contracts, Snapshot, Source};
+pub use record::{Observer, Passed, Record, Wanted};
+pub use snapshot::{AddressState, BuildError, Contracts, Snapshot, Source};
 pub use usage::{UsageBook, UsageOf, answered_by};
 
 use body::Given;
@@ -116,7 +116,8 @@ impl Gateway {
         let at = core.world.clock.now();
         let id = request_id(at, &core.ids);
         let id = HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("req_unknown"));
-        let recorder = Recorder::begin(&core.world, &request, address, (at, id, trace));
+        let mut recorder = Recorder::begin(&core.world, &request, address, (at, id, trace));
+        recorder.comes_by(peer.tls.as_deref());
         let mut slot = Some(recorder);
         let answered = core.answer(request, peer, &mut slot).await;
         let Some(recorder) = slot else {

@@ -8,18 +8,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::ORIGIN;
+use http::header::{HOST, ORIGIN, REFERER, USER_AGENT};
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
 use http_body::{Frame, SizeHint};
 use jwt::AccessToken;
-use listener::{Body, BoxError, TraceParent};
+use listener::{Body, BoxError, TlsPeer, TraceParent};
 use model::{Name, Timestamp};
 
 use crate::checks::Admitted;
 use crate::checks::plan::Slot;
 use crate::denial::is_grpc;
 use crate::routes::Found;
+use crate::service::ServiceState;
 use crate::snapshot::{ApiEntry, KeyEntry, PartnerEntry};
 use crate::{Refusal, World, cors};
 
@@ -94,8 +95,16 @@ pub struct Record {
     pub status: u16,
     /// From the request's head to the answer's last byte, in microseconds.
     pub took_us: u64,
+    /// How much of that had passed when the company's service was called, in microseconds.
+    pub upstream_after_us: u64,
     /// Of that, waiting for the company's service, in microseconds.
     pub upstream_us: Option<u64>,
+    /// How often the service was called again.
+    pub retries: u32,
+    /// The HTTP that was spoken.
+    pub version: Version,
+    /// The version of TLS that was spoken; none on a plain connection.
+    pub tls: Option<&'static str>,
     /// Bytes of the request's body.
     pub bytes_in: u64,
     /// Bytes of the answer's body.
@@ -107,6 +116,59 @@ pub struct Record {
     partner: Option<Arc<PartnerEntry>>,
     token: Option<Arc<AccessToken>>,
     key: Option<Arc<KeyEntry>>,
+    called: Option<Called>,
+    kept: Option<Box<Kept>>,
+}
+
+/// Which of a request's fields an observer wants to see. What nobody wants is not kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// `User-Agent`.
+    pub user_agent: bool,
+    /// `Referer`.
+    pub referer: bool,
+    /// `Host`, or what HTTP/2 has in its place.
+    pub host: bool,
+}
+
+/// The fields of a request that somebody wants to see, as the caller wrote them.
+#[derive(Clone)]
+struct Kept {
+    user_agent: Option<HeaderValue>,
+    referer: Option<HeaderValue>,
+    host: Option<HeaderValue>,
+}
+
+impl Kept {
+    fn of<B>(request: &Request<B>, wanted: Wanted) -> Option<Box<Self>> {
+        if wanted == Wanted::default() {
+            return None;
+        }
+        let headers = request.headers();
+        let kept =
+            |is_wanted: bool, name: HeaderName| headers.get(name).filter(|_| is_wanted).cloned();
+        let authority = request.uri().authority().filter(|_| wanted.host);
+        let authority = authority.and_then(|name| HeaderValue::from_str(name.as_str()).ok());
+        Some(Box::new(Self {
+            user_agent: kept(wanted.user_agent, USER_AGENT),
+            referer: kept(wanted.referer, REFERER),
+            host: authority.or_else(|| kept(wanted.host, HOST)),
+        }))
+    }
+}
+
+/// The address that was called last, by its place: the service is found by the API.
+#[derive(Clone, Copy)]
+struct Called {
+    whose: Whose,
+    index: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Service,
+    Canary,
+    Function,
 }
 
 impl Record {
@@ -120,9 +182,50 @@ impl Record {
         self.target.as_ref().map_or("", PathAndQuery::path)
     }
 
+    /// Its query, where it has one.
+    pub fn query(&self) -> Option<&str> {
+        self.target.as_ref().and_then(PathAndQuery::query)
+    }
+
+    /// Its `User-Agent`, if somebody [wanted](Wanted) it.
+    pub fn user_agent(&self) -> Option<&[u8]> {
+        self.kept.as_ref()?.user_agent.as_ref().map(HeaderValue::as_bytes)
+    }
+
+    /// Its `Referer`, if somebody [wanted](Wanted) it.
+    pub fn referer(&self) -> Option<&[u8]> {
+        self.kept.as_ref()?.referer.as_ref().map(HeaderValue::as_bytes)
+    }
+
+    /// The host it was sent to, if somebody [wanted](Wanted) it.
+    pub fn host(&self) -> Option<&[u8]> {
+        self.kept.as_ref()?.host.as_ref().map(HeaderValue::as_bytes)
+    }
+
+    /// The address of the service that was called last, `10.0.0.1:8080`; none where none was.
+    pub fn upstream(&self) -> Option<&str> {
+        let (called, api) = (self.called?, self.api.as_ref()?);
+        let state: &ServiceState = match called.whose {
+            Whose::Service => &api.upstream,
+            Whose::Canary => &api.canary.as_ref()?.0,
+            Whose::Function => api.functions.get(self.route)?.as_ref()?,
+        };
+        Some(state.members.get(called.index)?.upstream.authority.as_str())
+    }
+
+    /// Whether a function was called in a service's place.
+    pub fn is_function(&self) -> bool {
+        self.called.is_some_and(|called| called.whose == Whose::Function)
+    }
+
     /// The API, once known.
     pub fn api(&self) -> Option<&str> {
         self.api.as_ref().map(|entry| entry.api.name.as_str())
+    }
+
+    /// The path before all routes of the API, once known.
+    pub fn base_path(&self) -> Option<&str> {
+        self.api.as_ref().map(|entry| entry.api.base_path.as_str())
     }
 
     /// The route's template, once known.
@@ -174,6 +277,17 @@ const CALLER_GONE: u16 = 499;
 
 /// Is told of every request. Must not block.
 pub trait Observer: Send + Sync {
+    /// A request has come; its record follows. Gives the trace back, with the decision whether it
+    /// is to be recorded.
+    fn begins(&self, trace: TraceParent) -> TraceParent {
+        trace
+    }
+
+    /// Which fields of requests it wants to see.
+    fn wanted(&self) -> Wanted {
+        Wanted::default()
+    }
+
     /// A request has been answered.
     fn record(&self, record: &Record);
 }
@@ -203,7 +317,7 @@ impl Recorder {
     ) -> Box<Self> {
         let record = Record {
             at,
-            trace,
+            trace: world.observer.begins(trace),
             address,
             method: request.method().clone(),
             passed: Passed::default(),
@@ -212,7 +326,11 @@ impl Recorder {
             replayed: false,
             status: 0,
             took_us: 0,
+            upstream_after_us: 0,
             upstream_us: None,
+            retries: 0,
+            version: request.version(),
+            tls: None,
             bytes_in: 0,
             bytes_out: 0,
             request_id,
@@ -222,6 +340,8 @@ impl Recorder {
             partner: None,
             token: None,
             key: None,
+            called: None,
+            kept: Kept::of(request, world.observer.wanted()),
         };
         Box::new(Self {
             record,
@@ -241,6 +361,16 @@ impl Recorder {
 
     pub(crate) fn trace(&self) -> TraceParent {
         self.record.trace
+    }
+
+    /// The trace as the service gets it: what it does is a part of our call, and that of ours.
+    pub(crate) fn onward(&self) -> TraceParent {
+        self.record.trace.child(0)
+    }
+
+    /// What the connection is.
+    pub(crate) fn comes_by(&mut self, tls: Option<&TlsPeer>) {
+        self.record.tls = tls.map(|tls| tls.version);
     }
 
     pub(crate) fn is_grpc(&self) -> bool {
@@ -307,7 +437,22 @@ impl Recorder {
     }
 
     pub(crate) fn upstream(&mut self, began_ns: u64, now_ns: u64) {
+        self.record.upstream_after_us = began_ns.saturating_sub(self.began_ns) / 1000;
         self.record.upstream_us = Some(now_ns.saturating_sub(began_ns) / 1000);
+    }
+
+    /// Which of a service's addresses was called last, and how often one was called again.
+    pub(crate) fn called(&mut self, state: &Arc<ServiceState>, index: usize, retries: u32) {
+        let canary = self.record.api.as_ref().and_then(|api| api.canary.as_ref());
+        let is_canary = canary.is_some_and(|(canary, _)| Arc::ptr_eq(canary, state));
+        let whose = if is_canary { Whose::Canary } else { Whose::Service };
+        self.record.called = Some(Called { whose, index });
+        self.record.retries = retries;
+    }
+
+    /// The function of the route was called.
+    pub(crate) fn invoked(&mut self) {
+        self.record.called = Some(Called { whose: Whose::Function, index: 0 });
     }
 
     /// What an upgraded connection has carried.

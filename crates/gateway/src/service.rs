@@ -219,6 +219,11 @@ impl Member {
         }
     }
 
+    /// Whether it gets no calls for now.
+    pub(crate) fn is_out(&self, now_ns: u64) -> bool {
+        self.may_be_called(now_ns).is_err()
+    }
+
     /// How loaded it is; one that has just come back counts its calls for more.
     fn load(&self, now_ns: u64, slow_ns: u64) -> u64 {
         let open = u64::from(self.open.load(Ordering::Relaxed)) + 1;

@@ -54,6 +54,17 @@ pub struct Source<'a> {
 #[error("a stored signing key cannot be read")]
 pub struct BuildError;
 
+/// An address behind an API, as it is at the moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressState {
+    /// The API.
+    pub api: Name,
+    /// Host and port.
+    pub address: String,
+    /// Whether it gets no calls, because of its health checks or of calls that failed.
+    pub is_out: bool,
+}
+
 /// Everything a request is checked against.
 pub struct Snapshot {
     apis: Vec<Arc<ApiEntry>>,
@@ -224,6 +235,24 @@ impl Snapshot {
             services.extend(entry.canary.iter().map(|(canary, _)| Arc::clone(canary)));
         }
         services
+    }
+
+    /// The addresses of the services and functions of all APIs, and how each is at the moment.
+    pub fn addresses(&self, now_ns: u64) -> Vec<AddressState> {
+        let mut addresses = Vec::new();
+        for entry in &self.apis {
+            let canary = entry.canary.iter().map(|(canary, _)| canary);
+            let states = std::iter::once(&entry.upstream).chain(canary);
+            let states = states.chain(entry.functions.iter().flatten());
+            for member in states.flat_map(|state| &state.members) {
+                addresses.push(AddressState {
+                    api: entry.api.name.clone(),
+                    address: member.upstream.authority.clone(),
+                    is_out: member.is_out(now_ns),
+                });
+            }
+        }
+        addresses
     }
 
     pub(crate) fn partner(&self, name: &Name) -> Option<&Arc<PartnerEntry>> {

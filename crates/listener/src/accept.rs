@@ -16,6 +16,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use crate::body::Body;
 use crate::closing::Closing;
 use crate::connection::{Context, connection};
+use crate::counts::DoorCounts;
 use crate::peer::{Peer, Trusted};
 use crate::tls::TlsDoor;
 
@@ -80,12 +81,15 @@ pub struct Door {
     pub tls: Option<Arc<TlsDoor>>,
     /// The balancers whose connections begin with a PROXY header; others' do not.
     pub balancers: Option<Arc<Trusted>>,
+    /// What is counted of its connections.
+    pub counts: Arc<DoorCounts>,
 }
 
 impl Door {
     /// A door that speaks plain HTTP to whoever connects.
     pub fn plain(listener: TcpListener, closing: Closing) -> Self {
-        Self { listener, limits: Limits::default(), closing, tls: None, balancers: None }
+        let (limits, counts) = (Limits::default(), Arc::default());
+        Self { listener, limits, closing, tls: None, balancers: None, counts }
     }
 }
 
@@ -152,13 +156,16 @@ pub(crate) async fn drain(tracker: &TaskTracker, longest: Duration) {
 /// Counts an open connection as long as it lives.
 pub(crate) struct Open {
     count: Arc<AtomicUsize>,
+    counts: Arc<DoorCounts>,
     _connection: TaskTrackerToken,
 }
 
 impl Open {
     pub(crate) fn new(door: &Door, count: Arc<AtomicUsize>, most: usize) -> Option<Self> {
         let before = count.fetch_add(1, Ordering::Relaxed);
-        let open = Self { count, _connection: door.closing.connection() };
+        let counts = Arc::clone(&door.counts);
+        counts.opened();
+        let open = Self { count, counts, _connection: door.closing.connection() };
         (before < most).then_some(open)
     }
 }
@@ -166,5 +173,6 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.count.fetch_sub(1, Ordering::Relaxed);
+        self.counts.closed();
     }
 }

@@ -172,7 +172,7 @@ mod tests {
 
     fn peer(address: &str, shown: Option<&[u8]>) -> Peer {
         let shown = shown.map(|der| Arc::new(ClientCertificate::new(der, false)));
-        let tls = TlsPeer { certificate: None, server_name: None, shown };
+        let tls = TlsPeer { certificate: None, server_name: None, version: "1.3", shown };
         let address = format!("{address}:4711").parse().unwrap();
         Peer::new(address, Some(Arc::new(tls)), TaskTracker::new())
     }

@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ProtocolVersion;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -25,6 +26,7 @@ use crate::accept::{Door, Handler, Limits};
 use crate::activity::{Activity, Bounds, InFlight, Verdict, Watch, Watched};
 use crate::body::Body;
 use crate::closing::Closing;
+use crate::counts::DoorCounts;
 use crate::peer::{Peer, TlsPeer, Trusted};
 use crate::problem::panicked;
 use crate::proxy_header::{self, HEADER_MAX};
@@ -62,12 +64,14 @@ pub(crate) struct Context {
     tls: Option<Arc<TlsDoor>>,
     balancers: Option<Arc<Trusted>>,
     tracker: TaskTracker,
+    counts: Arc<DoorCounts>,
 }
 
 impl Context {
     pub(crate) fn of(door: &Door, tracker: TaskTracker) -> Self {
         let (tls, balancers) = (door.tls.clone(), door.balancers.clone());
-        Self { limits: door.limits, closing: door.closing.clone(), tls, balancers, tracker }
+        let (closing, counts) = (door.closing.clone(), Arc::clone(&door.counts));
+        Self { limits: door.limits, closing, tls, balancers, tracker, counts }
     }
 
     /// The same with a stop signal of its own, which follows the door's: connections look at it
@@ -148,13 +152,23 @@ async fn prepare(
     let material = tls.material();
     let handshake = TlsAcceptor::from(Arc::clone(&material.config)).accept(stream);
     let shaken = tokio::time::timeout(context.limits.head_timeout, handshake).await;
-    let stream = shaken.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    let shaken = shaken.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut)));
+    let stream = shaken.inspect_err(|error| {
+        // Whoever only looks whether the port is open says nothing and goes.
+        if error.kind() != io::ErrorKind::UnexpectedEof {
+            context.counts.handshake_failed();
+        }
+    })?;
     let (_, state) = stream.get_ref();
     let shown = state.peer_certificates().and_then(|chain| material.judged(chain));
     let tls = TlsPeer {
         certificate: shown.as_ref().filter(|shown| shown.is_verified).map(|s| s.fingerprint),
         server_name: state.server_name().map(str::to_owned),
         shown: shown.map(Arc::new),
+        version: match state.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => "1.3",
+            _ => "1.2",
+        },
     };
     let peer = Peer { is_vouched_for, ..Peer::new(address, Some(Arc::new(tls)), tasks) };
     let http = if state.alpn_protocol() == Some(b"h2") { Http::Two } else { Http::One };

@@ -70,6 +70,8 @@ pub struct TlsPeer {
     /// The certificate it showed, also where it leads to none of the door's authorities; only a
     /// door that takes certificates of any maker has those.
     pub shown: Option<Arc<ClientCertificate>>,
+    /// Its version: `1.3` or `1.2`.
+    pub version: &'static str,
 }
 
 /// Which header tells where a request came from, and whom it is believed of.

@@ -10,6 +10,8 @@ use model::Random;
 pub struct TraceParent {
     trace: u128,
     span: u64,
+    /// The span that this one is a part of; 0 where it is the trace's first, or nobody knows.
+    parent: u64,
     flags: u8,
 }
 
@@ -21,11 +23,31 @@ impl TraceParent {
         let span = u64::from_be_bytes(span).max(1);
         let theirs = headers.get("traceparent").and_then(|value| value.to_str().ok());
         if let Some(theirs) = theirs.and_then(Self::parse) {
-            return Self { span, ..theirs };
+            return Self { span, parent: theirs.span, ..theirs };
         }
         let mut trace = [0; 16];
         random.fill(&mut trace);
-        Self { trace: u128::from_be_bytes(trace).max(1), span, flags: 1 }
+        Self { trace: u128::from_be_bytes(trace).max(1), span, parent: 0, flags: 1 }
+    }
+
+    /// Begins a trace whose ids follow from a number: whoever knows the number finds the same ones.
+    pub fn of_number(number: u64) -> Self {
+        let (high, low) = (mixed(number), mixed(mixed(number)));
+        let trace = ((u128::from(high) << 64) | u128::from(low)).max(1);
+        Self { trace, span: mixed(low).max(1), parent: 0, flags: 1 }
+    }
+
+    /// A span that is a part of this one. Its id follows from this one's and the number.
+    #[must_use]
+    pub fn child(self, number: u64) -> Self {
+        let span = mixed(self.span ^ mixed(number)).max(1);
+        Self { span, parent: self.span, ..self }
+    }
+
+    /// The same, to be recorded or not.
+    #[must_use]
+    pub fn with_sampled(self, sampled: bool) -> Self {
+        Self { flags: u8::from(sampled), ..self }
     }
 
     /// Reads a header value; anything the standard calls invalid is none.
@@ -47,7 +69,8 @@ impl TraceParent {
         }
         let trace = u128::from_str_radix(trace, 16).ok().filter(|trace| *trace != 0)?;
         let span = u64::from_str_radix(span, 16).ok().filter(|span| *span != 0)?;
-        Some(Self { trace, span, flags: u8::from_str_radix(flags, 16).ok()? & 1 })
+        let flags = u8::from_str_radix(flags, 16).ok()? & 1;
+        Some(Self { trace, span, parent: 0, flags })
     }
 
     /// As it stands in the header.
@@ -59,10 +82,39 @@ impl TraceParent {
         bytes
     }
 
+    /// The trace's id as a number; never 0.
+    pub fn trace(&self) -> u128 {
+        self.trace
+    }
+
+    /// The span's id as a number; never 0.
+    pub fn span(&self) -> u64 {
+        self.span
+    }
+
+    /// The id of the span that this one is a part of; none where it is the trace's first.
+    pub fn parent(&self) -> Option<u64> {
+        (self.parent != 0).then_some(self.parent)
+    }
+
+    /// Whether it is to be recorded.
+    pub fn is_sampled(&self) -> bool {
+        self.flags & 1 == 1
+    }
+
     /// The trace both companies share.
     pub fn trace_id(&self) -> String {
         format!("{:032x}", self.trace)
     }
+}
+
+/// A number that looks like chance and follows from another: a step of `SplitMix64` (Steele, Lea
+/// and Flood, 2014).
+fn mixed(number: u64) -> u64 {
+    let mut mixed = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
 }
 
 /// The low digits of a number.
@@ -106,6 +158,20 @@ mod tests {
             continued(Some(theirs)),
             "00-4bf92f3577b34da6a3ce929d0e0e4736-0707070707070707-01"
         );
+    }
+
+    #[test]
+    fn a_part_of_a_span_is_another_span_of_the_same_trace() {
+        let theirs = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let whole = TraceParent::parse(theirs).unwrap();
+        let (one, other) = (whole.child(1), whole.child(2));
+        assert_eq!((whole.parent(), one.parent()), (None, Some(whole.span())));
+        assert_eq!((one.trace(), one.is_sampled()), (whole.trace(), true));
+        assert_eq!(one, whole.child(1), "whoever knows the number finds it again");
+        assert!(one.span() != other.span() && one.span() != whole.span());
+        assert!(!one.with_sampled(false).is_sampled());
+        assert_ne!(TraceParent::of_number(0).trace(), TraceParent::of_number(1).trace());
+        assert_eq!(TraceParent::of_number(7), TraceParent::of_number(7));
     }
 
     #[test]

@@ -145,6 +145,7 @@ mod tests {
             observed: None,
             status: 0,
             took_us: 0,
+            traceparent: None,
         }
     }
 

@@ -25,6 +25,9 @@ use crate::state::State as Known;
 use crate::target::grant;
 use crate::{Service, assertion, certificates};
 
+/// The longest `traceparent` that is looked at; version 00 has 55 characters.
+const TRACEPARENT_MAX: usize = 128;
+
 /// One token request as the log and the metrics see it. Holds no token and no secret.
 #[derive(Debug, Clone)]
 pub struct TokenRecord {
@@ -56,6 +59,8 @@ pub struct TokenRecord {
     pub status: u16,
     /// How long it took, in microseconds.
     pub took_us: u64,
+    /// The trace that the client says it belongs to.
+    pub traceparent: Option<String>,
 }
 
 /// Is told of every token request. Must not block.
@@ -104,6 +109,7 @@ pub(crate) async fn issue(
         observed: None,
         status: 0,
         took_us: 0,
+        traceparent: traceparent(&headers),
     };
     let mut told = Told::default();
     let outcome = match body {
@@ -143,6 +149,12 @@ pub(crate) async fn issue(
     record.took_us = service.world.clock.ticks_ns().saturating_sub(began_ns) / 1000;
     service.world.observer.record(record);
     response
+}
+
+/// What stands in `traceparent`, if it is no longer than any version so far could be.
+fn traceparent(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get("traceparent")?.to_str().ok()?;
+    (value.len() <= TRACEPARENT_MAX).then(|| value.to_owned())
 }
 
 /// Whoever has proven to be a client.

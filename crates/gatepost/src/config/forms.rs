@@ -13,6 +13,7 @@ use transform::{JsonPath, UrlTemplate};
 
 use super::nearest::{listed, nearest};
 use super::problem::Wrong;
+use crate::telemetry::{BadTemplate, LogField, LogPart};
 
 /// Units of time and their milliseconds, the largest first.
 const TIMES: [(&str, u64); 5] =
@@ -256,6 +257,46 @@ pub(crate) fn plan_route(text: &str) -> Result<(Name, String), Wrong> {
 
 pub(crate) fn is_plan_route(text: &str) -> Result<(), Wrong> {
     plan_route(text).map(drop)
+}
+
+/// The longest template of a line, in bytes.
+const LOG_TEMPLATE_BYTES_MAX: usize = 4096;
+
+/// A field of a request's line.
+pub(crate) fn log_field(text: &str) -> Result<LogField, Wrong> {
+    LogField::parse(text).ok_or_else(|| {
+        let known: Vec<&str> = LogField::ALL.iter().map(|field| field.name()).collect();
+        Wrong::new(format!("`{text}` is no field of a request's line{}", meant(text, &known)))
+            .help(format!("choose of {}", known.join(", ")))
+    })
+}
+
+pub(crate) fn is_log_field(text: &str) -> Result<(), Wrong> {
+    log_field(text).map(drop)
+}
+
+/// A line's template, taken apart.
+pub(crate) fn log_template(text: &str) -> Result<Vec<LogPart>, Wrong> {
+    if text.len() > LOG_TEMPLATE_BYTES_MAX {
+        return Err(Wrong::new(format!("this is longer than {LOG_TEMPLATE_BYTES_MAX} bytes"))
+            .help("leave something out"));
+    }
+    LogPart::parse(text).map_err(|bad| match bad {
+        BadTemplate::Field(name) => match log_field(&name) {
+            Err(wrong) => wrong,
+            Ok(_) => Wrong::new(format!("`{name}` cannot stand here")),
+        },
+        BadTemplate::Brace => Wrong::new("a brace stands alone")
+            .help("write a field as `{status}`, and a brace itself as `{{` or `}}`"),
+        BadTemplate::Control => Wrong::new("a line's template has a line break or another control")
+            .help("write it in one line"),
+        BadTemplate::NoField => Wrong::new("this template has no field")
+            .help("write for example `{at} {status}`, or `requests: off` for no lines"),
+    })
+}
+
+pub(crate) fn is_log_template(text: &str) -> Result<(), Wrong> {
+    log_template(text).map(drop)
 }
 
 /// Headers that say where a message ends or on which connection it is; nobody sets them by rule.

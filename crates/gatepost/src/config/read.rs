@@ -11,6 +11,7 @@ mod destination;
 mod document;
 mod federation;
 mod issuer;
+mod log;
 mod partner;
 mod profile;
 mod token;
@@ -34,6 +35,7 @@ use super::problem::{Problem, Problems};
 use super::schema::ROOT;
 use super::source::{Source, Span};
 use super::{DoorTls, Server};
+use crate::telemetry::RequestLog;
 
 /// The sections of the file and the kinds of their documents.
 const KINDS: [(&str, &str); 8] = [
@@ -51,6 +53,7 @@ const KINDS: [(&str, &str); 8] = [
 pub(crate) struct Read {
     pub(crate) definitions: Definitions,
     pub(crate) server: Server,
+    pub(crate) log: RequestLog,
     pub(crate) documents: Vec<Document>,
     pub(crate) openapi: BTreeMap<Name, Value>,
     pub(crate) contracts: Contracts,
@@ -70,6 +73,7 @@ pub(crate) fn read(root: &Node, sources: &[Source], problems: &mut Problems) -> 
         texts: Vec::new(),
     };
     let server = reader.server(&fields);
+    let log = reader.log(&fields);
     reader.definitions.company = fields.text("company").unwrap_or_default();
     reader.definitions.public_url =
         fields.text("public_url").unwrap_or_else(|| format!("http://{}", server.public));
@@ -92,7 +96,7 @@ pub(crate) fn read(root: &Node, sources: &[Source], problems: &mut Problems) -> 
     reader.definitions.rotate_keys_ms = i64::try_from(rotate_keys_ms).unwrap_or(i64::MAX);
     let documents = documents(root, sources);
     let Reader { definitions, openapi, contracts, texts, .. } = reader;
-    Read { definitions, server, documents, openapi, contracts, texts }
+    Read { definitions, server, log, documents, openapi, contracts, texts }
 }
 
 /// The state of reading.

@@ -17,6 +17,7 @@ use model::{
 };
 
 use super::{Loaded, Report, keys, load, load_text};
+use crate::telemetry::{LogField, LogPart, RequestLog};
 
 const TIRES: &str = r#"# yaml-language-server: $schema=./gatepost.schema.json
 version: 1
@@ -728,6 +729,32 @@ fn client_ids_of_other_servers_are_taken() {
     }
     for id in ["-a", ".a", "a b", ""] {
         assert!(read(id).is_err(), "{id}");
+    }
+}
+
+#[test]
+fn lines_of_requests_are_usual_chosen_by_a_template_or_off() {
+    let log = |section: &str| read_with(section).unwrap().log;
+    assert_eq!(log(""), RequestLog::Usual);
+    assert_eq!(log("log: { requests: on }"), RequestLog::Usual);
+    assert_eq!(log("log: { requests: off, fields: [at] }"), RequestLog::Off);
+    let fields = RequestLog::Fields(vec![LogField::At, LogField::UserAgent]);
+    assert_eq!(log("log: { fields: [at, user_agent] }"), fields);
+    let template = RequestLog::Template(LogPart::parse("{at} {status}").unwrap());
+    assert_eq!(log("log: { template: '{at} {status}' }"), template);
+    for (wrong, says) in [
+        ("{ fields: [at, statsu] }", "did you mean `status`?"), // typos: ignore
+        ("{ fields: [] }", "`fields` is empty"),
+        ("{ fields: [at, status, at] }", "the field `at` is there twice"),
+        ("{ template: '{at} {useragent}' }", "did you mean `user_agent`?"),
+        ("{ template: '{at' }", "a brace stands alone"),
+        ("{ template: plain }", "this template has no field"),
+        ("{ fields: [at], template: '{at}' }", "`fields` or a `template`, not both"),
+        ("{ requests: maybe }", "`maybe` is not known here"),
+        ("{ field: [at] }", "did you mean `fields`?"),
+    ] {
+        let (_, _, message) = only(read_with(&format!("log: {wrong}\n")));
+        assert!(message.contains(says), "{wrong}: {message}");
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use courier::{Board, DestinationPlan, Plan};
+use gateway::{AddressState, Snapshot};
 use model::{Clock as _, Name, Timestamp};
 use store::{Store, StoreError, SwitchState};
 use tokio::sync::watch;
@@ -16,10 +18,17 @@ use crate::telemetry::Reading;
 const EVERY: Duration = Duration::from_secs(5);
 
 /// Reads until stopped.
-pub(super) async fn run(parts: Parts, plans: watch::Receiver<Arc<Plan>>, board: Arc<Board>) {
+pub(super) async fn run(
+    parts: Parts,
+    plans: watch::Receiver<Arc<Plan>>,
+    board: Arc<Board>,
+    gateway: Arc<ArcSwap<Snapshot>>,
+) {
     let mut shown: BTreeSet<Name> = BTreeSet::new();
+    let mut addresses: BTreeSet<(Name, String)> = BTreeSet::new();
     let mut queues: BTreeSet<Name> = BTreeSet::new();
     loop {
+        show_addresses(&parts, &gateway, &mut addresses);
         count_letters(&parts, &mut queues).await;
         let plan = Arc::clone(&plans.borrow());
         for (name, destination) in &plan.destinations {
@@ -42,6 +51,26 @@ pub(super) async fn run(parts: Parts, plans: watch::Receiver<Arc<Plan>>, board: 
             () = tokio::time::sleep(EVERY) => {}
             () = parts.stop.cancelled() => return,
         }
+    }
+}
+
+/// Shows which addresses of services get no calls. One that several services of an API have is
+/// shown as out if it is for one of them.
+fn show_addresses(
+    parts: &Parts,
+    gateway: &ArcSwap<Snapshot>,
+    shown: &mut BTreeSet<(Name, String)>,
+) {
+    let mut present: BTreeMap<(Name, String), bool> = BTreeMap::new();
+    for AddressState { api, address, is_out } in gateway.load().addresses(parts.clock.ticks_ns()) {
+        *present.entry((api, address)).or_default() |= is_out;
+    }
+    for (api, address) in shown.iter().filter(|place| !present.contains_key(*place)) {
+        parts.telemetry.no_address(api, address);
+    }
+    *shown = present.keys().cloned().collect();
+    for ((api, address), is_out) in present {
+        parts.telemetry.address(&AddressState { api, address, is_out });
     }
 }
 

@@ -1,10 +1,12 @@
 //! The metrics: Prometheus names and base units, and no label a partner can choose.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use courier::AttemptRecord;
-use gateway::Record;
+use gateway::{AddressState, Record};
+use listener::DoorCounts;
 use model::Name;
 use oauth::TokenRecord;
 use parking_lot::Mutex;
@@ -16,6 +18,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::Reading;
+use super::spans::SpanCounts;
 
 /// Bounds of latency histograms, in seconds: from a cached answer to a whole timeout.
 const SECONDS: [f64; 12] =
@@ -42,12 +45,29 @@ struct RequestKey {
     refusal: Option<&'static str>,
 }
 
+/// What counts a request.
+struct Counted {
+    count: Counter,
+    time: Histogram,
+    /// Of what the service needed, and how often it was called again; where an API is known.
+    service: Option<(Histogram, Counter)>,
+}
+
 /// All metrics of the program.
 pub struct Metrics {
     registry: Registry,
-    known: Mutex<HashMap<RequestKey, (Counter, Histogram)>>,
+    known: Mutex<HashMap<RequestKey, Counted>>,
     requests: Counters<5>,
     request_seconds: Histograms<2>,
+    upstream_seconds: Histograms<2>,
+    retries: Counters<2>,
+    under_way: Gauge,
+    addresses: Family<Labels<2>, Gauge>,
+    doors: Mutex<Vec<(&'static str, Arc<DoorCounts>)>>,
+    connections: Gauges,
+    handshakes: Counters<1>,
+    spans_exported: Counter,
+    spans_dropped: Counters<1>,
     tokens: Counters<1>,
     events: Counters<2>,
     duplicates: Counters<1>,
@@ -80,6 +100,21 @@ fn from_us(us: u64) -> f64 {
     us as f64 / 1e6
 }
 
+impl Counted {
+    fn count(&self, record: &Record) {
+        self.count.inc();
+        self.time.observe(from_us(record.took_us));
+        if let Some((time, retries)) = &self.service
+            && let Some(us) = record.upstream_us
+        {
+            time.observe(from_us(us));
+            if record.retries > 0 {
+                retries.inc_by(u64::from(record.retries));
+            }
+        }
+    }
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
@@ -94,6 +129,15 @@ impl Metrics {
             known: Mutex::default(),
             requests: Family::default(),
             request_seconds: Family::new_with_constructor(seconds),
+            upstream_seconds: Family::new_with_constructor(seconds),
+            retries: Family::default(),
+            under_way: Gauge::default(),
+            addresses: Family::default(),
+            doors: Mutex::default(),
+            connections: Family::default(),
+            handshakes: Family::default(),
+            spans_exported: Counter::default(),
+            spans_dropped: Family::default(),
             tokens: Family::default(),
             events: Family::default(),
             duplicates: Family::default(),
@@ -112,6 +156,7 @@ impl Metrics {
             lines_dropped: Gauge::default(),
         };
         metrics.register();
+        metrics.register_doors();
         metrics.register_destinations();
         metrics
     }
@@ -145,6 +190,27 @@ impl Metrics {
         registry.register("log_lines_dropped", help, self.lines_dropped.clone());
     }
 
+    fn register_doors(&mut self) {
+        let registry = &mut self.registry;
+        let help = "Waiting for the company's service, up to its answer's head, by API and route";
+        let (unit, histogram) = (Unit::Seconds, self.upstream_seconds.clone());
+        registry.register_with_unit("upstream_duration", help, unit, histogram);
+        let help = "Calls of the company's service that were tried again, by API and route";
+        registry.register("upstream_retries", help, self.retries.clone());
+        let help = "Whether an address of a service gets no calls";
+        registry.register("upstream_out", help, self.addresses.clone());
+        let help = "Requests at the gateway whose answer has not ended";
+        registry.register("requests_under_way", help, self.under_way.clone());
+        let help = "Open connections, by door";
+        registry.register("connections_open", help, self.connections.clone());
+        let help = "TLS handshakes that did not come about, by door";
+        registry.register("tls_handshakes_failed", help, self.handshakes.clone());
+        let help = "Trace spans that the collector has taken";
+        registry.register("spans_exported", help, self.spans_exported.clone());
+        let help = "Trace spans that were dropped, and why";
+        registry.register("spans_dropped", help, self.spans_dropped.clone());
+    }
+
     fn register_destinations(&mut self) {
         let registry = &mut self.registry;
         let help = "Whether a destination's breaker holds attempts back";
@@ -164,32 +230,60 @@ impl Metrics {
         registry.register("destination_paused", help, self.paused.clone());
     }
 
+    /// What is counted of spans.
+    pub(super) fn spans(&self) -> SpanCounts {
+        let dropped =
+            |why: &str| self.spans_dropped.get_or_create(&[("why", why.to_owned())]).clone();
+        SpanCounts {
+            exported: self.spans_exported.clone(),
+            queue_full: dropped("queue-full"),
+            not_taken: dropped("not-taken"),
+        }
+    }
+
+    /// Shows a door's connections from now on.
+    pub(super) fn door(&self, name: &'static str, counts: Arc<DoorCounts>) {
+        self.doors.lock().push((name, counts));
+    }
+
+    pub(super) fn address(&self, state: &AddressState) {
+        let labels = [("api", state.api.to_string()), ("upstream", state.address.clone())];
+        self.addresses.get_or_create(&labels).set(i64::from(state.is_out));
+    }
+
+    pub(super) fn no_address(&self, api: &Name, address: &str) {
+        self.addresses.remove(&[("api", api.to_string()), ("upstream", address.to_owned())]);
+    }
+
+    /// A request has begun; [`Metrics::request`] follows.
+    pub(super) fn begins(&self) {
+        self.under_way.inc();
+    }
+
     pub(super) fn request(&self, record: &Record) {
+        self.under_way.dec();
         let key = RequestKey {
             route: record.route_number(),
             partner: record.partner_number(),
             class: record.status / 100,
             refusal: record.refusal.as_ref().map(|(code, _)| *code),
         };
-        let seconds = from_us(record.took_us);
         let mut known = self.known.lock();
-        if let Some((count, time)) = known.get(&key) {
-            count.inc();
-            time.observe(seconds);
+        if let Some(counted) = known.get(&key) {
+            counted.count(record);
             return;
         }
-        let (count, time) = self.of_request(record);
-        count.inc();
-        time.observe(seconds);
+        let counted = self.of_request(record);
+        counted.count(record);
         // Numbers change with every definition; what is no longer used goes with the rest.
         if known.len() >= KNOWN_MAX {
             known.clear();
         }
-        known.insert(key, (count, time));
+        known.insert(key, counted);
     }
 
     /// What counts a request, found by its labels.
-    fn of_request(&self, record: &Record) -> (Counter, Histogram) {
+    fn of_request(&self, record: &Record) -> Counted {
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let class = format!("{}xx", record.status / 100);
         let refusal = record.refusal.as_ref().map_or("", |(code, _)| *code).to_owned();
@@ -202,7 +296,12 @@ impl Metrics {
         ];
         let count = self.requests.get_or_create(&labels).clone();
         let labels = [("api", text(record.api())), ("route", text(record.route()))];
-        (count, self.request_seconds.get_or_create(&labels).clone())
+        let time = self.request_seconds.get_or_create(&labels).clone();
+        let service = record.api().map(|_| {
+            let time = self.upstream_seconds.get_or_create(&labels).clone();
+            (time, self.retries.get_or_create(&labels).clone())
+        });
+        Counted { count, time, service }
     }
 
     pub(super) fn token(&self, record: &TokenRecord) {
@@ -295,8 +394,22 @@ impl Metrics {
         }
     }
 
+    /// Doors count by themselves.
+    fn look_at_doors(&self) {
+        // Held while counters catch up: two who ask at once must not add the same twice.
+        let doors = self.doors.lock();
+        for (name, counts) in doors.iter() {
+            let labels = [("door", (*name).to_owned())];
+            let open = i64::try_from(counts.open()).unwrap_or(i64::MAX);
+            self.connections.get_or_create(&labels).set(open);
+            let failed = self.handshakes.get_or_create(&labels).clone();
+            failed.inc_by(counts.handshakes_failed().saturating_sub(failed.get()));
+        }
+    }
+
     pub(super) fn text(&self, lines_dropped: u64) -> String {
         self.lines_dropped.set(lines_dropped);
+        self.look_at_doors();
         let mut text = String::new();
         match encode(&mut text, &self.registry) {
             Ok(()) => text,

@@ -6,7 +6,8 @@ use std::io::Write as _;
 use gateway::Record;
 use model::{Name, Timestamp};
 
-use super::Form;
+use super::fields::RequestLog;
+use super::{Form, chosen};
 
 thread_local! {
     /// The text of the second that was written last: most lines are of the same one.
@@ -14,10 +15,14 @@ thread_local! {
 }
 
 /// Writes a request's line.
-pub(super) fn write(record: &Record, form: Form, line: &mut Vec<u8>) {
-    match form {
-        Form::Json => json(record, line),
-        Form::Human => human(record, line),
+pub(super) fn write(record: &Record, (form, log): (Form, &RequestLog), line: &mut Vec<u8>) {
+    match (log, form) {
+        (RequestLog::Usual, Form::Json) => json(record, line),
+        (RequestLog::Usual, Form::Human) => human(record, line),
+        (RequestLog::Fields(fields), Form::Json) => chosen::json(record, fields, line),
+        (RequestLog::Fields(fields), Form::Human) => chosen::human(record, fields, line),
+        (RequestLog::Template(parts), _) => chosen::template(record, parts, line),
+        (RequestLog::Off, _) => {}
     }
 }
 
@@ -43,16 +48,7 @@ fn json(record: &Record, line: &mut Vec<u8>) {
     };
     fields.plain("refusal", code);
     fields.text("reason", reason);
-    fields.0.extend_from_slice(br#","passed":["#);
-    for (index, name) in record.passed.names().enumerate() {
-        if index > 0 {
-            fields.0.push(b',');
-        }
-        fields.0.push(b'"');
-        fields.0.extend_from_slice(name.as_bytes());
-        fields.0.push(b'"');
-    }
-    fields.0.push(b']');
+    fields.passed(record);
     fields.plain("observed", record.observed);
     fields.number("replayed", format_args!("{}", record.replayed));
     fields.ms("duration_ms", Some(record.took_us));
@@ -63,10 +59,10 @@ fn json(record: &Record, line: &mut Vec<u8>) {
 }
 
 /// The members of an object that has begun.
-struct Fields<'a>(&'a mut Vec<u8>);
+pub(super) struct Fields<'a>(pub(super) &'a mut Vec<u8>);
 
 impl Fields<'_> {
-    fn name(&mut self, name: &str) {
+    pub(super) fn name(&mut self, name: &str) {
         self.0.extend_from_slice(b",\"");
         self.0.extend_from_slice(name.as_bytes());
         self.0.extend_from_slice(b"\":");
@@ -85,7 +81,7 @@ impl Fields<'_> {
         }
     }
 
-    fn text(&mut self, name: &str, text: Option<&str>) {
+    pub(super) fn text(&mut self, name: &str, text: Option<&str>) {
         match text {
             // What most texts are made of stands for itself.
             Some(plain)
@@ -101,32 +97,49 @@ impl Fields<'_> {
         }
     }
 
-    fn number(&mut self, name: &str, number: std::fmt::Arguments<'_>) {
+    pub(super) fn number(&mut self, name: &str, number: std::fmt::Arguments<'_>) {
         self.name(name);
         // Writing to a vector cannot fail.
         let _written = self.0.write_fmt(number);
     }
 
-    fn trace(&mut self, record: &Record) {
+    pub(super) fn trace(&mut self, record: &Record) {
         self.name("trace_id");
         self.0.push(b'"');
         self.0.extend_from_slice(&record.trace.to_bytes()[3..35]);
         self.0.push(b'"');
     }
 
-    /// Milliseconds with three digits behind the point, without zeros at the end.
-    fn ms(&mut self, name: &str, us: Option<u64>) {
+    pub(super) fn passed(&mut self, record: &Record) {
+        self.0.extend_from_slice(br#","passed":["#);
+        for (index, name) in record.passed.names().enumerate() {
+            if index > 0 {
+                self.0.push(b',');
+            }
+            self.0.push(b'"');
+            self.0.extend_from_slice(name.as_bytes());
+            self.0.push(b'"');
+        }
+        self.0.push(b']');
+    }
+
+    pub(super) fn ms(&mut self, name: &str, us: Option<u64>) {
         let Some(us) = us else { return self.plain(name, None) };
         self.name(name);
-        let _written = write!(self.0, "{}.{:03}", us / 1000, us % 1000);
-        while self.0.ends_with(b"0") && !self.0.ends_with(b".0") {
-            self.0.pop();
-        }
+        ms(us, self.0);
+    }
+}
+
+/// Milliseconds with three digits behind the point, without zeros at the end.
+pub(super) fn ms(us: u64, line: &mut Vec<u8>) {
+    let _written = write!(line, "{}.{:03}", us / 1000, us % 1000);
+    while line.ends_with(b"0") && !line.ends_with(b".0") {
+        line.pop();
     }
 }
 
 /// RFC 3339 in UTC with milliseconds.
-fn moment(at: Timestamp, line: &mut Vec<u8>) {
+pub(super) fn moment(at: Timestamp, line: &mut Vec<u8>) {
     SECOND.with_borrow_mut(|(second, text)| {
         if *second != at.seconds() {
             *text = at.to_seconds_text();

@@ -501,3 +501,25 @@ async fn forwarded_is_read_where_the_file_says_that_proxies_set_it() {
     let headers = [("forwarded", "for=203.0.113.7")];
     assert_eq!(taken_for(&program, ELSEWHERE, &headers).await, "127.0.0.2");
 }
+
+#[tokio::test]
+async fn a_handshake_that_fails_is_counted_and_a_line_has_the_version_of_tls() {
+    let ((files, _), upstream) = (Files::new(), upstream().await);
+    let log = "log: { fields: [tls, http_version] }\n";
+    let program = Program::start(&(files.section() + log + &apis(&upstream))).await;
+    let ca = files.path("ca.pem");
+    let (said, status) = curl(&program, &["--cacert", &ca.display().to_string()]).await;
+    assert_eq!(status, Some(0), "{said}");
+    let line = until("the line is written", async || program.lines("request").pop()).await;
+    assert_eq!((&line["tls"], &line["http_version"]), (&"1.3".into(), &"2".into()));
+    let address = program.public.trim_start_matches("http://");
+    let mut plain = tokio::net::TcpStream::connect(address).await.unwrap();
+    plain.write_all(b"GET /open/a HTTP/1.1\r\n\r\n").await.unwrap();
+    until("it is counted", async || {
+        let url = format!("{}/metrics", program.admin);
+        let text = http().get(url).send().await.ok()?.text().await.ok()?;
+        let counted = "gatepost_tls_handshakes_failed_total{door=\"public\"} 1\n";
+        text.contains(counted).then_some(())
+    })
+    .await;
+}

@@ -40,6 +40,7 @@ mod rules;
 mod sidechannel;
 mod signing;
 mod states;
+mod telemetry;
 mod token_audit;
 mod token_limits;
 mod tokens;

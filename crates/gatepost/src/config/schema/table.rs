@@ -60,6 +60,12 @@ pub(crate) static ROOT: Object = Object {
             "What connections of the public door may take.",
             "{ connections: 20000 }",
         ),
+        Field::new(
+            "log",
+            Kind::Object(&LOG),
+            "What the lines of requests at the gateway tell.",
+            "{ fields: [at, partner, method, path, status, duration_ms] }",
+        ),
         Field::new("apis", Kind::Map(&APIS), "The APIs behind the gateway.", "{}"),
         Field::new(
             "issuers",
@@ -67,18 +73,12 @@ pub(crate) static ROOT: Object = Object {
             "Token issuers that APIs may trust beside our own token service.",
             "{}",
         ),
-        Field::new(
-            "tokens",
-            Kind::Object(&TOKENS),
-            "What the token service keeps to.",
-            "{ profile: fapi-2 }",
-        ),
         Field::new("plans", Kind::Map(&PLANS), "Usage plans of API keys.", "{}"),
         Field::new("partners", Kind::Map(&PARTNERS), "The companies that call.", "{}"),
         Field::new(
             "tokens",
             Kind::Object(&TOKENS),
-            "What holds for the token requests of all clients, and how tokens are made.",
+            "What the token service keeps to, and what holds for the token requests of all clients.",
             "{ rate: 20/s, burst: 40 }",
         ),
         Field::new("buses", Kind::Map(&BUSES), "Event buses and their rules.", "{}"),
@@ -97,6 +97,44 @@ pub(crate) static ROOT: Object = Object {
             "{ keep: 30d }",
         ),
     ],
+};
+
+static LOG: Object = Object {
+    name: "`log`",
+    guarded: false,
+    fields: &[
+        Field::new(
+            "requests",
+            Kind::Enum(&["on", "off"]),
+            "Whether requests have lines at all; metrics and usage count them either way.",
+            "off",
+        )
+        .default_is("on"),
+        Field::new(
+            "fields",
+            Kind::List(&LOG_FIELDS),
+            "The fields of a line, in this order.",
+            "[at, partner, method, path, status, duration_ms, user_agent]",
+        )
+        .otherwise("all that are not asked for by name"),
+        Field::new(
+            "template",
+            Kind::Form(&LOG_TEMPLATE),
+            "A line as a text, each `{field}` replaced; in place of `fields`.",
+            "'{at} {partner} {method} {path} {status} {duration_ms}'",
+        ),
+    ],
+};
+
+static LOG_FIELDS: ListOf =
+    ListOf { item: Kind::Form(&LOG_FIELD), min: 1, max: 64, example: "at, status" };
+
+static LOG_FIELD: Form =
+    Form { name: "a field of a request's line", pattern: "", check: forms::is_log_field };
+static LOG_TEMPLATE: Form = Form {
+    name: "a text with fields, such as `{at} {status}`",
+    pattern: "",
+    check: forms::is_log_template,
 };
 
 static HISTORY: Object = Object {
