@@ -101,8 +101,8 @@ mod tests {
 
     #[test]
     fn terms_are_read_within_their_bounds() {
-        let now = Timestamp::from_ms(1_800_000_000_000);
         type Shown = Result<(Option<i64>, Option<i64>), ()>;
+        let now = Timestamp::from_ms(1_800_000_000_000);
         let span = |not_before: Option<&str>, expires_in_s| -> Shown {
             let not_before = not_before.map(str::to_owned);
             let span = Terms { not_before, expires_in_s }.span(now);

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// Names that no extra claim may have: what this issuer says itself, what is registered with a meaning
 /// that a verifier acts on (RFC 7519 §4.1, RFC 7800 §3.1, RFC 8693 §4, RFC 9068 §2.2, RFC 9396 §9.1,
-/// OpenID Connect Core §2), and what large authorization servers name a client or its scopes by.
+/// `OpenID` Connect Core §2), and what large authorization servers name a client or its scopes by.
 const RESERVED: [&str; 27] = [
     "iss",
     "sub",
@@ -84,7 +84,7 @@ pub struct AccessToken {
 /// The key that a token is bound to. Members we do not know are not looked at (RFC 7800 §3.1).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confirmation {
-    /// The RFC 7638 thumbprint of the key that DPoP proofs are signed with (RFC 9449 §6.1).
+    /// The RFC 7638 thumbprint of the key that `DPoP` proofs are signed with (RFC 9449 §6.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jkt: Option<String>,
     /// The SHA-256 thumbprint of the client certificate (RFC 8705 §3.1).

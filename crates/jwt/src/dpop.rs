@@ -1,4 +1,4 @@
-//! Proofs of possession (DPoP, RFC 9449): what a proof says, whether it is good, and how one is
+//! Proofs of possession (`DPoP`, RFC 9449): what a proof says, whether it is good, and how one is
 //! made.
 //!
 //! ```text

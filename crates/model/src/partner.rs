@@ -43,7 +43,7 @@ pub struct Client {
     pub scopes: Vec<String>,
     /// How long its tokens live, in seconds: 60 to 86,400.
     pub token_lifetime_s: i64,
-    /// Whether its tokens are bound to a key (DPoP, RFC 9449).
+    /// Whether its tokens are bound to a key (`DPoP`, RFC 9449).
     pub dpop: DpopRule,
     /// Whether it gets tokens, and whether those it has are good.
     pub status: Status,

@@ -1,4 +1,4 @@
-//! Tokens that are bound to a key: the proof that comes with a request for one (DPoP, RFC 9449 §5).
+//! Tokens that are bound to a key: the proof that comes with a request for one (`DPoP`, RFC 9449 §5).
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jwt::{Accepted, PROOF_ALGORITHMS, PROOF_WINDOW, ProofDemand, ProofFault};

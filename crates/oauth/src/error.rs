@@ -203,9 +203,8 @@ impl Refusal {
             | Self::AssertionUnproven
             | Self::AssertionReused
             | Self::Certificate => StatusCode::UNAUTHORIZED,
-            Self::AssertionsTooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Limited(_) | Self::AssertionsTooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable | Self::Proof(ProofFault::Full) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Profile(reason) if reason.code() == "invalid_client" => StatusCode::UNAUTHORIZED,
             Self::Exchange(Unexchanged::Subject(WorkloadFault::NoKeys)) => {

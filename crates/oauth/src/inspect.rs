@@ -71,7 +71,7 @@ pub(crate) fn shown(claims: Option<&AccessToken>) -> Value {
     Value::Object(shown)
 }
 
-/// How the token is sent: one that is bound to a key by DPoP says so (RFC 9449 §6.2).
+/// How the token is sent: one that is bound to a key by `DPoP` says so (RFC 9449 §6.2).
 fn token_type(claims: &Map<String, Value>) -> &'static str {
     let bound = claims.get("cnf").is_some_and(|cnf| cnf.get("jkt").is_some());
     if bound { "DPoP" } else { "Bearer" }

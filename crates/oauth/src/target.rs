@@ -102,26 +102,26 @@ mod tests {
         }
     }
 
-    fn check(body: &str, expected: Result<Option<&str>, Refusal>) {
+    fn check(body: &str, expected: &Result<Option<&str>, Refusal>) {
         let servers = [
             server("tires", &["https://api.example/prod"]),
             server("wheels", &["urn:example:wheels", "https://api.example"]),
         ];
         let form = Form::parse(body.as_bytes()).unwrap();
         let found = target(&servers, &form).map(|found| found.map(Name::as_str));
-        assert_eq!(found, expected, "{body}");
+        assert_eq!(&found, expected, "{body}");
     }
 
     #[test]
     fn a_resource_or_an_audience_leads_to_an_api() {
-        check("", Ok(None));
-        check("resource=", Ok(None));
-        check("resource=https%3A%2F%2Fapi.example%2Fprod", Ok(Some("tires")));
-        check("resource=https://api.example", Ok(Some("wheels")));
-        check("resource=https://api.example/", Ok(Some("wheels")));
-        check("resource=urn:example:wheels", Ok(Some("wheels")));
-        check("audience=tires", Ok(Some("tires")));
-        check("audience=tires&resource=https://api.example/prod", Ok(Some("tires")));
+        check("", &Ok(None));
+        check("resource=", &Ok(None));
+        check("resource=https%3A%2F%2Fapi.example%2Fprod", &Ok(Some("tires")));
+        check("resource=https://api.example", &Ok(Some("wheels")));
+        check("resource=https://api.example/", &Ok(Some("wheels")));
+        check("resource=urn:example:wheels", &Ok(Some("wheels")));
+        check("audience=tires", &Ok(Some("tires")));
+        check("audience=tires&resource=https://api.example/prod", &Ok(Some("tires")));
     }
 
     #[test]
@@ -138,7 +138,7 @@ mod tests {
             "audience=https://api.example/prod",
             "audience=wheels&resource=https://api.example/prod",
         ] {
-            check(body, Err(Refusal::Target));
+            check(body, &Err(Refusal::Target));
         }
         // RFC 8707 §2 lets a client name several; here a token is for one API.
         let twice = "resource=https://api.example&resource=https://api.example";

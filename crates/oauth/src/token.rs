@@ -10,7 +10,7 @@ use http::HeaderMap;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
 use jwt::{AccessToken, Confirmation};
 use listener::{ClientCertificate, Peer};
-use model::{Client, Timestamp, token_id};
+use model::{Client, Profile, Timestamp, token_id};
 use serde_json::json;
 
 use crate::authentication::{self, Claim, Proving};
@@ -88,8 +88,7 @@ struct Issued {
 pub(crate) async fn issue(
     State(service): State<Service>,
     ConnectInfo(address): ConnectInfo<SocketAddr>,
-    Extension(peer): Extension<Peer>,
-    origin: Option<Extension<Origin>>,
+    (Extension(peer), origin): (Extension<Peer>, Option<Extension<Origin>>),
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
@@ -169,6 +168,15 @@ impl Proven<'_> {
     fn by_workload(&self) -> bool {
         self.method == ClientMethod::TokenExchange
     }
+
+    fn check_grant_type(&self, form: &Form) -> Result<(), Refusal> {
+        match form.get("grant_type") {
+            Some("client_credentials") if !self.by_workload() => Ok(()),
+            Some(exchange::GRANT_TYPE) if self.by_workload() => Ok(()),
+            Some(_) => Err(Refusal::GrantType),
+            None => Err(Refusal::Malformed("grant_type is missing")),
+        }
+    }
 }
 
 async fn decide(
@@ -182,15 +190,10 @@ async fn decide(
     world.limits.address(settings, record.address, ticks_ns, told)?;
     let form = caller::form(headers, body)?;
     let workload = exchange::proof(service, headers, &form, record).await?;
-    let shown = (headers, certificate);
-    let proven = prove(service, (&state, &form), shown, (workload, ticks_ns), record)?;
+    let proven =
+        prove(service, (&state, &form), (headers, certificate), (workload, ticks_ns), record)?;
+    proven.check_grant_type(&form)?;
     let client = proven.client;
-    match form.get("grant_type") {
-        Some("client_credentials") if !proven.by_workload() => {}
-        Some(exchange::GRANT_TYPE) if proven.by_workload() => {}
-        Some(_) => return Err(Refusal::GrantType),
-        None => return Err(Refusal::Malformed("grant_type is missing")),
-    }
     world.limits.client(settings, client, ticks_ns, told)?;
     let grant = grant(&state, client, &form)?;
     let (now_s, exp) = (record.at.seconds(), state.rules.end_s(client, &grant.audience, record.at));
@@ -198,14 +201,8 @@ async fn decide(
         return Err(Refusal::Expired);
     }
     let of_certificate = certificates::confirmation(client, certificate)?;
-    let binding = match &of_certificate {
-        _ if dpop::is_offered(headers) => Binding::Dpop,
-        Some(_) => Binding::Mtls,
-        None => Binding::None,
-    };
-    let method = proven.method;
-    let facts = RequestFacts { method, algorithm: None, binding, lifetime_s: exp - now_s };
-    profile::of_request(state.profile, &facts).map_err(Refusal::Profile)?;
+    let offered = (headers, of_certificate.is_some());
+    check_profile(state.profile, proven.method, offered, exp - now_s)?;
     // Late among what can be wrong: a proof is good once, and is not to be used up for nothing.
     let bound = dpop::bind(&state, client, headers, record.at)?;
     // Last, so that what is refused costs nothing of it.
@@ -242,8 +239,24 @@ async fn decide(
     }
     let (body, nonce) = (answer.to_string(), nonce.flatten());
     let (scope, audience) = (grant.scope, grant.audience);
-    let kid = signer.jwk().kid.clone();
-    Ok(Issued { body, scope, token_id: jti, audience, kid, nonce })
+    let (token_id, kid) = (jti, signer.jwk().kid.clone());
+    Ok(Issued { body, scope, token_id, audience, kid, nonce })
+}
+
+/// Whether the profile in force takes this way to prove a client, and to bind its token.
+fn check_profile(
+    profile: Profile,
+    method: ClientMethod,
+    (headers, has_certificate): (&HeaderMap, bool),
+    lifetime_s: i64,
+) -> Result<(), Refusal> {
+    let binding = match has_certificate {
+        _ if dpop::is_offered(headers) => Binding::Dpop,
+        true => Binding::Mtls,
+        false => Binding::None,
+    };
+    let facts = RequestFacts { method, algorithm: None, binding, lifetime_s };
+    profile::of_request(profile, &facts).map_err(Refusal::Profile)
 }
 
 /// The client that a request comes from: the one its workload's token stands for, which is verified,

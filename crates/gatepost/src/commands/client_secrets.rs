@@ -186,19 +186,16 @@ async fn import(
     file: Option<PathBuf>,
     operator: &OperatorArguments,
 ) -> anyhow::Result<()> {
-    let text = match &file {
-        Some(path) => {
-            let opened = std::fs::File::open(path);
-            let opened = opened.with_context(|| format!("{} cannot be read", path.display()))?;
-            read(opened).with_context(|| format!("{} cannot be read", path.display()))?
+    let text = if let Some(path) = &file {
+        let opened = std::fs::File::open(path);
+        let opened = opened.with_context(|| format!("{} cannot be read", path.display()))?;
+        read(opened).with_context(|| format!("{} cannot be read", path.display()))?
+    } else {
+        let stdin = std::io::stdin();
+        if stdin.is_terminal() {
+            output::complain("Paste, then press Enter and Ctrl-D. It shows while you do.");
         }
-        None => {
-            let stdin = std::io::stdin();
-            if stdin.is_terminal() {
-                output::complain("Paste, then press Enter and Ctrl-D. It shows while you do.");
-            }
-            read(stdin.lock()).context("standard input cannot be read")?
-        }
+        read(stdin.lock()).context("standard input cannot be read")?
     };
     let pairs = pairs(&text, client.as_deref())?;
     let door = operator.operator()?;

@@ -26,7 +26,7 @@ pub(super) enum Command {
         /// At once: verifiers that keep a copy of the set may refuse new tokens for some minutes
         #[arg(long)]
         now: bool,
-        /// Only that of this algorithm: ES256, RS256, PS256, EdDSA
+        /// Only that of this algorithm: ES256, RS256, PS256, `EdDSA`
         #[arg(long, value_name = "ALGORITHM")]
         alg: Option<String>,
         #[command(flatten)]

@@ -100,7 +100,8 @@ pub(super) fn live_ids(listing: &mut Value, member: &str) {
             let (id, last) = (cell(&credential["id"]), cell(&credential["last_four"]));
             let mut more = String::new();
             if let Some(end) = credential["expires_at"].as_str() {
-                more.push_str(&format!(", until {}", end.chars().take(10).collect::<String>()));
+                more.push_str(", until ");
+                more.extend(end.chars().take(10));
             }
             if credential["imported"] == true {
                 more.push_str(", imported: rotate it");

@@ -82,7 +82,7 @@ pub(super) async fn run(audit: &Audit) -> anyhow::Result<()> {
         }
     }
     if !audit.operator.json {
-        table(items);
+        table(&items);
     }
     if let Some(next) = next {
         output::complain(&format!("There may be more: --after {next}"));
@@ -90,7 +90,7 @@ pub(super) async fn run(audit: &Audit) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn table(items: Vec<Value>) {
+fn table(items: &[Value]) {
     let columns = [
         ("at", "at"),
         ("client", "client"),

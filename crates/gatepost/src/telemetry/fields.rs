@@ -221,8 +221,8 @@ mod tests {
         for (template, parts) in [
             ("{at}", vec![at.clone()]),
             ("{at}{status}", vec![at.clone(), status.clone()]),
-            ("{at} {{{status}}}!", vec![at.clone(), text(" {"), status.clone(), text("}!")]),
-            ("[{at}]", vec![text("["), at.clone(), text("]")]),
+            ("{at} {{{status}}}!", vec![at.clone(), text(" {"), status, text("}!")]),
+            ("[{at}]", vec![text("["), at, text("]")]),
         ] {
             assert_eq!(LogPart::parse(template), Ok(parts), "{template}");
         }

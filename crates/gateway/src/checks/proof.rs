@@ -1,5 +1,5 @@
 //! The proof of possession: a bound token comes with one that is of its key and of this request
-//! (DPoP, RFC 9449 §7).
+//! (`DPoP`, RFC 9449 §7).
 //!
 //! A token that is remembered as verified saves its own signature's check; the proof is another one
 //! with every request, and is verified with every request.

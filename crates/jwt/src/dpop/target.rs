@@ -43,12 +43,12 @@ fn host_and_port(authority: &str) -> Option<(String, Option<u16>)> {
         let address: Ipv6Addr = address.parse().ok()?;
         let port = match behind {
             "" => None,
-            behind => port(behind.strip_prefix(':')?)?,
+            behind => port(behind.strip_prefix(':')?).ok()?,
         };
         return Some((format!("[{address}]"), port));
     }
     let (host, port) = match authority.split_once(':') {
-        Some((host, digits)) => (host, port(digits)?),
+        Some((host, digits)) => (host, port(digits).ok()?),
         None => (authority, None),
     };
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte);
@@ -59,13 +59,13 @@ fn host_and_port(authority: &str) -> Option<(String, Option<u16>)> {
 }
 
 /// A port's digits; an empty one is none (RFC 3986 §6.2.3).
-fn port(digits: &str) -> Option<Option<u16>> {
+fn port(digits: &str) -> Result<Option<u16>, ()> {
     if digits.is_empty() {
-        return Some(None);
+        return Ok(None);
     }
     // `parse` takes a sign, and a port has none.
     let are_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
-    if are_digits { digits.parse().ok().map(Some) } else { None }
+    if are_digits { digits.parse().map(Some).map_err(|_| ()) } else { Err(()) }
 }
 
 /// A path whose percent-encoding is in its normal form (RFC 3986 §6.2.2.1, §6.2.2.2).

@@ -40,15 +40,15 @@ fn revoke(revoked_at: Option<&mut Option<Timestamp>>, at: Timestamp) -> bool {
 }
 
 /// The earlier of two ends; none is never.
-fn earlier(one: Option<Timestamp>, other: Timestamp) -> Option<Timestamp> {
-    Some(one.map_or(other, |one| one.min(other)))
+fn earlier(one: Option<Timestamp>, other: Timestamp) -> Timestamp {
+    one.map_or(other, |one| one.min(other))
 }
 
 /// Whether there is room for one more beside those of the same owner that are not over, of which each
 /// is given with its end.
 fn has_room(others: &[Option<Timestamp>], placing: Placing) -> bool {
     let ends = others.iter().map(|end| match placing.others_end {
-        Some(others_end) => earlier(*end, others_end),
+        Some(others_end) => Some(earlier(*end, others_end)),
         None => *end,
     });
     ends.filter(|end| end.is_none_or(|end| placing.now < end)).count() < placing.live_max
@@ -150,7 +150,7 @@ impl Keys for MemStore {
             }
             for secret in secrets.iter_mut().filter(owned) {
                 if let Some(end) = placing.others_end {
-                    secret.expires_at = earlier(secret.expires_at, end);
+                    secret.expires_at = Some(earlier(secret.expires_at, end));
                 }
             }
             secrets.push(credential);
@@ -178,7 +178,7 @@ impl Keys for MemStore {
             }
             for value in values.iter_mut().filter(owned) {
                 if let Some(end) = placing.others_end {
-                    value.expires_at = earlier(value.expires_at, end);
+                    value.expires_at = Some(earlier(value.expires_at, end));
                 }
             }
             values.push(credential);

@@ -44,14 +44,14 @@ fn a_client_has_rules_of_issuer_subject_and_audience() {
 fn what_is_wrong_with_a_rule_is_said() {
     let refused = |rules: &str| {
         // Only what is named is there, so that nothing else is of no use.
-        let used: String = ISSUERS
+        let used: Vec<&str> = ISSUERS
             .lines()
             .filter(|line| {
                 let name = line.trim().split(':').next().unwrap_or_default();
                 name == "issuers" || rules.contains(&format!("issuer: {name}"))
             })
-            .map(|line| format!("{line}\n"))
             .collect();
+        let used = used.join("\n") + "\n";
         only(read_with(&file(&used, &format!("federation: [{rules}]")))).2
     };
     for (rules, message) in [

@@ -216,7 +216,7 @@ impl Reader<'_> {
         let Some(text) = self.text("OTEL_TRACES_SAMPLER_ARG") else { return ALL };
         match text.parse::<f64>() {
             Ok(ratio) if (0.0..=1.0).contains(&ratio) => {
-                (ratio * 9_223_372_036_854_775_808.0) as u64
+                (ratio * 9_223_372_036_854_776_000.0) as u64
             }
             _ => {
                 let why = "is no number from 0 to 1; 1 is taken";
