@@ -69,6 +69,11 @@ impl Server {
     fn last(&self) -> Request<Bytes> {
         self.got.lock().unwrap().last().unwrap().clone()
     }
+
+    /// The last request for something else than a token.
+    fn last_order(&self) -> Request<Bytes> {
+        self.got.lock().unwrap().iter().rfind(|got| !is_token(got)).unwrap().clone()
+    }
 }
 
 impl Transport for Server {
