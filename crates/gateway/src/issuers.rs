@@ -295,7 +295,9 @@ impl Verified {
             sub: token.sub.clone(),
             client_id: self.client().to_owned(),
             scope: token.scopes.join(" "),
-            exp: token.exp,
+            // As long as it is taken: with the bare end the memory would forget within the leeway
+            // what has been verified just now.
+            exp: token.exp.saturating_add(LEEWAY_S),
             iat,
             auth_time: iat,
             jti: token.jti.clone().unwrap_or_default(),

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256};
 use jwt::AccessToken;
 use parking_lot::Mutex;
 
@@ -33,13 +33,19 @@ pub(crate) struct TokenMemory {
     shards: [Shard; SHARDS],
 }
 
-/// A token's name in the memory.
+/// A token's name in the memory. One of another issuer may be good at several APIs, and has other
+/// claims at each.
 pub(crate) struct Key([u8; 32]);
 
 impl Key {
-    pub(crate) fn of(token: &str) -> Self {
+    pub(crate) fn of(token: &str, api: &str) -> Self {
+        let mut context = Context::new(&SHA256);
+        // No name of an API has a line's end.
+        for part in [api, "\n", token] {
+            context.update(part.as_bytes());
+        }
         let mut key = [0; 32];
-        key.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+        key.copy_from_slice(context.finish().as_ref());
         Self(key)
     }
 }
@@ -97,19 +103,20 @@ mod tests {
     #[test]
     fn a_token_is_believed_a_minute_and_never_beyond_its_end() {
         let memory = TokenMemory::default();
-        let (long, short) = (Key::of("long"), Key::of("short"));
+        let (long, short) = (Key::of("long", "a"), Key::of("short", "a"));
         memory.remember(&long, claims(10_000), 100);
         memory.remember(&short, claims(130), 100);
         assert!(memory.recall(&long, 159).is_some() && memory.recall(&long, 160).is_none());
         assert!(memory.recall(&short, 129).is_some() && memory.recall(&short, 130).is_none());
-        assert!(memory.recall(&Key::of("other"), 100).is_none());
+        assert!(memory.recall(&Key::of("other", "a"), 100).is_none());
+        assert!(memory.recall(&Key::of("long", "b"), 100).is_none());
     }
 
     #[test]
     fn the_memory_is_bounded() {
         let memory = TokenMemory::default();
         for number in 0..40_000 {
-            memory.remember(&Key::of(&number.to_string()), claims(10_000), 100);
+            memory.remember(&Key::of(&number.to_string(), "a"), claims(10_000), 100);
         }
         let held: usize = memory.shards.iter().map(|shard| shard.lock().len()).sum();
         assert!(held <= SHARDS * SHARD_MAX, "{held}");

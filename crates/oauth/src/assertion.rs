@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use jwt::{AssertionDemand, AssertionFault, ClaimedAssertion, KeySet};
-use model::{AssertionRule, Authentication, ClientKeys, Timestamp};
+use model::{AssertionRule, Authentication, ClientKeys, Profile, Timestamp};
 use outbound::keys::Place;
 
 use crate::Service;
 use crate::error::Refusal;
 use crate::form::Form;
+use crate::profile::permitted;
 use crate::replay::Unusable;
 use crate::state::{ClientEntry, State};
 
@@ -74,7 +75,9 @@ pub(crate) fn prove<'s>(
     };
     let client = state.client(claimed.client()).ok_or_else(unproven)?;
     let rule = rule(client).ok_or_else(unproven)?;
-    if claimed.is_legacy() && !rule.legacy_audience {
+    // FAPI 2.0 Security Profile §5.3.2.1: the issuer is the audience, and nothing else.
+    let is_legacy_taken = rule.legacy_audience && state.profile == Profile::OAuth2;
+    if claimed.is_legacy() && !is_legacy_taken {
         return Err(unproven());
     }
     let id = &client.client.id;
@@ -82,7 +85,8 @@ pub(crate) fn prove<'s>(
         tracing::info!(client = %id, "a client assertion is refused: there are no keys to verify it");
         unproven()
     })?;
-    claimed.verify(&keys, &rule.algorithms).map_err(|fault| {
+    let algorithms = permitted(state.profile, &rule.algorithms);
+    claimed.verify(&keys, &algorithms).map_err(|fault| {
         tracing::info!(client = %id, %fault, "a client assertion is refused");
         unproven()
     })?;

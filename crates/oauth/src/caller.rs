@@ -36,6 +36,9 @@ pub(crate) fn caller<'a>(
     let claim = authentication::claim(state, headers, &form, now)?;
     let client = authentication::prove(service, state, &claim, Proving { certificate, now })?;
     drop(claim);
+    if client.client.tokens.is_over(now) {
+        return Err(Refusal::Expired);
+    }
     Ok((form, client))
 }
 

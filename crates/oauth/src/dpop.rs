@@ -5,6 +5,7 @@ use jwt::{Accepted, PROOF_ALGORITHMS, PROOF_WINDOW, ProofDemand, ProofFault};
 use model::{Client, DpopRule, Timestamp};
 
 use crate::error::Refusal;
+use crate::profile::permitted;
 use crate::state::State;
 
 /// The field that carries a proof (RFC 9449 §4.1).
@@ -41,7 +42,7 @@ pub(crate) fn bind(
     let demand = ProofDemand {
         method: "POST",
         url: &format!("{}/oauth2/token", state.issuer),
-        algorithms: &PROOF_ALGORITHMS,
+        algorithms: &permitted(state.profile, &PROOF_ALGORITHMS),
         thumbprint: None,
         access_token: None,
         window: PROOF_WINDOW,

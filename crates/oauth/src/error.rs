@@ -140,7 +140,7 @@ impl Refusal {
             Self::TooLarge => "The request's body is larger than 16 KiB.".to_owned(),
             Self::Client => "Client id or secret is wrong, or the secret is no longer live.".into(),
             Self::ClientMissing => "Send client id and secret by HTTP Basic, or as client_id and \
-                 client_secret in the body."
+                 client_secret in the body; or prove the client by client_assertion or its certificate."
                 .into(),
             Self::Assertion(fault) => format!("The client assertion is not accepted: {fault}."),
             Self::AssertionUnproven => "The client assertion is not signed with a key of this \
@@ -157,7 +157,8 @@ impl Refusal {
                  Connect with one (mutual TLS)."
                 .into(),
             Self::Suspended => "This client is suspended.".to_owned(),
-            Self::GrantType => "Only grant_type=client_credentials is offered here.".to_owned(),
+            Self::GrantType => "This grant_type is not offered here, or not with this proof: send \
+                 grant_type=client_credentials; the metadata list what else there is.".to_owned(),
             Self::Scope { asked } => format!(
                 "The client has not been given the scope {asked}. Leave scope out to get all it \
                  has."

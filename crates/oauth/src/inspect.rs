@@ -48,7 +48,9 @@ pub(crate) fn good(
 ) -> Option<AccessToken> {
     let claims = ours(state, token, now)?;
     let client = state.client(&claims.client_id)?;
-    let active = client.client.status == Status::Active && client.partner_status == Status::Active;
+    let active = client.client.status == Status::Active
+        && client.partner_status == Status::Active
+        && !client.client.tokens.is_over(now);
     let presented = Presented {
         id: &claims.jti,
         client: &claims.client_id,

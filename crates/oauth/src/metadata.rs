@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::Service;
 use crate::exchange;
-use crate::profile::{ClientMethod, permits_method};
+use crate::profile::{ClientMethod, permits_method, permitted_names};
 
 /// The methods there are, before a profile takes some away (RFC 7591 §4.2, RFC 8705 §2).
 const METHODS: [ClientMethod; 5] = [
@@ -31,6 +31,8 @@ pub(crate) async fn show(State(service): State<Service>) -> Response {
     let state = service.state.load();
     let issuer = &state.issuer;
     let methods = methods(state.profile, service.world.certificates);
+    let assertions = permitted_names(state.profile, &Algorithm::NAMES);
+    let proofs = permitted_names(state.profile, &jwt::proof_algorithm_names());
     let document = json!({
         "issuer": issuer,
         "token_endpoint": state.endpoint,
@@ -39,15 +41,15 @@ pub(crate) async fn show(State(service): State<Service>) -> Response {
         "response_types_supported": [],
         "grant_types_supported": exchange::grant_types(&state),
         "token_endpoint_auth_methods_supported": methods,
-        "token_endpoint_auth_signing_alg_values_supported": Algorithm::NAMES,
+        "token_endpoint_auth_signing_alg_values_supported": assertions,
         "revocation_endpoint": format!("{issuer}/oauth2/revoke"),
         "revocation_endpoint_auth_methods_supported": methods,
-        "revocation_endpoint_auth_signing_alg_values_supported": Algorithm::NAMES,
+        "revocation_endpoint_auth_signing_alg_values_supported": assertions,
         "introspection_endpoint": format!("{issuer}/oauth2/introspect"),
         "introspection_endpoint_auth_methods_supported": methods,
-        "introspection_endpoint_auth_signing_alg_values_supported": Algorithm::NAMES,
+        "introspection_endpoint_auth_signing_alg_values_supported": assertions,
         "tls_client_certificate_bound_access_tokens": service.world.certificates,
-        "dpop_signing_alg_values_supported": jwt::proof_algorithm_names(),
+        "dpop_signing_alg_values_supported": proofs,
     });
     let fields = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "public, max-age=300")];
     (fields, document.to_string()).into_response()

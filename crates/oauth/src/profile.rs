@@ -181,6 +181,22 @@ pub fn permits_algorithm(profile: Profile, algorithm: jwt::Algorithm) -> bool {
     profile == Profile::OAuth2 || matches!(algorithm, Ps256 | Es256 | EdDsa)
 }
 
+/// Those of the algorithms that a profile permits.
+pub(crate) fn permitted(profile: Profile, all: &[jwt::Algorithm]) -> Vec<jwt::Algorithm> {
+    all.iter().copied().filter(|algorithm| permits_algorithm(profile, *algorithm)).collect()
+}
+
+/// Those of the names of algorithms that a profile permits, as metadata list them.
+pub(crate) fn permitted_names<'a>(profile: Profile, names: &[&'a str]) -> Vec<&'a str> {
+    let is_permitted = |name: &&&str| {
+        // Another name of EdDSA over this curve (RFC 9864 §2.2).
+        let name = if **name == "Ed25519" { "EdDSA" } else { **name };
+        let algorithm = jwt::Algorithm::parse(name);
+        algorithm.is_some_and(|algorithm| permits_algorithm(profile, algorithm))
+    };
+    names.iter().filter(is_permitted).copied().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use jwt::Algorithm;
@@ -218,6 +234,16 @@ mod tests {
             let request = RequestFacts { algorithm: Some(algorithm), ..GOOD };
             check(request, Err(Reason::Algorithm));
         }
+    }
+
+    #[test]
+    fn fapi2_permits_few_algorithms() {
+        let names = ["RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519"];
+        let few = ["PS256", "ES256", "EdDSA", "Ed25519"];
+        assert_eq!(permitted_names(Profile::Fapi2, &names), few);
+        let all = [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es384];
+        assert_eq!(permitted(Profile::Fapi2, &all), [Algorithm::Ps256]);
+        assert_eq!(permitted(Profile::OAuth2, &all), all);
     }
 
     #[test]

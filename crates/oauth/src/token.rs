@@ -113,7 +113,6 @@ pub(crate) async fn issue(
     let mut told = Told::default();
     let outcome = match body {
         Ok(body) => {
-            assertion::prepare(&service, &body, record.at).await;
             let certificate = service.world.trusted.certificate(&peer, &headers);
             let shown = (&headers, certificate.as_deref());
             decide(&service, shown, &body, (&mut record, &mut told)).await
@@ -187,7 +186,9 @@ async fn decide(
 ) -> Result<Issued, Refusal> {
     let (state, world) = (service.state.load_full(), &service.world);
     let (settings, ticks_ns) = (&state.rules.settings, world.clock.ticks_ns());
+    // Before anything is looked at or asked for elsewhere.
     world.limits.address(settings, record.address, ticks_ns, told)?;
+    assertion::prepare(service, body, record.at).await;
     let form = caller::form(headers, body)?;
     let workload = exchange::proof(service, headers, &form, record).await?;
     let proven =
@@ -255,6 +256,7 @@ fn check_profile(
         true => Binding::Mtls,
         false => Binding::None,
     };
+    // Algorithms are held to the profile where assertions and proofs are verified.
     let facts = RequestFacts { method, algorithm: None, binding, lifetime_s };
     profile::of_request(profile, &facts).map_err(Refusal::Profile)
 }

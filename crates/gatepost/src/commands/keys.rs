@@ -58,6 +58,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
                 ("algorithm", "algorithm"),
                 ("stage", "stage"),
                 ("published at", "published_at"),
+                ("takes over", "turn_at"),
                 ("signs from", "signs_from"),
                 ("retired at", "retired_at"),
                 ("gone at", "gone_at"),

@@ -10,7 +10,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderValue, Method, Request};
 use http_body_util::Full;
 use model::Secret;
-use outbound::{Answer, Bounds, Guard, Origin, Pool, send_whole};
+use outbound::{Answer, Bounds, Guard, Origin, Pool, in_words, send_whole};
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
 
@@ -152,8 +152,8 @@ async fn exchange(
         .body(Full::from(text))?;
     let bounds = Bounds { answer_bytes_max: ANSWER_BYTES_MAX, ..Bounds::within(TIMEOUT) };
     let answer = send_whole(pool, request, bounds).await;
-    let answer = answer.with_context(|| {
-        format!("{} does not answer; is `gatepost serve` running?", pool.origin())
+    let answer = answer.map_err(|error| anyhow::anyhow!(in_words(&error))).with_context(|| {
+        format!("{} does not answer (is `gatepost serve` running?)", pool.origin())
     })?;
     if answer.headers.contains_key("gatepost-in-force") {
         super::output::complain("This is kept but not yet in force; look at the server's log.");

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use jwt::{ExplainWith, Explanation, KeySet, SET_BYTES_MAX, explain};
+use jwt::{ExplainWith, Explanation, Finding, KeySet, SET_BYTES_MAX, Verdict, explain};
 use model::Clock as _;
 use serde_json::{Value, json};
 
@@ -49,6 +49,7 @@ pub(super) async fn explain_token(arguments: ExplainArguments) -> anyhow::Result
         Some(token) => token,
         None => of_stdin()?,
     };
+    let is_served = jwks.is_none();
     let known = match jwks {
         Some(path) => of_file(&path)?,
         None => of_server(&operator).await?,
@@ -59,7 +60,10 @@ pub(super) async fn explain_token(arguments: ExplainArguments) -> anyhow::Result
         keys: Some(&known.keys),
         now_s: SystemClock::new().now().seconds(),
     };
-    let explanation = explain(&token, &with);
+    let mut explanation = explain(&token, &with);
+    if is_served && explanation.is_good() {
+        explanation.findings.push(standing(token.trim(), &operator).await?);
+    }
     if operator.json {
         say(&to_json(&explanation).to_string());
     } else {
@@ -101,8 +105,21 @@ async fn of_server(operator: &OperatorArguments) -> anyhow::Result<Known> {
     })
 }
 
+/// What the server says of a token in which nothing is wrong: whether it has been ended since.
+async fn standing(token: &str, operator: &OperatorArguments) -> anyhow::Result<Finding> {
+    let shown = operator.operator()?.post("tokens/introspect", &json!({ "token": token })).await?;
+    let (verdict, text) = if shown["active"] == true {
+        (Verdict::Good, "It is not revoked, and its client and partner are active.")
+    } else {
+        let text = "It is revoked, or its client or partner is suspended or its time over: see \
+                    `gatepost audit` and `gatepost client list`.";
+        (Verdict::Bad, text)
+    };
+    Ok(Finding { verdict, about: "active", text: text.to_owned() })
+}
+
 fn to_json(explanation: &Explanation) -> Value {
-    let finding = |finding: &jwt::Finding| {
+    let finding = |finding: &Finding| {
         json!({
             "verdict": finding.verdict.as_str(),
             "about": finding.about,

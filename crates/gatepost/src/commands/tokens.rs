@@ -107,6 +107,12 @@ fn sentence(revoked: &Value) -> String {
             cell("issued_until"),
             cell("id")
         ),
-        _ => format!("Revoked: the token {}.", cell("id")),
+        // Nobody has asked whether there is one: a token of another process may be known by its id
+        // alone.
+        _ => format!(
+            "Revoked: the token {id} is refused from now on. Whether there is one of that id: gatepost \
+             token audit --jti {id}",
+            id = cell("id")
+        ),
     }
 }

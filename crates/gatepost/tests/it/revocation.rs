@@ -288,9 +288,14 @@ async fn an_operator_revokes_by_id_by_token_by_credential_and_by_client() {
     let claims = claims(&token);
     let id = claims["jti"].as_str().unwrap();
     let began = Instant::now();
+    let told = service.program.done(&["token", "explain", &token]);
+    assert!(told.contains("good   active"), "{told}");
     let said = service.program.done(&["token", "revoke", "--jti", id]);
     assert!(said.contains(id), "{said}");
     service.refused_soon(&token, began).await;
+    let told = service.program.run(&["token", "explain", &token]);
+    let text = String::from_utf8(told.stdout).unwrap();
+    assert!(!told.status.success() && text.contains("wrong  active"), "{text}");
     assert!(service.is_good(&second).await);
 
     std::fs::write(service.program.path("token"), &second).unwrap();
@@ -390,6 +395,18 @@ async fn rfc7662_2_2_what_is_not_good_is_inactive_and_nothing_else() {
         assert!(inactive(token).await, "{token}");
     }
     let active = "car-orders: { ";
+    let over = "car-orders: { expires: 2026-01-01T00:00:00Z, ";
+    service.program.rewrite(|file| file.replace(active, over));
+    service.program.signal("-HUP");
+    until("a token of a client whose time is over is inactive", async || {
+        inactive(&good).await.then_some(())
+    })
+    .await;
+    // Nor does such a client ask.
+    assert_ne!(service.revoke(&service.cars, &good).await.status, 200);
+    service.program.rewrite(|file| file.replace(over, active));
+    service.program.signal("-HUP");
+    until("its time is not over", async || (!inactive(&good).await).then_some(())).await;
     service.program.rewrite(|file| file.replace(active, "car-orders: { status: suspended, "));
     service.program.signal("-HUP");
     until("a suspended client's token is inactive", async || inactive(&good).await.then_some(()))

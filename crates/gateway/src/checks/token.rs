@@ -28,7 +28,7 @@ pub(crate) fn check(
     let api = &found.api.api;
     let (_, token) = presented(asked, api.bare_token)?;
     let now_s = now.at.seconds();
-    let key = Key::of(token);
+    let key = Key::of(token, &api.name);
     let claims = match snapshot.tokens.recall(&key, now_s) {
         Some(claims) if claims.aud == *api.name => claims,
         _ => {
@@ -91,7 +91,7 @@ pub(crate) async fn foreign(
         }
     })?;
     let claims = Arc::new(verified.to_access_token(&api.name));
-    snapshot.tokens.remember(&Key::of(token), claims, now.at.seconds());
+    snapshot.tokens.remember(&Key::of(token, &api.name), claims, now.at.seconds());
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! What the token service keeps to, and whether the clients can.
 
 use model::Profile;
-use oauth::profile::{ClientFacts, ClientMethod, Reason, of_client};
+use oauth::profile::{ClientFacts, ClientMethod, Reason, of_client, permits_algorithm};
 
 use super::Reader;
 use super::destination::host;
@@ -20,6 +20,14 @@ impl Reader<'_> {
             return;
         }
         self.is_encrypted(root);
+        for (_, api) in root.children("apis") {
+            let named = api.text("token_algorithm");
+            let algorithm = named.as_deref().and_then(jwt::Algorithm::parse);
+            if algorithm.is_some_and(|algorithm| !permits_algorithm(profile, algorithm)) {
+                let problem = api.problem("token_algorithm", &Reason::Algorithm.to_string());
+                self.error(problem, "write `ES256`, `PS256` or `EdDSA`");
+            }
+        }
         for (_, partner) in root.children("partners") {
             for (_, client) in partner.children("clients") {
                 self.keeps_profile(profile, &client);

@@ -101,6 +101,9 @@ fn fapi2_refuses_what_no_request_could_keep() {
     );
     let public = "tokens: { profile: fapi-2 }\npublic_url: http://api.tires.example\n";
     assert_eq!(only(read_with(public)).2, "FAPI 2.0 is spoken over https only");
+    let rsa = "apis: { tires: { upstream: \"http://127.0.0.1:9\", token_algorithm: RS256 } }\n";
+    let message = only(read_with(&format!("tokens: {{ profile: fapi-2 }}\n{rsa}"))).2;
+    assert_eq!(message, "FAPI 2.0 takes the algorithms PS256, ES256 and EdDSA only");
     let loaded = read_with("tokens: { profile: fapi-2 }\n").unwrap();
     assert_eq!(loaded.definitions.profile, Profile::Fapi2);
     assert_eq!(read_with(APIS).unwrap().definitions.profile, Profile::OAuth2);
