@@ -17,7 +17,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::program::Program;
 
+/// Each round comes from an address of its own, or damping would answer it.
 const DEFINITIONS: &str = "
+proxies: { trust: [127.0.0.0/8] }
 apis:
   tires:
     upstream: http://127.0.0.1:9
@@ -32,12 +34,16 @@ const SAMPLES: usize = 30_000;
 /// Beyond this many standard deviations it is no chance: the bound of leakage tests (ISO 17825).
 const DISTINCT: f64 = 4.5;
 
-/// A token request of this client with a secret that is not its own.
-fn request(client: &str, secret: &str) -> Vec<u8> {
+/// A token request of this client with a secret that is not its own, from an address that is as long
+/// as all others.
+fn request(client: &str, secret: &str, round: usize) -> Vec<u8> {
+    let (high, low) = (100 + round / 100 % 100, 100 + round % 100);
+    let address = format!("10.{}.{high}.{low}", 100 + round / 10_000);
     let body = "grant_type=client_credentials";
     let basic = STANDARD.encode(format!("{client}:{secret}"));
     format!(
         "POST /oauth2/token HTTP/1.1\r\nhost: localhost\r\nauthorization: Basic {basic}\r\n\
+         x-forwarded-for: {address}\r\n\
          content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
@@ -112,13 +118,13 @@ async fn side_channel_an_unknown_client_is_refused_as_fast_as_a_wrong_secret() {
     let wrong = format!("{}AAAAAA", &own[..own.len() - 6]);
     // Names of one length, so that the requests and the lines of the log differ in nothing else.
     let clients = ["car-orders", "car-ordesr", "car-xrders"];
-    let requests = clients.map(|client| request(client, &wrong));
     let mut stream = TcpStream::connect(program.public.trim_start_matches("http://")).unwrap();
     stream.set_nodelay(true).unwrap();
     let mut times: [Vec<f64>; 3] = Default::default();
     let mut random = vec![0; SAMPLES];
     getrandom::fill(&mut random).unwrap();
     for (round, first) in random.into_iter().enumerate() {
+        let requests = clients.map(|client| request(client, &wrong, round));
         for step in 0..3 {
             let kind = (usize::from(first) + if first < 128 { step } else { 2 * step }) % 3;
             let took = refused(&mut stream, &requests[kind]);
