@@ -50,7 +50,14 @@ impl OperatorArguments {
         // The file is read only for what the flags do not say.
         let loaded = match (&self.server, &self.token_file) {
             (Some(_), Some(_)) => None,
-            _ => Some(self.config.load()?),
+            // A running server has a good file in force, whatever has been written since.
+            _ => Some(self.config.load().inspect_err(|_| {
+                super::output::complain(
+                    "This command reads the configuration only to find the running server. To reach \
+                     that without the file: --server http://127.0.0.1:7402 --token-file \
+                     DATA/admin-token, with your admin door and data directory.",
+                );
+            })?),
         };
         let server = match (&self.server, &loaded) {
             (Some(server), _) => server.clone(),

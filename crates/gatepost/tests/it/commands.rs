@@ -136,6 +136,20 @@ async fn listings_are_tables_for_people_and_lines_for_programs() {
 }
 
 #[tokio::test]
+async fn a_running_server_is_reached_past_a_broken_file() {
+    let program = Program::start(GOOD).await;
+    program.rewrite(|file| format!("{file}plns: {{}}\n"));
+    let refused = program.run(&["token", "revoke", "--jti", "some-token"]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("--token-file DATA/admin-token"), "{said}");
+    let token = program.path("data/admin-token");
+    let token = token.to_str().unwrap();
+    let past = ["--server", &program.admin, "--token-file", token];
+    program.done(&[&["token", "revoke", "--jti", "some-token"], &past[..]].concat());
+}
+
+#[tokio::test]
 async fn the_admin_door_wants_its_token() {
     let program = Program::start(GOOD).await;
     for (path, header) in [("partners", None), ("partners", Some("Bearer x")), ("nowhere", None)] {
