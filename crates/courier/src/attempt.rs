@@ -31,7 +31,7 @@ const HEADER_VALUE_BYTES_MAX: usize = 512;
 /// Where attempts are sent through.
 pub(crate) struct Route<'a> {
     pub(crate) destination: &'a Destination,
-    pub(crate) pool: &'a Pool<Full<Bytes>>,
+    pub(crate) pool: &'a Pool,
     pub(crate) credentials: Option<&'a Credentials>,
     pub(crate) signatures: &'a Signatures,
     /// The trace that the receiver continues.

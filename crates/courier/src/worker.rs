@@ -9,11 +9,9 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use http_body_util::Full;
 use model::{DeliveryId, EventId, LaneKey, Name, Outcome, Timestamp};
 use outbound::{Guard, Origin, Pool};
 use retry::Notice;
@@ -116,7 +114,7 @@ pub(crate) struct Worker {
 /// What attempts share.
 struct Sender {
     plan: Arc<DestinationPlan>,
-    pool: Pool<Full<Bytes>>,
+    pool: Pool,
     credentials: Option<Arc<Credentials>>,
     signatures: Signatures,
     observer: Arc<dyn Observer>,

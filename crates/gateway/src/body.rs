@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::Version;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
+use listener::Incoming;
 
 use crate::denial::Denial;
 use crate::record::Recorder;
@@ -35,7 +34,7 @@ impl Given {
     pub(crate) async fn whole(
         self,
         bytes_max: u64,
-        (version, timeout_ms): (Version, u64),
+        timeout_ms: u64,
         recorder: &mut Recorder,
     ) -> Result<Bytes, Denial> {
         let body = match self {
@@ -47,8 +46,7 @@ impl Given {
             Self::Coming(body) => body,
         };
         let count = recorder.bytes_in();
-        let trailers = version == Version::HTTP_2;
-        let collected = collect(body, (bytes_max, trailers), &count);
+        let collected = collect(body, bytes_max, &count);
         match tokio::time::timeout(Duration::from_millis(timeout_ms), collected).await {
             Ok(collected) => collected,
             Err(_) => Err(Denial::BodyTooSlow { timeout_ms }),
@@ -56,19 +54,11 @@ impl Given {
     }
 }
 
-/// Reads a body to its end, and counts it. Trailers may come in HTTP/2 only, for the reason that
-/// `forward::Bounded` has; nobody gets to see them.
-async fn collect(
-    mut body: Incoming,
-    (bytes_max, trailers): (u64, bool),
-    count: &AtomicU64,
-) -> Result<Bytes, Denial> {
+/// Reads a body to its end, and counts it. Nobody gets to see its trailers.
+async fn collect(mut body: Incoming, bytes_max: u64, count: &AtomicU64) -> Result<Bytes, Denial> {
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Denial::CallerBroke)?;
-        if frame.is_trailers() && !trailers {
-            return Err(Denial::CallerBroke);
-        }
         let Ok(data) = frame.into_data() else { continue };
         let length = data.len() as u64;
         let so_far = count.fetch_add(length, Ordering::Relaxed) + length;

@@ -44,6 +44,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) address: IpAddr,
     /// The caller's certificate, of any maker.
     pub(crate) certificate: Option<&'a ClientCertificate>,
+    /// What the token of another issuer says, verified for this very request.
+    pub(crate) verified: Option<&'a Arc<AccessToken>>,
 }
 
 impl<'a> Asked<'a> {
@@ -54,11 +56,12 @@ impl<'a> Asked<'a> {
     ) -> Self {
         let query = request.uri().query().unwrap_or_default();
         let (method, path) = (request.method().as_str(), request.uri().path());
-        Self { method, path, headers: request.headers(), query, address, certificate }
+        let headers = request.headers();
+        Self { method, path, headers, query, address, certificate, verified: None }
     }
 
     /// The fingerprint of the caller's certificate, if it is of one of the door's authorities.
-    fn verified(self) -> Option<&'a [u8; 32]> {
+    fn trusted(self) -> Option<&'a [u8; 32]> {
         let certificate = self.certificate.filter(|certificate| certificate.is_verified)?;
         Some(&certificate.fingerprint)
     }
@@ -122,7 +125,7 @@ fn check(
         known.passed.add(Check::Address);
     }
     if api.client_certificate {
-        asked.verified().ok_or(Denial::CertificateMissing)?;
+        asked.trusted().ok_or(Denial::CertificateMissing)?;
         known.passed.add(Check::Certificate);
     }
     let mut partner: Option<Arc<PartnerEntry>> = None;
@@ -182,7 +185,7 @@ fn of_partner(partner: &PartnerEntry, asked: Asked<'_>, passed: &mut Passed) -> 
         passed.add(Check::Address);
     }
     if !partner.certificates.is_empty() {
-        let shown = asked.verified().ok_or(Denial::CertificateMissing)?;
+        let shown = asked.trusted().ok_or(Denial::CertificateMissing)?;
         if !partner.certificates.contains(shown) {
             return Err(Denial::CertificateOfOther);
         }

@@ -7,13 +7,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, UPGRADE};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
 use http_body::{Body as _, Frame, SizeHint};
-use hyper::body::Incoming;
-use hyper::upgrade::OnUpgrade;
-use listener::{Body, BoxError};
-use outbound::Lent;
+use listener::{Body, BoxError, Incoming, OnUpgrade};
 
 use crate::body::Given;
 use crate::denial::Denial;
@@ -22,7 +19,7 @@ use crate::record::Recorder;
 use crate::routes::Found;
 use crate::service::{ServiceState, UnderWay};
 use crate::tunnel;
-use crate::upstreams::{Failed, Upstreams};
+use crate::upstreams::{Came, Failed, FromService, Upstreams};
 
 /// The largest request head, in bytes of names and values (API Gateway's own limit).
 const HEAD_BYTES_MAX: usize = 10_240;
@@ -60,8 +57,7 @@ pub(crate) async fn send(
         Given::Coming(body) if body.is_end_stream() => listener::empty(),
         Given::Coming(inner) => {
             let (count, fault) = (recorder.bytes_in(), fault.clone());
-            let trailers = call.parts.version == Version::HTTP_2;
-            Body::new(Bounded { inner, bytes_max, count, trailers, fault })
+            Body::new(Bounded { inner, bytes_max, count, fault })
         }
     };
     let began_ns = recorder.ticks_ns();
@@ -86,9 +82,7 @@ pub(crate) async fn send(
         recorder.called(&state, index, retries);
     }
     let denial = match sent {
-        Ok(Ok((response, lent, under_way))) => {
-            return answered(call, (response, lent, under_way), upgrade, slot);
-        }
+        Ok(Ok(answer)) => return answered(call, answer, upgrade, slot),
         _ if fault.is(TOO_LARGE) => return Err(Denial::BodyTooLarge { bytes_max }),
         _ if fault.is(BROKEN) => return Err(Denial::CallerBroke),
         Ok(Err(denial)) => denial,
@@ -118,7 +112,7 @@ struct Tries<'a> {
     of_caller: Fault,
 }
 
-type Answer = (Response<Incoming>, Option<Lent<Body>>, UnderWay);
+type Answer = (Came, UnderWay);
 
 impl Tries<'_> {
     /// Calls one address after the other until one answers or no further try is allowed.
@@ -137,10 +131,10 @@ impl Tries<'_> {
             let index = chosen.index();
             (self.at, self.called) = (Some(chosen), Some(index));
             let failed = match self.once(&mut body).await {
-                Ok((response, lent)) => {
+                Ok(came) => {
                     let Some(mut under_way) = self.at.take() else { return Err(Denial::Forgotten) };
                     under_way.succeeded(|| self.recorder.ticks_ns());
-                    return Ok((response, lent, under_way));
+                    return Ok((came, under_way));
                 }
                 Err(failed) => failed,
             };
@@ -173,10 +167,7 @@ impl Tries<'_> {
     }
 
     /// One try at the present address.
-    async fn once(
-        &self,
-        body: &mut Option<Body>,
-    ) -> Result<(Response<Incoming>, Option<Lent<Body>>), Failed> {
+    async fn once(&self, body: &mut Option<Body>) -> Result<Came, Failed> {
         let failed = |denial, unsent| Failed { denial, unsent, reused: false, answering: false };
         let Some(member) = self.at.as_ref().map(UnderWay::member) else {
             return Err(failed(Denial::Forgotten, None));
@@ -195,48 +186,50 @@ impl Tries<'_> {
 
 fn answered(
     call: Call<'_>,
-    (mut response, lent, under_way): Answer,
+    (came, under_way): Answer,
     upgrade: Option<OnUpgrade>,
     slot: &mut Option<Box<Recorder>>,
 ) -> Result<Answered, Denial> {
-    let broke = |reason: &str| Denial::UpstreamBroke { reason: reason.to_owned() };
-    let protocol = response.headers().get(UPGRADE).cloned();
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        let Some(caller) = upgrade else {
-            return Err(broke("it changed the protocol, and nobody asked for that"));
-        };
-        let Some(mut recorder) = slot.take() else { return Err(Denial::Forgotten) };
-        let service = hyper::upgrade::on(&mut response);
-        let version = response.version();
-        headers::incoming(response.headers_mut(), call.found, version);
-        let mut answer = response.map(|_| listener::empty());
-        let headers = answer.headers_mut();
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        if let Some(protocol) = protocol {
-            headers.insert(UPGRADE, protocol);
+    let response = match came {
+        Came::Answer(response) => response,
+        Came::Switched(response, service) => {
+            let Some(caller) = upgrade else {
+                let reason = "it changed the protocol, and nobody asked for that".to_owned();
+                return Err(Denial::UpstreamBroke { reason });
+            };
+            let Some(mut recorder) = slot.take() else { return Err(Denial::Forgotten) };
+            let answer = switched(call, response, &recorder);
+            recorder.upgraded();
+            call.peer.tasks.spawn(tunnel::carry((caller, service), recorder, under_way));
+            return Ok(Answered::Upgraded(answer));
         }
-        headers.insert("x-request-id", recorder.request_id().clone());
-        *answer.version_mut() = Version::HTTP_11;
-        recorder.upgraded();
-        call.peer.tasks.spawn(tunnel::carry((caller, service), recorder, under_way));
-        return Ok(Answered::Upgraded(answer));
-    }
-    let version = response.version();
-    if version != Version::HTTP_2
-        && let Err(reason) = headers::framing(response.headers_mut())
-    {
-        return Err(broke(reason));
-    }
-    headers::incoming(response.headers_mut(), call.found, version);
+    };
     let (mut parts, inner) = response.into_parts();
+    headers::incoming(&mut parts.headers, call.found, parts.version);
     // The version is of each connection, not of the message (RFC 9110 §2.5).
     parts.version = Version::HTTP_11;
     parts.extensions = http::Extensions::new();
-    let mut coming = Coming { inner, lent, under_way: Some(under_way) };
+    let mut coming = Coming { inner, under_way: Some(under_way) };
     if coming.inner.is_end_stream() {
-        coming.end();
+        coming.under_way = None;
     }
     Ok(Answered::Coming(Response::from_parts(parts, coming)))
+}
+
+/// The answer to a caller whose connection goes on in another protocol.
+fn switched(call: Call<'_>, response: Response<()>, recorder: &Recorder) -> Response<Body> {
+    let protocol = response.headers().get(UPGRADE).cloned();
+    let version = response.version();
+    let mut answer = response.map(|()| listener::empty());
+    let headers = answer.headers_mut();
+    headers::incoming(headers, call.found, version);
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    if let Some(protocol) = protocol {
+        headers.insert(UPGRADE, protocol);
+    }
+    headers.insert("x-request-id", recorder.request_id().clone());
+    *answer.version_mut() = Version::HTTP_11;
+    answer
 }
 
 /// What a caller that wants to change the protocol needs for it (RFC 9110 §7.8).
@@ -252,22 +245,12 @@ pub(crate) fn upgrade_of<B>(request: &mut Request<B>) -> Option<OnUpgrade> {
 }
 
 /// What is wrong with the message's form: shapes that servers on the way take apart differently
-/// (RFC 9112 §3.2, §6.3). Content-Length beside Transfer-Encoding is taken out by the HTTP library
-/// before we see it; the body is framed anew on its way on, so there is one reading only.
+/// (RFC 9112 §3.2). What the body's length is has been settled when the head was read.
 pub(crate) fn malformed<B>(request: &Request<B>) -> Option<Denial> {
     let headers = request.headers();
     let hosts = headers.get_all(HOST).iter().count();
     if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
         return Some(Denial::Malformed("Send exactly one Host header."));
-    }
-    if headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some() {
-        return Some(Denial::Malformed("Send one Content-Length."));
-    }
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    if let Some(coding) = codings.next()
-        && (codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
-    {
-        return Some(Denial::Malformed("Send no Transfer-Encoding but `chunked`, once."));
     }
     if headers.get(HOST).is_some_and(|host| !headers::is_host(host.as_bytes())) {
         return Some(Denial::Malformed("Send a Host header of one host and its port."));
@@ -294,20 +277,10 @@ pub(crate) fn too_large<B>(request: &Request<B>, found: &Found) -> Option<Denial
     (length > bytes_max).then_some(Denial::BodyTooLarge { bytes_max })
 }
 
-/// The body of a service's answer; the connection returns when it has ended.
+/// The body of a service's answer; the call is over when it has ended.
 pub(crate) struct Coming {
-    inner: Incoming,
-    lent: Option<Lent<Body>>,
+    inner: FromService,
     under_way: Option<UnderWay>,
-}
-
-impl Coming {
-    fn end(&mut self) {
-        if let Some(lent) = self.lent.take() {
-            lent.give_back();
-        }
-        self.under_way = None;
-    }
 }
 
 impl http_body::Body for Coming {
@@ -320,9 +293,9 @@ impl http_body::Body for Coming {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
         if frame.is_none() || self.inner.is_end_stream() {
-            self.end();
+            self.under_way = None;
         }
-        Poll::Ready(frame.map(|frame| frame.map_err(BoxError::from)))
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -357,8 +330,6 @@ struct Bounded {
     inner: Incoming,
     bytes_max: u64,
     count: Arc<AtomicU64>,
-    /// Whether trailers may come.
-    trailers: bool,
     fault: Fault,
 }
 
@@ -377,12 +348,6 @@ impl http_body::Body for Bounded {
             self.fault.set(BROKEN);
             BoxError::from(error)
         })?;
-        // In HTTP/1.1 the library takes a lone LF in the trailers for a part of them, and what
-        // follows for more: a second request could be hidden there (RFC 9112 §7.1.2).
-        if frame.is_trailers() && !self.trailers {
-            self.fault.set(BROKEN);
-            return Poll::Ready(Some(Err("trailers are not taken".into())));
-        }
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
         let so_far = self.count.fetch_add(length, Ordering::Relaxed) + length;
         if so_far > self.bytes_max {

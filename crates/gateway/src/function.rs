@@ -12,10 +12,9 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use listener::Body;
 use model::{Function, PathTemplate, Segment};
-use outbound::{Lent, in_words};
+use outbound::in_words;
 use serde_json::{Map, Value};
 
 use crate::body::Given;
@@ -23,7 +22,7 @@ use crate::denial::Denial;
 use crate::headers::{self, Call, Spoken};
 use crate::record::Recorder;
 use crate::service::{Member, ServiceState, UnderWay};
-use crate::upstreams::{Failed, Upstreams};
+use crate::upstreams::{Came, Failed, FromService, Upstreams};
 
 /// Connections that rested are tried at most so often: each may have been closed meanwhile.
 const RESTED_MAX: u32 = 16;
@@ -44,10 +43,8 @@ pub(crate) async fn invoke(
     recorder: &mut Recorder,
 ) -> Result<Response<Body>, Denial> {
     let Some((function, state)) = call.found.function() else { return Err(Denial::Forgotten) };
-    let body = {
-        let within = (call.parts.version, call.found.timeout_ms());
-        body.whole(call.found.body_bytes_max(), within, recorder).await?
-    };
+    let (bytes_max, within_ms) = (call.found.body_bytes_max(), call.found.timeout_ms());
+    let body = body.whole(bytes_max, within_ms, recorder).await?;
     let version = if function.format_2 { lambda::Version::V2 } else { lambda::Version::V1 };
     let event = event(version, (call, state), recorder, &body)?;
     drop(body);
@@ -132,8 +129,13 @@ impl Invocation<'_> {
         };
         let request = self.request(member).map_err(failed)?;
         let line = self.upstreams.line(self.state, member, false).await.map_err(failed)?;
-        let (response, lent) = line.send(request).await?;
-        read(response, lent).await.map_err(failed)
+        match line.send(request).await? {
+            Came::Answer(response) => read(response).await.map_err(failed),
+            Came::Switched(..) => {
+                let reason = "it changed the protocol, and nobody asked for that".to_owned();
+                Err(failed(Denial::UpstreamBroke { reason }))
+            }
+        }
     }
 
     /// `Invoke` of the Lambda API, synchronous.
@@ -158,24 +160,19 @@ impl Invocation<'_> {
 }
 
 /// Reads an answer, and stops when it is more than a function may answer.
-async fn read(response: Response<Incoming>, lent: Option<Lent<Body>>) -> Result<Payload, Denial> {
-    let (mut parts, mut body) = response.into_parts();
-    headers::framing(&mut parts.headers)
-        .map_err(|reason| Denial::UpstreamBroke { reason: reason.to_owned() })?;
+async fn read(response: Response<FromService>) -> Result<Payload, Denial> {
+    let (parts, mut body) = response.into_parts();
     let function_error = parts.headers.get(FUNCTION_ERROR);
     let function_error = function_error.map(|kind| kind.to_str().unwrap_or("Unhandled").to_owned());
     let mut payload = Payload { status: parts.status, function_error, bytes: Vec::new() };
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Denial::UpstreamBroke { reason: in_words(&error) })?;
+        let frame = frame.map_err(|error| Denial::UpstreamBroke { reason: in_words(&*error) })?;
         let Ok(data) = frame.into_data() else { continue };
         payload.bytes.extend_from_slice(&data);
         if payload.bytes.len() > lambda::PAYLOAD_BYTES_MAX {
             // The connection is closed with the rest of the answer on it.
             return Ok(payload);
         }
-    }
-    if let Some(lent) = lent {
-        lent.give_back();
     }
     Ok(payload)
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, FORWARDED, HOST, MAX_FORWARDS, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE, VIA,
+    UPGRADE, VIA,
 };
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -229,24 +229,6 @@ pub(crate) fn is_host(text: &[u8]) -> bool {
         None => host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(&b)),
     };
     port_fits && fits
-}
-
-/// Makes an answer's framing have one reading (RFC 9112 §6.3), or says what is wrong with it.
-pub(crate) fn framing(headers: &mut HeaderMap) -> Result<(), &'static str> {
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    if let Some(coding) = codings.next() {
-        if codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
-            return Err("its answer has a transfer coding that is not `chunked`");
-        }
-        headers.remove(CONTENT_LENGTH);
-    }
-    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
-    let is_number = |value: &HeaderValue| value.as_bytes().iter().all(u8::is_ascii_digit);
-    match (lengths.next(), lengths.next()) {
-        (Some(length), None) if is_number(length) => Ok(()),
-        (None, _) => Ok(()),
-        _ => Err("its answer has more than one length"),
-    }
 }
 
 /// Whether a list-valued field has an element.

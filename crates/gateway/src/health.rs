@@ -43,7 +43,7 @@ struct Asked {
 
 /// How an address is asked: in the HTTP that its service speaks.
 enum Line {
-    One(Pool<Full<Bytes>>),
+    One(Pool),
     Two(Multiplexed<Full<Bytes>>),
 }
 
@@ -140,7 +140,7 @@ async fn is_well(line: &Line, member: &Member, path: &str, timeout: Duration) ->
 }
 
 async fn ask_one(
-    pool: &Pool<Full<Bytes>>,
+    pool: &Pool,
     member: &Member,
     path: &str,
     timeout: Duration,

@@ -44,9 +44,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use http::header::ALLOW;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
-use hyper::body::Incoming;
-use hyper::upgrade::OnUpgrade;
-use listener::{Body, Peer, TraceParent, Trusted};
+use jwt::AccessToken;
+use listener::{Body, Incoming, OnUpgrade, Peer, TraceParent, Trusted};
 use model::{Clock, ErrorStyle, Random, request_id};
 use store::Store;
 use tokio_util::task::TaskTracker;
@@ -150,10 +149,10 @@ impl Core {
             return Err(Refusal::bare(denial));
         }
         let now = checks::Now { at: recorder.at(), ticks_ns: recorder.began_ns() };
-        let mut judged = self.judge(&request, peer, recorder, now);
+        let mut judged = self.judge(&request, (peer, None), recorder, now);
         if let Err(Refusal { denial: Denial::Unverified, .. }) = &judged {
-            self.verify(&request, peer, recorder, now).await?;
-            judged = self.judge(&request, peer, recorder, now);
+            let verified = self.verify(&request, peer, recorder, now).await?;
+            judged = self.judge(&request, (peer, Some(&verified)), recorder, now);
         }
         let (found, admitted) = match judged? {
             Judged::Admitted(found, admitted) => (found, admitted),
@@ -196,14 +195,14 @@ impl Core {
         Ok(reply)
     }
 
-    /// Verifies a token of another issuer, so that the checks find it among those they know.
+    /// Verifies a token of another issuer; what it says.
     async fn verify(
         &self,
         request: &Request<Incoming>,
         peer: &Peer,
         recorder: &Recorder,
         now: checks::Now,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Arc<AccessToken>, Refusal> {
         let snapshot = self.snapshot.load_full();
         let found = routes::find(&snapshot, request)?;
         let certificate = self.world.trusted.certificate(peer, request.headers());
@@ -217,7 +216,7 @@ impl Core {
     fn judge(
         &self,
         request: &Request<Incoming>,
-        peer: &Peer,
+        (peer, verified): (&Peer, Option<&Arc<AccessToken>>),
         recorder: &mut Recorder,
         now: checks::Now,
     ) -> Result<Judged, Refusal> {
@@ -243,7 +242,10 @@ impl Core {
             }
         }
         let certificate = self.world.trusted.certificate(peer, request.headers());
-        let asked = checks::Asked::new(request, recorder.address(), certificate.as_deref());
+        let asked = checks::Asked {
+            verified,
+            ..checks::Asked::new(request, recorder.address(), certificate.as_deref())
+        };
         match checks::admit(&snapshot, &self.world.issuers, &found, (asked, now)) {
             Ok(_) if headers::ends_here(request) => Ok(Judged::Answered(last_stop(&found))),
             Ok(admitted) => Ok(Judged::Admitted(found, admitted)),

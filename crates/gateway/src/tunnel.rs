@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
+use listener::OnUpgrade;
+use outbound::Switched;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::record::Recorder;
@@ -22,21 +22,17 @@ const LOOK_EVERY: Duration = Duration::from_mins(1);
 
 /// Carries bytes between a caller and a service. The request's record is told at the end.
 pub(crate) async fn carry(
-    (caller, service): (OnUpgrade, OnUpgrade),
+    (caller, service): (OnUpgrade, Switched),
     recorder: Box<Recorder>,
     under_way: UnderWay,
 ) {
-    let (caller, service) = match tokio::try_join!(caller, service) {
-        Ok(both) => both,
-        Err(error) => {
-            tracing::debug!(%error, "an upgraded connection did not come about");
-            return;
-        }
+    let Some(caller) = caller.connection().await else {
+        tracing::debug!("an upgraded connection did not come about");
+        return;
     };
     let told = Told { recorder, from_caller: Arc::default(), from_service: Arc::default() };
-    let mut caller = Counted { inner: TokioIo::new(caller), read: Arc::clone(&told.from_caller) };
-    let mut service =
-        Counted { inner: TokioIo::new(service), read: Arc::clone(&told.from_service) };
+    let mut caller = Counted { inner: caller, read: Arc::clone(&told.from_caller) };
+    let mut service = Counted { inner: service, read: Arc::clone(&told.from_service) };
     let passed =
         || told.from_caller.load(Ordering::Relaxed) + told.from_service.load(Ordering::Relaxed);
     let silence = async {

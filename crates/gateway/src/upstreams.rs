@@ -1,13 +1,19 @@
 //! One core's connections to the company's services.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
-use hyper::body::Incoming;
-use listener::Body;
-use outbound::{Guard, Lent, Multiplexed, Origin, Pool, Shared, in_words};
+use http_body::{Frame, SizeHint};
+use listener::{Body, BoxError};
+use outbound::{
+    Answered, Arriving, Guard, Lent, Multiplexed, NotAnswered, Origin, Pool, Shared, Switched,
+    in_words,
+};
 use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
@@ -29,13 +35,13 @@ pub(crate) struct Upstreams {
 /// Connections to one address.
 #[derive(Clone)]
 enum Connections {
-    One(Arc<Pool<Body>>),
+    One(Arc<Pool>),
     Two(Arc<Multiplexed<Body>>),
 }
 
 /// A connection for one call.
 pub(crate) enum Line {
-    One(Lent<Body>),
+    One(Box<Lent>),
     Two(Shared<Body>),
 }
 
@@ -90,11 +96,12 @@ impl Upstreams {
         match connections {
             Connections::One(pool) => {
                 if let Some(lent) = pool.idle().filter(|_| !fresh) {
-                    return Ok(Line::One(lent));
+                    return Ok(Line::One(Box::new(lent)));
                 }
                 let connected = tokio::time::timeout(within, pool.connect()).await;
                 let lent = connected.map_err(too_slow)?;
-                Ok(Line::One(lent.map_err(|error| unreachable(in_words(&error)))?))
+                let lent = lent.map_err(|error| unreachable(in_words(&error)))?;
+                Ok(Line::One(Box::new(lent)))
             }
             Connections::Two(shared) => {
                 if let Some(present) = shared.present() {
@@ -108,25 +115,74 @@ impl Upstreams {
     }
 }
 
+/// What a service answered.
+pub(crate) enum Came {
+    Answer(Response<FromService>),
+    /// It speaks another protocol from here on.
+    Switched(Response<()>, Switched),
+}
+
+/// The body of a service's answer. Its connection is free again when it has ended.
+pub(crate) enum FromService {
+    One(Arriving<Body>),
+    Two(hyper::body::Incoming),
+}
+
 impl Line {
-    /// Sends a call; gives the answer's head, and the connection that its body comes on.
-    pub(crate) async fn send(
-        self,
-        request: Request<Body>,
-    ) -> Result<(Response<Incoming>, Option<Lent<Body>>), Failed> {
-        let (sent, reused, lent) = match self {
-            Self::One(mut lent) => {
-                let sent = lent.sender.try_send_request(request).await;
-                (sent, lent.reused, Some(lent))
+    /// Sends a call; gives the answer's head, and its body as it comes.
+    pub(crate) async fn send(self, request: Request<Body>) -> Result<Came, Failed> {
+        match self {
+            Self::One(lent) => match lent.send(request).await {
+                Ok(Answered::Coming(response)) => Ok(Came::Answer(response.map(FromService::One))),
+                Ok(Answered::Switched(response, switched)) => {
+                    Ok(Came::Switched(response, switched))
+                }
+                Err(NotAnswered { error, unsent, answering, reused }) => {
+                    let denial = Denial::UpstreamBroke { reason: in_words(&error) };
+                    let unsent = unsent.map(Request::into_body);
+                    Err(Failed { denial, unsent, reused, answering })
+                }
+            },
+            Self::Two(mut shared) => {
+                let sent = shared.sender.try_send_request(request).await;
+                let response = sent.map_err(|mut error| {
+                    let unsent = error.take_message().map(Request::into_body);
+                    let error = error.into_error();
+                    let answering = error.is_parse();
+                    let denial = Denial::UpstreamBroke { reason: in_words(&error) };
+                    Failed { denial, unsent, reused: true, answering }
+                })?;
+                Ok(Came::Answer(response.map(FromService::Two)))
             }
-            Self::Two(mut shared) => (shared.sender.try_send_request(request).await, true, None),
-        };
-        sent.map(|response| (response, lent)).map_err(|mut error| {
-            let unsent = error.take_message().map(Request::into_body);
-            let error = error.into_error();
-            let answering = error.is_parse();
-            let denial = Denial::UpstreamBroke { reason: in_words(&error) };
-            Failed { denial, unsent, reused, answering }
-        })
+        }
+    }
+}
+
+impl http_body::Body for FromService {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.get_mut() {
+            Self::One(body) => Pin::new(body).poll_frame(context).map_err(BoxError::from),
+            Self::Two(body) => Pin::new(body).poll_frame(context).map_err(BoxError::from),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::One(body) => body.is_end_stream(),
+            Self::Two(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::One(body) => body.size_hint(),
+            Self::Two(body) => body.size_hint(),
+        }
     }
 }

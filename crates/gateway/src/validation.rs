@@ -57,8 +57,7 @@ pub(crate) async fn check(
         BodyRule::Json(_) if is_coded(headers) => return Err(Denial::CodingUnsupported),
         BodyRule::Json(json) => {
             let bytes_max = call.found.body_bytes_max().min(JSON_BYTES_MAX);
-            let bytes =
-                body.whole(bytes_max, (parts.version, call.found.timeout_ms()), recorder).await?;
+            let bytes = body.whole(bytes_max, call.found.timeout_ms(), recorder).await?;
             let faults = if bytes.len() > BESIDE_BYTES {
                 let media_type = media_type.map(Cow::into_owned);
                 judged_beside(Arc::clone(contract), (parts, path), media_type, bytes.clone())

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
@@ -17,6 +16,7 @@ use crate::body::Body;
 use crate::closing::Closing;
 use crate::connection::{Context, connection};
 use crate::counts::DoorCounts;
+use crate::incoming::Incoming;
 use crate::peer::{Peer, Trusted};
 use crate::tls::TlsDoor;
 
@@ -49,7 +49,7 @@ pub struct Limits {
     /// How long nothing may pass on a connection while a request is under way; longer than any
     /// route's timeout.
     pub silent_timeout: Duration,
-    /// The largest request head hyper reads, in bytes; more is 431.
+    /// The largest request head that is read, in bytes; more is 431.
     pub head_bytes_max: usize,
     /// How long requests under way may take after the stop was asked for.
     pub drain: Duration,

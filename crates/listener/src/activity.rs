@@ -184,12 +184,15 @@ impl Watch {
         Self { activity, bounds, every, idle, head, stuck, silent, written, read, given }
     }
 
-    /// Waits until something is wrong.
-    pub(crate) async fn verdict(&mut self) -> Verdict {
+    /// Waits until something is wrong. Where nothing is asked, `rest` is called now and then.
+    pub(crate) async fn verdict(&mut self, rest: impl Fn()) -> Verdict {
         loop {
             tokio::time::sleep(self.every).await;
             if let Some(verdict) = self.look() {
                 return verdict;
+            }
+            if self.idle > Duration::ZERO {
+                rest();
             }
         }
     }
@@ -241,6 +244,7 @@ impl Watch {
 }
 
 /// A byte stream that tells what passes.
+#[derive(Debug)]
 pub(crate) struct Watched<T> {
     inner: T,
     activity: Arc<Activity>,
@@ -249,6 +253,10 @@ pub(crate) struct Watched<T> {
 impl<T> Watched<T> {
     pub(crate) fn new(inner: T, activity: Arc<Activity>) -> Self {
         Self { inner, activity }
+    }
+
+    pub(crate) fn get(&self) -> &T {
+        &self.inner
     }
 
     fn wrote(&self, polled: &Poll<io::Result<usize>>) {

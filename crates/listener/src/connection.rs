@@ -11,26 +11,27 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ProtocolVersion;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 use tokio_util::task::TaskTracker;
 
 use crate::accept::{Door, Handler, Limits};
 use crate::activity::{Activity, Bounds, InFlight, Verdict, Watch, Watched};
-use crate::body::Body;
+use crate::body::{Body, BoxError};
 use crate::closing::Closing;
 use crate::counts::DoorCounts;
+use crate::incoming::Incoming;
+use crate::one::One;
 use crate::peer::{Peer, TlsPeer, Trusted};
 use crate::problem::panicked;
 use crate::proxy_header::{self, HEADER_MAX};
 use crate::tls::TlsDoor;
+use crate::transport::Transport;
 
 /// How an HTTP/2 connection begins (RFC 9113 §3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -82,10 +83,7 @@ impl Context {
 }
 
 /// A connection that is ready for its first request.
-enum Ready {
-    Plain(TcpStream, Peer, Http),
-    Tls(Box<TlsStream<TcpStream>>, Peer, Http),
-}
+type Ready = (Transport, Peer, Http);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Http {
@@ -105,11 +103,9 @@ pub(crate) async fn connection<H: Handler>(
         () = too_late(&context.closing) => return,
     };
     match ready {
-        Ok(Ok(Ready::Plain(stream, peer, http))) => {
-            serve(stream, peer, http, (handler, context)).await;
-        }
-        Ok(Ok(Ready::Tls(stream, peer, http))) => {
-            serve(stream, peer, http, (handler, context)).await;
+        // What serving needs is taken only when somebody asks.
+        Ok(Ok((stream, peer, http))) => {
+            Box::pin(serve(stream, peer, http, (handler, context))).await;
         }
         Ok(Err(error)) => tracing::debug!(%error, %address, "connection ended before a request"),
         Err(_) => tracing::debug!(%address, "connection closed: it said nothing"),
@@ -142,11 +138,8 @@ async fn prepare(
     let tasks = context.tracker.clone();
     let Some(tls) = &context.tls else {
         let http = spoken(&stream, context.limits.head_timeout).await?;
-        return Ok(Ready::Plain(
-            stream,
-            Peer { is_vouched_for, ..Peer::new(address, None, tasks) },
-            http,
-        ));
+        let peer = Peer { is_vouched_for, ..Peer::new(address, None, tasks) };
+        return Ok((Transport::Plain(stream), peer, http));
     };
     stream.readable().await?;
     let material = tls.material();
@@ -172,7 +165,7 @@ async fn prepare(
     };
     let peer = Peer { is_vouched_for, ..Peer::new(address, Some(Arc::new(tls)), tasks) };
     let http = if state.alpn_protocol() == Some(b"h2") { Http::Two } else { Http::One };
-    Ok(Ready::Tls(Box::new(stream), peer, http))
+    Ok((Transport::Tls(Box::new(stream)), peer, http))
 }
 
 async fn take_proxy_header(
@@ -227,7 +220,7 @@ async fn spoken(stream: &TcpStream, within: Duration) -> io::Result<Http> {
 }
 
 /// What the requests of a connection share.
-struct Shared<H> {
+pub(crate) struct Shared<H> {
     handler: H,
     peer: Peer,
     http: Http,
@@ -247,7 +240,7 @@ impl<H> Shared<H> {
 }
 
 impl<H: Handler> Shared<H> {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let mut under_way = InFlight::begin(&self.activity);
         // A panic in one request harms no other, and not the connection either.
         let answered = self.handler.handle(request, &self.peer);
@@ -262,58 +255,52 @@ impl<H: Handler> Shared<H> {
     }
 }
 
-async fn serve<H: Handler, T>(stream: T, peer: Peer, http: Http, (handler, context): (H, Context))
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+async fn serve<H: Handler>(
+    stream: Transport,
+    peer: Peer,
+    http: Http,
+    (handler, context): (H, Context),
+) {
     let activity = Arc::new(match http {
         Http::One => Activity::default(),
         Http::Two => Activity::multiplexed(),
     });
-    let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
+    let io = Watched::new(stream, Arc::clone(&activity));
     let address = peer.address;
     let closing = context.closing.clone();
     let shared = Shared { handler, peer, http, activity: Arc::clone(&activity), closing };
-    let shared = Arc::new(shared);
-    let service = service_fn(move |request: Request<Incoming>| {
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(shared.answer(request).await) }
-    });
-    let limits = context.limits;
+    let head_bytes_max = context.limits.head_bytes_max;
     let ended = match http {
         Http::One => {
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(None)
-                // Most answers are small: one copy costs less than a vectored write.
-                .writev(false)
-                .max_buf_size(limits.head_bytes_max)
-                .serve_connection(io, service)
-                .with_upgrades();
-            let end = |connection: Pin<&mut _>| {
-                http1::UpgradeableConnection::graceful_shutdown(connection);
-            };
-            to_its_end(connection, end, &activity, &context).await
+            let one = One::new(io, head_bytes_max);
+            let (end, rest) = (|_: Pin<&mut _>| one.leave(), || one.rest());
+            to_its_end(one.serve(&shared), (end, rest), &activity, &context).await
         }
         Http::Two => {
+            let shared = Arc::new(shared);
+            let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+                let shared = Arc::clone(&shared);
+                let answer = async move { shared.answer(request.map(Incoming::two)).await };
+                async move { Ok::<_, Infallible>(answer.await) }
+            });
             let connection = http2::Builder::new(Spawner(context.tracker.clone()))
                 .timer(TokioTimer::new())
                 .max_concurrent_streams(STREAMS_MAX)
                 .max_pending_accept_reset_streams(RESETS_MAX)
-                .max_header_list_size(u32::try_from(limits.head_bytes_max).unwrap_or(u32::MAX))
+                .max_header_list_size(u32::try_from(head_bytes_max).unwrap_or(u32::MAX))
                 .initial_stream_window_size(STREAM_WINDOW)
                 .initial_connection_window_size(CONNECTION_WINDOW)
                 .max_send_buf_size(SEND_BUFFER_MAX)
                 .keep_alive_interval(PING_EVERY)
                 .keep_alive_timeout(PING_TIMEOUT)
-                .serve_connection(io, service);
+                .serve_connection(TokioIo::new(io), service);
             let end = |connection: Pin<&mut _>| http2::Connection::graceful_shutdown(connection);
-            to_its_end(connection, end, &activity, &context).await
+            to_its_end(connection, (end, || {}), &activity, &context).await
         }
     };
     match ended {
-        Ended::Itself(Ok(())) => {}
-        Ended::Itself(Err(error)) => {
+        Ended::Itself => {}
+        Ended::Early(error) => {
             tracing::debug!(%error, peer = %address, "connection ended early");
         }
         Ended::By(verdict) => tracing::debug!(?verdict, peer = %address, "connection closed"),
@@ -322,18 +309,19 @@ where
 
 /// How a connection came to its end.
 enum Ended {
-    Itself(hyper::Result<()>),
+    Itself,
+    Early(BoxError),
     By(Verdict),
 }
 
-async fn to_its_end<C>(
+async fn to_its_end<C, E: Into<BoxError>>(
     connection: C,
-    ask_to_end: impl Fn(Pin<&mut C>),
+    (ask_to_end, rest): (impl Fn(Pin<&mut C>), impl Fn()),
     activity: &Arc<Activity>,
     context: &Context,
 ) -> Ended
 where
-    C: Future<Output = hyper::Result<()>>,
+    C: Future<Output = Result<(), E>>,
 {
     let limits = context.limits;
     let bounds = Bounds {
@@ -349,12 +337,14 @@ where
     loop {
         tokio::select! {
             biased;
-            ended = connection.as_mut() => return Ended::Itself(ended),
+            ended = connection.as_mut() => {
+                return ended.map_or_else(|error| Ended::Early(error.into()), |()| Ended::Itself);
+            }
             () = end.as_mut(), if !stopping => {
                 stopping = true;
                 ask_to_end(connection.as_mut());
             }
-            verdict = watch.verdict() => match verdict {
+            verdict = watch.verdict(&rest) => match verdict {
                 // Asked to end, an idle connection ends at once; one that does not is cut.
                 Verdict::Idle if !stopping => {
                     stopping = true;

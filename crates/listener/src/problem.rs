@@ -2,6 +2,7 @@
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
+use http1::Fault;
 use serde_json::{Map, Value};
 
 use crate::body::{Body, full};
@@ -58,4 +59,19 @@ pub fn panicked() -> Response<Body> {
          time of the request.",
     )
     .into_response()
+}
+
+/// The answer to what cannot be read as a request.
+pub(crate) fn unreadable(fault: Fault) -> Response<Body> {
+    let (status, code) = match fault {
+        Fault::HeadTooLarge | Fault::TooManyFields => {
+            (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head-too-large")
+        }
+        Fault::TargetTooLong => (StatusCode::URI_TOO_LONG, "malformed-request"),
+        Fault::Version => (StatusCode::HTTP_VERSION_NOT_SUPPORTED, "malformed-request"),
+        _ => (StatusCode::BAD_REQUEST, "malformed-request"),
+    };
+    let title = "The request is not HTTP as RFC 9112 has it";
+    let detail = format!("Your request cannot be read: {fault}. Send it anew, as RFC 9112 has it.");
+    Problem::new(status, code, title, detail).into_response()
 }

@@ -3,11 +3,11 @@
 use axum::Router;
 use axum::extract::ConnectInfo;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use tower::ServiceExt as _;
 
 use crate::accept::Handler;
 use crate::body::Body;
+use crate::incoming::Incoming;
 use crate::peer::Peer;
 
 /// Lets an axum router answer a door's requests; handlers find the peer's address in

@@ -12,13 +12,13 @@ use http::Uri;
 use http::uri::Scheme;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::guard::{Guard, Refusal};
 use crate::resolve::Resolver;
 use crate::tls::{Tls, TlsError, public};
+use crate::transport::Transport;
 
 /// How many addresses of a name are looked at: a name service of somebody else's may give thousands.
 const ADDRESSES_MAX: usize = 8;
@@ -128,11 +128,6 @@ impl DialError {
     }
 }
 
-/// A byte stream, with or without TLS.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
 /// How connections to an origin are made.
 pub(crate) struct Dialer {
     pub(crate) guard: Guard,
@@ -143,7 +138,7 @@ pub(crate) struct Dialer {
 
 /// A new connection.
 pub(crate) struct Dialled {
-    pub(crate) stream: Box<dyn Stream>,
+    pub(crate) stream: Transport,
     /// Whom it reached.
     pub(crate) peer: SocketAddr,
     /// The number of the TLS material it was made with.
@@ -157,13 +152,13 @@ impl Dialer {
         let (config, material) = self.config(origin)?;
         let (stream, peer) = self.connect(origin).await?;
         let Some(config) = config else {
-            return Ok(Dialled { stream: Box::new(stream), peer, material });
+            return Ok(Dialled { stream: Transport::Plain(stream), peer, material });
         };
         let failed = |source| DialError::Tls { host: origin.host.clone(), address: peer, source };
         let name = ServerName::try_from(origin.host.clone())
             .map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
         let stream = TlsConnector::from(config).connect(name, stream).await.map_err(failed)?;
-        Ok(Dialled { stream: Box::new(stream), peer, material })
+        Ok(Dialled { stream: Transport::Tls(Box::new(stream)), peer, material })
     }
 
     fn config(&self, origin: &Origin) -> Result<(Option<Arc<ClientConfig>>, u64), TlsError> {

@@ -5,6 +5,8 @@
 //! address, so that a second answer of the name service cannot change the decision. Redirects are
 //! never followed and answers never decompressed.
 
+mod call;
+mod clock;
 mod dial;
 mod guard;
 pub mod keys;
@@ -13,7 +15,10 @@ mod pool;
 mod resolve;
 mod send;
 mod tls;
+mod transport;
+mod wire;
 
+pub use call::{Answered, Arriving, CallError, NotAnswered, Switched};
 pub use dial::{DialError, Origin};
 pub use guard::{Guard, Refusal};
 pub use multiplexed::{Multiplexed, Shared};

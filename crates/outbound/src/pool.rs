@@ -1,27 +1,25 @@
 //! A pool of HTTP/1.1 connections to one origin.
 //!
-//! The connection object itself is pooled: it is given back when an answer's body has ended, and
-//! asked whether it is ready before it is used again. One that rests too long ends by itself, and
-//! one that is old, or was made with a client certificate that has changed, is not used again.
+//! The connection itself is pooled: it is given back when an answer's body has ended, and looked at
+//! before it is used again. One that rests too long is closed, and one that is old, or was made with
+//! a client certificate that has changed, is not used again.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
-use http_body::Body;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use crate::clock;
 use crate::dial::{DialError, Dialer, Origin};
 use crate::guard::Guard;
 use crate::resolve::{Resolver, SystemResolver};
 use crate::tls::Tls;
+use crate::wire::Wire;
 
 /// How long a connection may rest: shorter than the minutes after which a firewall on the way
 /// forgets it without a word.
@@ -29,101 +27,95 @@ const IDLE_FOR: Duration = Duration::from_secs(90);
 /// How long a connection is used, however busy: a receiver that has moved is found by its name when
 /// a connection is made, and one that is never idle would go on to where it was.
 const USED_FOR: Duration = Duration::from_mins(5);
-/// The most bytes of an answer's head, its trailers and what is read ahead, from receivers that the
-/// company does not choose. The number of headers is bounded by the library, at 100.
+/// How often those that rest are looked at, at the least.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// The most bytes of an answer's head and of its trailers, from receivers that the company does not
+/// choose, and from its own services.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
+const OWN_HEAD_BYTES_MAX: usize = 400 * 1024;
 
 /// Connections to one origin.
-pub struct Pool<B> {
+pub struct Pool {
     origin: Origin,
     dialer: Dialer,
-    idle: Resting<B>,
-    idle_max: usize,
-    idle_for: Duration,
-    used_for: Duration,
+    idle: Arc<Idle>,
     tracker: TaskTracker,
 }
 
-type Resting<B> = Arc<Mutex<VecDeque<Idle<B>>>>;
+/// The connections that rest, those used last at the end.
+#[derive(Debug)]
+struct Idle {
+    resting: Mutex<VecDeque<Resting>>,
+    /// Whether somebody looks at them.
+    is_watched: AtomicBool,
+    idle_max: usize,
+    idle_for: Duration,
+    used_for: Duration,
+}
 
-struct Idle<B> {
-    sender: SendRequest<B>,
-    facts: Arc<Facts>,
+#[derive(Debug)]
+struct Resting {
+    wire: Wire,
+    facts: Facts,
+    since: Instant,
 }
 
 /// What is known of a connection.
+#[derive(Debug, Clone, Copy)]
 struct Facts {
     peer: SocketAddr,
     /// The number of the TLS material it was made with; 0 for that of nobody in particular.
     material: u64,
-    /// Whether it has been used for long enough.
-    old: AtomicBool,
-    /// One more whenever it is lent, and whenever it is given back: odd while it is lent.
-    turns: AtomicU64,
+    made: Instant,
 }
 
-impl Facts {
-    /// Never ends; says when the connection has been used for long enough.
-    async fn grow_old(&self, used_for: Duration) {
-        tokio::time::sleep(used_for).await;
-        self.old.store(true, Ordering::Relaxed);
-        std::future::pending::<()>().await;
-    }
-
-    /// Waits until the connection has rested for half of `idle_for`, and at most all of it.
-    async fn rested(&self, idle_for: Duration) {
-        let mut before = None;
-        loop {
-            let turns = self.turns.load(Ordering::Relaxed);
-            let rests = turns.is_multiple_of(2);
-            if rests && before == Some(turns) {
-                return;
-            }
-            before = Some(turns);
-            tokio::time::sleep(idle_for / 2).await;
-        }
-    }
-}
-
-/// A connection taken from the pool. [`Lent::give_back`] returns it; dropping it closes it.
-pub struct Lent<B> {
-    /// The connection.
-    pub sender: SendRequest<B>,
+/// A connection taken from the pool. It returns by itself when it has been used to the end of an
+/// answer; dropping it closes it.
+#[derive(Debug)]
+pub struct Lent {
+    pub(crate) wire: Wire,
     /// Whether it had served a request before: an error on it may only mean that the other side
     /// closed it while it was idle.
     pub reused: bool,
     /// Whom it reaches.
     pub peer: SocketAddr,
-    facts: Arc<Facts>,
-    idle: Resting<B>,
-    idle_max: usize,
+    facts: Facts,
+    idle: Arc<Idle>,
+    tracker: TaskTracker,
 }
 
-impl<B> Lent<B> {
+impl Lent {
     /// Returns the connection; to be called when the answer's body has ended.
-    pub fn give_back(self) {
-        if self.sender.is_closed() || self.facts.old.load(Ordering::Relaxed) {
+    pub(crate) fn give_back(self) {
+        let Self { mut wire, facts, idle, tracker, .. } = self;
+        let since = clock::now();
+        if idle.idle_max == 0 || since.duration_since(facts.made) >= idle.used_for {
             return;
         }
-        let mut idle = self.idle.lock();
-        if idle.len() < self.idle_max {
-            self.facts.turns.fetch_add(1, Ordering::Relaxed);
-            idle.push_back(Idle { sender: self.sender, facts: self.facts });
+        wire.rest();
+        {
+            let mut resting = idle.resting.lock();
+            if resting.len() >= idle.idle_max {
+                return;
+            }
+            resting.push_back(Resting { wire, facts, since });
         }
+        idle.watch(&tracker);
+    }
+
+    pub(crate) fn into_wire(self) -> Wire {
+        self.wire
     }
 }
 
-impl<B> Pool<B>
-where
-    B: Body + Send + Unpin + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    /// An empty pool; connections run on `tracker` and are known to whoever shuts down.
+impl Pool {
+    /// An empty pool; what looks at its connections runs on `tracker`.
     pub fn new(origin: Origin, guard: Guard, idle_max: usize, tracker: TaskTracker) -> Self {
         let dialer = Dialer { guard, resolver: Arc::new(SystemResolver), tls: None };
-        let (idle, idle_for, used_for) = (Arc::default(), IDLE_FOR, USED_FOR);
-        Self { origin, dialer, idle, idle_max, idle_for, used_for, tracker }
+        let (resting, is_watched) = (Mutex::default(), AtomicBool::new(false));
+        let (idle_for, used_for) = (IDLE_FOR, USED_FOR);
+        let idle = Arc::new(Idle { resting, is_watched, idle_max, idle_for, used_for });
+        Self { origin, dialer, idle, tracker }
     }
 
     /// Speaks TLS with a client certificate or authorities of its own.
@@ -142,15 +134,21 @@ where
 
     /// Lets connections rest for another time than 90 s at the most.
     #[must_use]
-    pub fn with_idle_for(mut self, idle_for: Duration) -> Self {
-        self.idle_for = idle_for;
-        self
+    pub fn with_idle_for(self, idle_for: Duration) -> Self {
+        self.with(|idle| Idle { idle_for, ..idle })
     }
 
     /// Uses connections for another time than 5 minutes at the most.
     #[must_use]
-    pub fn with_used_for(mut self, used_for: Duration) -> Self {
-        self.used_for = used_for;
+    pub fn with_used_for(self, used_for: Duration) -> Self {
+        self.with(|idle| Idle { used_for, ..idle })
+    }
+
+    fn with(mut self, change: impl FnOnce(Idle) -> Idle) -> Self {
+        let Idle { idle_max, idle_for, used_for, .. } = *self.idle;
+        let (resting, is_watched) = (Mutex::default(), AtomicBool::new(false));
+        let present = Idle { resting, is_watched, idle_max, idle_for, used_for };
+        self.idle = Arc::new(change(present));
         self
     }
 
@@ -160,74 +158,74 @@ where
     }
 
     /// An idle connection that is ready, the one used last first (the others may rest and close).
-    pub fn idle(&self) -> Option<Lent<B>> {
-        let count = self.idle.lock().len();
-        for _ in 0..count {
-            let mut idle = self.idle.lock().pop_back()?;
-            if !self.is_current(&idle.facts) {
-                continue;
-            }
-            match idle.sender.ready().now_or_never() {
-                Some(Ok(())) => return Some(self.lend(idle, true)),
-                // Its task has not yet seen the end of the last answer: it will be ready soon, but
-                // whoever asks now should not wait for it.
-                None if !idle.sender.is_closed() => self.idle.lock().push_front(idle),
-                _ => {}
+    pub fn idle(&self) -> Option<Lent> {
+        let now = clock::now();
+        loop {
+            let Resting { mut wire, facts, since } = self.idle.resting.lock().pop_back()?;
+            let rested = now.duration_since(since) >= self.idle.idle_for;
+            if !rested && self.is_current(facts, now) && wire.is_quiet() {
+                return Some(self.lend(wire, facts, true));
             }
         }
-        None
     }
 
     /// A new connection.
-    pub async fn connect(&self) -> Result<Lent<B>, DialError> {
+    pub async fn connect(&self) -> Result<Lent, DialError> {
         let dialled = self.dialer.dial(&self.origin).await?;
-        let mut builder = http1::Builder::new();
-        // Most messages are small: one copy into one buffer costs less than a vectored write.
-        builder.writev(false);
-        if matches!(self.dialer.guard, Guard::Public { .. }) {
-            builder.max_buf_size(HEAD_BYTES_MAX);
-        }
-        let handshake = builder.handshake(TokioIo::new(dialled.stream)).await;
-        let (sender, connection) = handshake.map_err(DialError::Http)?;
-        let (old, turns) = (AtomicBool::new(false), AtomicU64::new(0));
-        let facts = Facts { peer: dialled.peer, material: dialled.material, old, turns };
-        let facts = Arc::new(facts);
-        let lent = self.lend(Idle { sender, facts: Arc::clone(&facts) }, false);
-        let idle = Arc::downgrade(&self.idle);
-        let (idle_for, used_for) = (self.idle_for, self.used_for);
-        self.tracker.spawn(async move {
-            {
-                let mut connection = pin!(connection.with_upgrades());
-                tokio::select! {
-                    ended = &mut connection => if let Err(error) = ended {
-                        tracing::debug!(%error, "an outgoing connection ended early");
-                    },
-                    () = facts.rested(idle_for) => {}
-                    () = facts.grow_old(used_for) => {}
-                }
-            }
-            forget_closed(&idle);
-        });
-        Ok(lent)
+        let is_own = matches!(self.dialer.guard, Guard::Own);
+        let head_bytes_max = if is_own { OWN_HEAD_BYTES_MAX } else { HEAD_BYTES_MAX };
+        let (peer, material) = (dialled.peer, dialled.material);
+        let facts = Facts { peer, material, made: clock::now() };
+        Ok(self.lend(Wire::new(dialled.stream, head_bytes_max), facts, false))
     }
 
     /// Whether a connection may be used again: it speaks as whom we speak now, or as nobody, and is
     /// not too old.
-    fn is_current(&self, facts: &Facts) -> bool {
+    fn is_current(&self, facts: Facts, now: Instant) -> bool {
         let tls = self.dialer.tls.as_ref().filter(|_| facts.material != 0);
-        !facts.old.load(Ordering::Relaxed) && tls.is_none_or(|tls| tls.is_present(facts.material))
+        now.duration_since(facts.made) < self.idle.used_for
+            && tls.is_none_or(|tls| tls.is_present(facts.material))
     }
 
-    fn lend(&self, Idle { sender, facts }: Idle<B>, reused: bool) -> Lent<B> {
-        facts.turns.fetch_add(1, Ordering::Relaxed);
-        let (idle, idle_max) = (Arc::clone(&self.idle), self.idle_max);
-        Lent { sender, reused, peer: facts.peer, facts, idle, idle_max }
+    fn lend(&self, wire: Wire, facts: Facts, reused: bool) -> Lent {
+        let (idle, tracker) = (Arc::clone(&self.idle), self.tracker.clone());
+        Lent { wire, reused, peer: facts.peer, facts, idle, tracker }
     }
 }
 
-/// Takes those out of the pool whose connection has ended.
-fn forget_closed<B>(idle: &Weak<Mutex<VecDeque<Idle<B>>>>) {
-    if let Some(idle) = idle.upgrade() {
-        idle.lock().retain(|idle| !idle.sender.is_closed());
+impl Idle {
+    /// Sees to it that somebody looks at the connections that rest, as long as there are any.
+    fn watch(self: &Arc<Self>, tracker: &TaskTracker) {
+        if self.is_watched.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (idle, every) = (Arc::downgrade(self), (self.idle_for / 2).min(LOOK_EVERY));
+        tracker.spawn(watch(idle, every));
+    }
+
+    /// Closes those that have rested for long enough, are old, or were closed by the other side.
+    fn look(&self) -> usize {
+        let now = clock::now();
+        let mut resting = self.resting.lock();
+        resting.retain_mut(|one| {
+            now.duration_since(one.since) < self.idle_for
+                && now.duration_since(one.facts.made) < self.used_for
+                && one.wire.is_quiet()
+        });
+        if resting.is_empty() {
+            // Under the lock: whoever gives one back from here on begins anew.
+            self.is_watched.store(false, Ordering::Relaxed);
+        }
+        resting.len()
+    }
+}
+
+async fn watch(idle: Weak<Idle>, every: Duration) {
+    loop {
+        tokio::time::sleep(every).await;
+        match idle.upgrade().map(|idle| idle.look()) {
+            None | Some(0) => return,
+            Some(_) => {}
+        }
     }
 }

@@ -2,23 +2,18 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
-use tokio::sync::Notify;
 
+use crate::call::{Answered, Arriving, CallError, INTERIM_MAX};
 use crate::dial::DialError;
-use crate::pool::{Lent, Pool};
+use crate::pool::Pool;
 
 /// How long a connection may take where nothing else is said: a packet lost twice is still within.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How many interim answers (1xx) may come before the answer; nobody has a use for more.
-const INTERIM_MAX: u32 = 16;
 
 /// The bounds of one call.
 #[derive(Debug, Clone, Copy)]
@@ -84,7 +79,7 @@ pub enum SendError {
     Dial(#[from] DialError),
     /// The connection broke.
     #[error("the connection broke")]
-    Broken(#[source] hyper::Error),
+    Broken(#[source] CallError),
     /// A bound of time was reached.
     #[error("{wait} within {} ms", .after.as_millis())]
     Timeout {
@@ -114,9 +109,9 @@ pub struct Unanswered {
 /// answer's head have bounds of their own.
 ///
 /// A connection that the other side closed while it was idle is replaced by the next, at last by a
-/// new one, for the request cannot have been taken: hyper hands it back unsent.
+/// new one, where the request cannot have been taken.
 pub async fn send_whole(
-    pool: &Pool<Full<Bytes>>,
+    pool: &Pool,
     request: Request<Full<Bytes>>,
     bounds: Bounds,
 ) -> Result<Answer, Unanswered> {
@@ -151,76 +146,60 @@ async fn tighter<T>(
 }
 
 async fn exchange(
-    pool: &Pool<Full<Bytes>>,
+    pool: &Pool,
     mut request: Request<Full<Bytes>>,
     bounds: Bounds,
     peer: &mut Option<SocketAddr>,
 ) -> Result<Answer, SendError> {
-    let flood = Arc::new(Flood::default());
-    let counting = Arc::clone(&flood);
-    hyper::ext::on_informational(&mut request, move |_| counting.count());
     loop {
         // Whoever had closed an idle connection is not who the next one fails to reach.
         *peer = None;
-        let mut lent = if let Some(lent) = pool.idle() {
+        let lent = if let Some(lent) = pool.idle() {
             lent
         } else {
             let bound = (bounds.connect_timeout, Wait::Connect);
             tighter(bounds, bound, pool.connect()).await??
         };
-        *peer = Some(lent.peer);
+        let reached = lent.peer;
+        *peer = Some(reached);
         let bound = (bounds.first_byte_timeout, Wait::FirstByte);
-        let sent = tighter(bounds, bound, async {
-            tokio::select! {
-                sent = lent.sender.try_send_request(request) => Ok(sent),
-                () = flood.over.notified() => Err(SendError::Interim),
+        let failed = match tighter(bounds, bound, lent.send(request)).await? {
+            Ok(Answered::Coming(response)) => {
+                return read(response, reached, bounds.answer_bytes_max).await;
             }
-        });
-        match sent.await?? {
-            Ok(response) => return read(response, lent, bounds.answer_bytes_max).await,
-            Err(mut error) => match error.take_message() {
-                Some(unsent) if lent.reused => request = unsent,
-                _ => return Err(SendError::Broken(error.into_error())),
-            },
-        }
-    }
-}
-
-/// Counts interim answers, and says when there are too many.
-#[derive(Default)]
-struct Flood {
-    count: AtomicU32,
-    over: Notify,
-}
-
-impl Flood {
-    fn count(&self) {
-        if self.count.fetch_add(1, Ordering::Relaxed) == INTERIM_MAX {
-            self.over.notify_one();
+            // An answer like any other to whoever did not ask for it.
+            Ok(Answered::Switched(response, _)) => {
+                let (status, headers) = (response.status(), response.headers().clone());
+                return Ok(Answer { status, headers, body: Bytes::new(), peer: reached });
+            }
+            Err(failed) => failed,
+        };
+        match failed.unsent {
+            Some(unsent) if failed.reused => request = unsent,
+            _ => {
+                return Err(match failed.error {
+                    CallError::Interim => SendError::Interim,
+                    error => SendError::Broken(error),
+                });
+            }
         }
     }
 }
 
 async fn read(
-    response: http::Response<Incoming>,
-    lent: Lent<Full<Bytes>>,
+    response: http::Response<Arriving<Full<Bytes>>>,
+    peer: SocketAddr,
     bytes_max: usize,
 ) -> Result<Answer, SendError> {
-    let (parts, mut incoming) = response.into_parts();
-    let peer = lent.peer;
+    let (parts, mut arriving) = response.into_parts();
     let mut body = Vec::new();
-    let mut whole = true;
-    while let Some(frame) = incoming.frame().await {
+    while let Some(frame) = arriving.frame().await {
         let Ok(data) = frame.map_err(SendError::Broken)?.into_data() else { continue };
         let room = bytes_max - body.len();
         body.extend_from_slice(&data[..data.len().min(room)]);
         if data.len() > room {
-            whole = false;
             break;
         }
-    }
-    if whole {
-        lent.give_back();
     }
     Ok(Answer { status: parts.status, headers: parts.headers, body: body.into(), peer })
 }

@@ -3,7 +3,7 @@
 use super::{Finding, manifest::Manifest, source::mentions, tree::Tree};
 
 /// Packages of others that decide nothing but by their arguments, or are used that way.
-const MAY_USE: [&str; 15] = [
+const MAY_USE: [&str; 18] = [
     "thiserror",
     "serde",
     "serde_json",
@@ -19,6 +19,9 @@ const MAY_USE: [&str; 15] = [
     "zmij",
     "ipnet",
     "x509-parser",
+    "bytes",
+    "http",
+    "httparse",
 ];
 
 /// What an engine's code may not name outside its tests, and what to do instead.

@@ -9,12 +9,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use gatepost_client::{
     Ask, BoxFuture, Renewal, Spawn, Token, TokenKind, read_granted, read_refusal,
 };
 use http::Uri;
-use http_body_util::Full;
 use model::{Clock, OAuthClient, Secret};
 use outbound::{Bounds, Guard, Origin, Pool, Tls, in_words, send_whole};
 use tokio_util::task::TaskTracker;
@@ -39,7 +37,7 @@ pub(super) struct Tokens {
 struct Endpoint {
     client: OAuthClient,
     means: Means,
-    pool: Option<Pool<Full<Bytes>>>,
+    pool: Option<Pool>,
 }
 
 impl Tokens {

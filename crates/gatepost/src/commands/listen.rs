@@ -45,7 +45,7 @@ pub(super) struct Arguments {
 
 /// Where events are posted to.
 struct Forward {
-    pool: Pool<Full<bytes::Bytes>>,
+    pool: Pool,
     target: String,
 }
 

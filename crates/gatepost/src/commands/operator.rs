@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use bytes::Bytes;
 use clap::Args;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderValue, Method, Request};
@@ -40,7 +39,7 @@ pub(super) struct OperatorArguments {
 
 /// An operator's connection.
 pub(super) struct Operator {
-    pool: Pool<Full<Bytes>>,
+    pool: Pool,
     token: Secret,
 }
 
@@ -129,7 +128,7 @@ impl Operator {
 }
 
 /// A connection to a door of our own.
-pub(super) fn pool(server: &str) -> anyhow::Result<Pool<Full<Bytes>>> {
+pub(super) fn pool(server: &str) -> anyhow::Result<Pool> {
     let origin = server.parse().ok().as_ref().and_then(Origin::of);
     let origin =
         origin.with_context(|| format!("`{server}` is no address like http://host:port"))?;
@@ -138,7 +137,7 @@ pub(super) fn pool(server: &str) -> anyhow::Result<Pool<Full<Bytes>>> {
 
 /// Sends a request and reads the answer's JSON; a problem becomes an error that says what to do.
 pub(super) async fn ask(
-    pool: &Pool<Full<Bytes>>,
+    pool: &Pool,
     request: http::request::Builder,
     body: Option<&Value>,
 ) -> anyhow::Result<Value> {
@@ -148,7 +147,7 @@ pub(super) async fn ask(
 
 /// The same with the answer as it came.
 async fn exchange(
-    pool: &Pool<Full<Bytes>>,
+    pool: &Pool,
     request: http::request::Builder,
     body: Option<&Value>,
 ) -> anyhow::Result<Answer> {

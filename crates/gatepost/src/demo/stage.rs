@@ -7,7 +7,6 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use bytes::Bytes;
 use http::Request;
 use http::header::{CONTENT_TYPE, HOST};
 use http_body_util::Full;
@@ -415,7 +414,7 @@ impl Ports {
 pub async fn call(method: &str, url: &str, body: Option<&Value>) -> anyhow::Result<(u16, Value)> {
     let uri: http::Uri = url.parse()?;
     let origin = Origin::of(&uri).context("no address")?;
-    let pool: Pool<Full<Bytes>> = Pool::new(origin, Guard::Own, 0, TaskTracker::new());
+    let pool = Pool::new(origin, Guard::Own, 0, TaskTracker::new());
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
     let text = body.map(ToString::to_string).unwrap_or_default();
     let request = Request::builder()

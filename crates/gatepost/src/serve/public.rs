@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use gateway::Gateway;
 use http::{Request, Response};
-use hyper::body::Incoming;
-use listener::{Body, Handler, Peer, RouterHandler, Trusted};
+use listener::{Body, Handler, Incoming, Peer, RouterHandler, Trusted};
 
 /// One core's handler.
 #[derive(Clone)]

@@ -29,7 +29,8 @@ pub(crate) fn check(
     let (_, token) = presented(asked, api.bare_token)?;
     let now_s = now.at.seconds();
     let key = Key::of(token, &api.name);
-    let claims = match snapshot.tokens.recall(&key, now_s) {
+    let recalled = || snapshot.tokens.recall(&key, now_s);
+    let claims = match asked.verified.cloned().or_else(recalled) {
         Some(claims) if claims.aud == *api.name => claims,
         _ => {
             // Before any signature is verified: that is what a flood would cost us.
@@ -74,14 +75,15 @@ pub(crate) fn check(
     }
 }
 
-/// Verifies a token of another issuer, whose keys may have to be asked for, and remembers it; the
-/// checks are then made once more.
+/// Verifies a token of another issuer, whose keys may have to be asked for, and remembers it. The
+/// checks are then made once more, with what it says in hand: the definitions may have changed since,
+/// and the memory with them.
 pub(crate) async fn foreign(
     snapshot: &Snapshot,
     issuers: &Issuers,
     found: &Found,
     (asked, now): (Asked<'_>, Now),
-) -> Result<(), Denial> {
+) -> Result<Arc<AccessToken>, Denial> {
     let api = &found.api.api;
     let (_, token) = presented(asked, api.bare_token)?;
     let verified = issuers.verify(token, &api.issuers, now.at).await;
@@ -91,8 +93,9 @@ pub(crate) async fn foreign(
         }
     })?;
     let claims = Arc::new(verified.to_access_token(&api.name));
-    snapshot.tokens.remember(&Key::of(token, &api.name), claims, now.at.seconds());
-    Ok(())
+    let key = Key::of(token, &api.name);
+    snapshot.tokens.remember(&key, Arc::clone(&claims), now.at.seconds());
+    Ok(claims)
 }
 
 /// What of a token the deny list is asked by.
@@ -185,7 +188,8 @@ mod tests {
         }
         let address = std::net::IpAddr::from([127, 0, 0, 1]);
         let (method, path, certificate) = ("GET", "/", None);
-        let asked = Asked { method, path, headers: &headers, query, address, certificate };
+        let (headers, verified) = (&headers, None);
+        let asked = Asked { method, path, headers, query, address, certificate, verified };
         presented(asked, bare).map(|(scheme, token)| match scheme {
             Scheme::Bearer => token.to_owned(),
             Scheme::Dpop => format!("bound {token}"),

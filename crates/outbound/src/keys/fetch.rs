@@ -167,7 +167,7 @@ async fn ask(url: &Uri, place: &Place, tracker: &TaskTracker) -> Result<Answer, 
     let origin = Origin::of(url).ok_or(FetchError::Url)?;
     let guard = Guard::Public { allow: place.allow_private.clone() };
     // No connection is kept: the next call is minutes away.
-    let pool: Pool<Full<Bytes>> = Pool::new(origin, guard, 0, tracker.clone());
+    let pool = Pool::new(origin, guard, 0, tracker.clone());
     let request = request(url, &pool.origin().authority())?;
     let bounds = Bounds { answer_bytes_max: SET_BYTES_MAX + 1, ..Bounds::within(TIMEOUT) };
     let text = || url.to_string();

@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::task::TaskTracker;
 
-pub(crate) type TestPool = Pool<Full<Bytes>>;
+pub(crate) type TestPool = Pool;
 
 /// A server; `serve` is given each connection once a request's head has been read on it.
 pub(crate) struct Server {

@@ -39,7 +39,7 @@ pub struct Exporter {
     settings: Settings,
     queue: mpsc::Receiver<Told>,
     counts: SpanCounts,
-    pool: Pool<Full<Bytes>>,
+    pool: Pool,
     /// Whether the last batch was not taken: told once, and once that it is over.
     in_trouble: bool,
 }

@@ -1,0 +1,284 @@
+//! A connection in HTTP/1.1 or HTTP/1.0 (RFC 9112): one request after the other, on one task.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, TE};
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Version};
+use http_body::Body as _;
+use http1::{Fault, Frame, Framing, RequestHead, announced};
+use parking_lot::Mutex;
+
+use crate::accept::Handler;
+use crate::activity::Watched;
+use crate::body::Body;
+use crate::clock;
+use crate::connection::Shared;
+use crate::incoming::Incoming;
+use crate::problem::unreadable;
+use crate::transport::Transport;
+use crate::upgrade::OnUpgrade;
+use crate::wire::{Broken, Wire};
+
+/// How much of an answer is gathered before it is sent.
+const GATHERED_MAX: usize = 64 * 1024;
+/// How much of a body that nobody wanted is read so that the connection can go on.
+const DRAIN_BYTES_MAX: usize = 64 * 1024;
+/// How much is read, and how long, of what a caller still sends when it has been told the end: closing
+/// at once would take the answer from it (RFC 9112 §9.6).
+const LINGER_BYTES_MAX: usize = 1024 * 1024;
+const LINGER: Duration = Duration::from_secs(1);
+
+/// One connection.
+pub(crate) struct One {
+    wire: Arc<Mutex<Wire>>,
+    leaves: AtomicBool,
+}
+
+/// What an answer depends on of its request.
+struct Asked {
+    method: Method,
+    version: Version,
+    keeps_open: bool,
+    /// Whether fields behind the body are taken (RFC 9110 §6.5.1).
+    trailers: bool,
+}
+
+impl One {
+    pub(crate) fn new(io: Watched<Transport>, head_bytes_max: usize) -> Self {
+        let wire = Arc::new(Mutex::new(Wire::new(io, head_bytes_max)));
+        Self { wire, leaves: AtomicBool::new(false) }
+    }
+
+    /// Ends the connection as soon as no request is under way. Whoever calls this polls on.
+    pub(crate) fn leave(&self) {
+        self.leaves.store(true, Ordering::Relaxed);
+    }
+
+    /// Gives back the memory that nobody needs now.
+    pub(crate) fn rest(&self) {
+        self.wire.lock().rest();
+    }
+
+    /// Serves the connection to its end.
+    pub(crate) async fn serve<H: Handler>(&self, shared: &Shared<H>) -> Result<(), Broken> {
+        loop {
+            let leaves = || self.leaves.load(Ordering::Relaxed);
+            let next = poll_fn(|context| self.wire.lock().poll_head(context, leaves())).await;
+            let head = match next {
+                Ok(Some(head)) => head,
+                Ok(None) => return self.end().await,
+                Err(Broken::Fault(Fault::CutOff)) => return Err(Broken::Gone),
+                Err(Broken::Fault(fault)) => return self.refuse(fault).await,
+                Err(broken) => return Err(broken),
+            };
+            if !self.turn(head, shared).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Answers one request; says whether the connection goes on.
+    async fn turn<H: Handler>(
+        &self,
+        head: RequestHead,
+        shared: &Shared<H>,
+    ) -> Result<bool, Broken> {
+        let asked = Asked::of(&head);
+        let turn = self.wire.lock().begin(head.framing, head.expects);
+        let body = match head.framing {
+            Framing::None => Incoming::default(),
+            _ => Incoming::one(&self.wire, turn),
+        };
+        let mut request: Request<Incoming> = head.request.map(|()| body);
+        let upgrade = head.upgrades.then(|| {
+            let (sender, on_upgrade) = OnUpgrade::new();
+            request.extensions_mut().insert(on_upgrade);
+            sender
+        });
+        let mut answered = pin!(shared.answer(request));
+        let answer = poll_fn(|context| match answered.as_mut().poll(context) {
+            Poll::Ready(answer) => Poll::Ready(Ok(answer)),
+            Poll::Pending => self.wire.lock().poll_gone(context).map(|()| Err(Broken::Gone)),
+        });
+        let answer = answer.await?;
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            self.send(answer, &asked).await?;
+            let upgraded = self.wire.lock().give_up();
+            if let (Some(sender), Some(upgraded)) = (upgrade, upgraded) {
+                drop(sender.send(upgraded));
+            }
+            return Ok(false);
+        }
+        let goes_on = self.send(answer, &asked).await?;
+        let over =
+            poll_fn(|context| Poll::Ready(self.wire.lock().poll_over(context, DRAIN_BYTES_MAX)))
+                .await;
+        if goes_on && over {
+            return Ok(true);
+        }
+        self.end().await?;
+        if !over {
+            self.linger().await;
+        }
+        Ok(false)
+    }
+
+    /// Sends an answer; says whether, by it, the connection goes on.
+    async fn send(&self, answer: Response<Body>, asked: &Asked) -> Result<bool, Broken> {
+        let (parts, body) = answer.into_parts();
+        let length = body.size_hint().exact();
+        let asking = (&asked.method, asked.version);
+        let frame = Frame::of_answer(asking, (parts.status, &parts.headers), length);
+        let goes_on = {
+            let mut wire = self.wire.lock();
+            let goes_on = asked.keeps_open
+                && frame.framing != Framing::ToEnd
+                && !says_close(&parts.headers)
+                && !wire.cannot_go_on(DRAIN_BYTES_MAX as u64);
+            let connection = match (goes_on, asked.version) {
+                _ if parts.status == StatusCode::SWITCHING_PROTOCOLS => None,
+                (false, _) => Some("close"),
+                (true, Version::HTTP_10) => Some("keep-alive"),
+                (true, _) => None,
+            };
+            let first = (asked.version, parts.status);
+            let rest = (frame, connection, &clock::date()[..]);
+            http1::answer_head(wire.answers(), first, &parts.headers, rest);
+            goes_on
+        };
+        let announced = if asked.trailers { announced(&parts.headers) } else { Vec::new() };
+        let mut sending = Sending { body: Some(body), framing: frame.framing, sent: 0, announced };
+        let sent = poll_fn(|context| sending.poll(&self.wire, context)).await;
+        if sent.is_err() && frame.framing == Framing::ToEnd {
+            self.wire.lock().break_off();
+        }
+        sent.map(|()| goes_on)
+    }
+
+    /// Answers what cannot be read; where a next request would begin is not known.
+    async fn refuse(&self, fault: Fault) -> Result<(), Broken> {
+        let (method, version) = (Method::GET, Version::HTTP_11);
+        let asked = Asked { method, version, keeps_open: false, trailers: false };
+        self.send(unreadable(fault), &asked).await?;
+        self.end().await?;
+        self.linger().await;
+        Err(fault.into())
+    }
+
+    async fn end(&self) -> Result<(), Broken> {
+        Ok(poll_fn(|context| self.wire.lock().poll_shutdown(context)).await?)
+    }
+
+    async fn linger(&self) {
+        let mut left = LINGER_BYTES_MAX;
+        let dropped = poll_fn(|context| self.wire.lock().poll_drop(context, &mut left));
+        drop(tokio::time::timeout(LINGER, dropped).await);
+    }
+}
+
+impl Asked {
+    fn of(head: &RequestHead) -> Self {
+        let request = &head.request;
+        let te = request.headers().get_all(TE).iter();
+        let trailers = te
+            .filter_map(|value| value.to_str().ok())
+            .any(|te| te.split(',').any(|coding| coding.trim().eq_ignore_ascii_case("trailers")));
+        Self {
+            method: request.method().clone(),
+            version: request.version(),
+            keeps_open: head.keeps_open,
+            trailers,
+        }
+    }
+}
+
+fn says_close(headers: &HeaderMap) -> bool {
+    headers.get_all(CONNECTION).iter().any(|value| value.as_bytes().eq_ignore_ascii_case(b"close"))
+}
+
+/// An answer's body on its way.
+struct Sending {
+    /// None when it has ended.
+    body: Option<Body>,
+    framing: Framing,
+    sent: u64,
+    /// Which fields may stand behind the body.
+    announced: Vec<HeaderName>,
+}
+
+impl Sending {
+    fn poll(&mut self, wire: &Mutex<Wire>, context: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        if self.framing == Framing::None {
+            self.body = None;
+        }
+        loop {
+            let waits = self.gather(wire, context)?;
+            let mut wire = wire.lock();
+            ready!(wire.poll_flush(context))?;
+            if self.body.is_none() {
+                return Poll::Ready(Ok(()));
+            }
+            if waits {
+                return wire.poll_gone(context).map(|()| Err(Broken::Gone));
+            }
+        }
+    }
+
+    /// Writes what there is of the body; says whether more of it is to be waited for.
+    fn gather(&mut self, wire: &Mutex<Wire>, context: &mut Context<'_>) -> Result<bool, Broken> {
+        while let Some(body) = &mut self.body {
+            let polled = if body.is_end_stream() {
+                Poll::Ready(None)
+            } else {
+                Pin::new(body).poll_frame(context)
+            };
+            match polled {
+                Poll::Pending => return Ok(true),
+                Poll::Ready(Some(Err(_))) => return Err(Broken::Body),
+                Poll::Ready(None) => self.ended(wire, None)?,
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => {
+                        if self.put(wire, &data)? > GATHERED_MAX {
+                            return Ok(false);
+                        }
+                    }
+                    Err(frame) => self.ended(wire, frame.into_trailers().ok())?,
+                },
+            }
+        }
+        Ok(false)
+    }
+
+    /// Writes a piece of the body; says how much waits to be sent.
+    fn put(&mut self, wire: &Mutex<Wire>, data: &Bytes) -> Result<usize, Broken> {
+        self.sent += data.len() as u64;
+        let mut wire = wire.lock();
+        match self.framing {
+            Framing::Chunked => http1::chunk(wire.answers(), data),
+            Framing::Length(length) if self.sent > length => return Err(Broken::Length),
+            Framing::None | Framing::Length(_) | Framing::ToEnd => {
+                wire.answers().extend_from_slice(data);
+            }
+        }
+        Ok(wire.unsent())
+    }
+
+    fn ended(&mut self, wire: &Mutex<Wire>, trailers: Option<HeaderMap>) -> Result<(), Broken> {
+        self.body = None;
+        match (self.framing, trailers) {
+            (Framing::Length(length), _) if self.sent < length => return Err(Broken::Length),
+            (Framing::Chunked, Some(trailers)) => {
+                http1::trailers(wire.lock().answers(), &trailers, &self.announced);
+            }
+            (Framing::Chunked, None) => http1::last_chunk(wire.lock().answers()),
+            _ => {}
+        }
+        Ok(())
+    }
+}
