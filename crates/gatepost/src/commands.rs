@@ -5,6 +5,7 @@ mod audit;
 mod check;
 mod client_secrets;
 mod clients;
+mod credentials;
 mod dead_letters;
 mod deliveries;
 mod destinations;

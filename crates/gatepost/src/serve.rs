@@ -18,6 +18,7 @@ mod apply;
 mod certificate;
 mod denied;
 mod federation;
+mod keeping;
 mod live;
 mod notify;
 mod predecessor;
@@ -59,6 +60,7 @@ use crate::files::{AllSecrets, DataDirectory, RecentSecrets, environment};
 use crate::telemetry::{Exporter, Form, Lines, Settings, Telemetry};
 
 use certificate::Certificate;
+use keeping::Keeping;
 use live::Live;
 use notify::Notify;
 use predecessor::Predecessor;
@@ -166,8 +168,8 @@ struct Running {
     notify: Arc<Notify>,
     doors: Vec<Task>,
     delivering: Delivering,
-    usage: usage::Keeping,
-    token_audit: token_audit::Keeping,
+    usage: Keeping,
+    token_audit: Keeping,
     spans: spans::Exporting,
     /// What goes on beside the doors, as long as they need it.
     beside: Vec<Task>,
@@ -207,8 +209,10 @@ impl Running {
         let mut sockets = Sockets::new(inherited);
         let with = (&live, &certificate, &admin_token);
         let doors = doors(&parts, &mut sockets, &mut server, with)?;
-        let usage = usage::Keeping::begin(&parts);
-        let token_audit = token_audit::Keeping::begin(&parts, live.definitions());
+        let usage = Keeping::begin(&parts, usage::Counted::of(parts.telemetry.usage()));
+        let answered = parts.telemetry.token_audit();
+        let answered = token_audit::Answered::of(answered, live.definitions());
+        let token_audit = Keeping::begin(&parts, answered);
         let spans = spans::Exporting::begin(exporter);
         let delivering = Delivering::begin(&parts, &live);
         let mut beside = beside(&parts, &live);

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Issuers           shared by all cores; the present keys of each issuer by an atomic pointer
-//!   outbound::keys  when they are asked for, until when they are in force, and asking for them
+//!   outbound::keys  the keys of one: those in force, when they are asked for, asking for them
 //!   workload.rs     tokens that stand for a client of ours at the token service
 //! ```
 //!
@@ -15,22 +15,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
-use jwt::{AccessToken, Confirmation, Fault, ForeignDemand, ForeignToken, KeySet};
+use arc_swap::ArcSwap;
+use jwt::{AccessToken, Confirmation, Fault, ForeignDemand, ForeignToken};
 use model::{Clock, Issuer, Name, Random, Timestamp};
-use outbound::in_words;
-use parking_lot::Mutex;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use outbound::keys::KeysStanding;
-use outbound::keys::{self, FetchError, Got, Place, Refresh};
+use outbound::keys::{self, KeySource, KeysState, Place, Renewal};
 
 /// How far an issuer's clock and ours may differ, in seconds.
 const LEEWAY_S: i64 = 60;
-/// How long a request waits for a key that is not known.
-const WAIT: Duration = Duration::from_secs(2);
 /// How long the background task sleeps at the most.
 const LONGEST_MS: u64 = 60_000;
 
@@ -98,18 +94,8 @@ pub struct Issuers {
 /// One issuer as it is configured now.
 struct Trusted {
     issuer: Issuer,
+    /// Outlives changes of what does not say where the keys are.
     source: Arc<KeySource>,
-}
-
-/// One issuer's keys. Outlives changes of what does not say where they are.
-struct KeySource {
-    name: Name,
-    place: Place,
-    keys: ArcSwapOption<KeySet>,
-    refresh: Mutex<Refresh>,
-    error: Mutex<Option<String>>,
-    /// Counts the requests that ended.
-    ended: watch::Sender<u64>,
 }
 
 impl Issuers {
@@ -127,10 +113,10 @@ impl Issuers {
                 jwks_url: issuer.jwks_url.clone(),
                 allow_private: issuer.allow_private.clone(),
             };
-            let kept = present.get(name).filter(|trusted| trusted.source.place == place);
+            let kept = present.get(name).filter(|trusted| *trusted.source.place() == place);
             let source = match kept {
                 Some(trusted) => Arc::clone(&trusted.source),
-                None => Arc::new(KeySource::new(name.clone(), place, now_ms)),
+                None => Arc::new(KeySource::new(place, now_ms)),
             };
             (name.clone(), Arc::new(Trusted { issuer: issuer.clone(), source }))
         });
@@ -160,12 +146,12 @@ impl Issuers {
     ) -> Result<Verified, IssuerFault> {
         let iss = jwt::claimed_issuer(token)?;
         let trusted = self.find(trusted, &iss).ok_or(IssuerFault::NotTrusted)?;
-        let requests = *trusted.source.ended.borrow();
+        let ended = trusted.source.ended();
         match trusted.judge(token, now, self.now_ms()) {
             Err(IssuerFault::NoKeys { .. } | IssuerFault::Token(Fault::UnknownKey)) => {}
             judged => return judged,
         }
-        self.renew(&trusted.source, requests).await;
+        self.renew(&trusted, ended).await;
         trusted.judge(token, now, self.now_ms())
     }
 
@@ -179,7 +165,7 @@ impl Issuers {
     pub fn states(&self) -> Vec<IssuerState> {
         let now_ms = self.now_ms();
         let table = self.table.load_full();
-        table.values().map(|trusted| trusted.source.state(now_ms)).collect()
+        table.values().map(|trusted| trusted.state(now_ms)).collect()
     }
 
     fn find(&self, names: &[Name], iss: &str) -> Option<Arc<Trusted>> {
@@ -190,17 +176,12 @@ impl Issuers {
 
     /// Asks for keys, if that is not too soon, and waits for them for a moment; not if a request
     /// has ended since this count of them.
-    async fn renew(&self, source: &KeySource, requests: u64) {
-        let mut ended = source.ended.subscribe();
-        if *ended.borrow_and_update() != requests {
-            return;
-        }
-        let are_coming = source.refresh.lock().ask(self.now_ms());
-        if are_coming {
-            self.wake.notify_one();
-            if tokio::time::timeout(WAIT, ended.changed()).await.is_err() {
-                tracing::debug!(issuer = %source.name, "keys did not come in time for a request");
-            }
+    async fn renew(&self, trusted: &Trusted, ended: u64) {
+        let Some(coming) = trusted.source.ask(ended, self.now_ms()) else { return };
+        self.wake.notify_one();
+        if !coming.wait().await {
+            let issuer = &trusted.issuer.name;
+            tracing::debug!(%issuer, "keys did not come in time for a request");
         }
     }
 
@@ -209,28 +190,26 @@ impl Issuers {
         let (table, now_ms) = (self.table.load_full(), self.now_ms());
         let mut wait_ms = LONGEST_MS;
         for trusted in table.values() {
-            let (begins, next_ms) = {
-                let mut refresh = trusted.source.refresh.lock();
-                (refresh.begin(now_ms), refresh.wait_ms(now_ms))
-            };
-            if begins {
-                self.begin(Arc::clone(&trusted.source), stop.clone());
+            if trusted.source.begin(now_ms) {
+                self.begin(Arc::clone(trusted), stop.clone());
             }
-            wait_ms = wait_ms.min(next_ms.unwrap_or(LONGEST_MS));
+            wait_ms = wait_ms.min(trusted.source.wait_ms(now_ms).unwrap_or(LONGEST_MS));
         }
         Duration::from_millis(wait_ms)
     }
 
-    fn begin(self: &Arc<Self>, source: Arc<KeySource>, stop: CancellationToken) {
+    fn begin(self: &Arc<Self>, trusted: Arc<Trusted>, stop: CancellationToken) {
         let issuers = Arc::clone(self);
         self.tracker.spawn(async move {
+            let source = &trusted.source;
             let got = tokio::select! {
-                got = keys::fetch(&source.place, &issuers.tracker) => got,
+                got = keys::fetch(source.place(), &issuers.tracker) => got,
                 () = stop.cancelled() => return,
             };
             let mut spread = [0; 2];
             issuers.random.fill(&mut spread);
-            source.take(got, issuers.now_ms(), u16::from_le_bytes(spread));
+            let renewal = source.take(got, issuers.now_ms(), u16::from_le_bytes(spread));
+            tell(&trusted.issuer.name, &renewal);
             issuers.wake.notify_one();
         });
     }
@@ -276,6 +255,11 @@ impl Trusted {
         };
         Ok(jwt::verify_foreign(token, &keys, &demand)?)
     }
+
+    fn state(&self, now_ms: u64) -> IssuerState {
+        let KeysState { keys, standing, failures, error } = self.source.state(now_ms);
+        IssuerState { name: self.issuer.name.clone(), keys, standing, failures, error }
+    }
 }
 
 impl Verified {
@@ -319,86 +303,22 @@ fn confirmation(cnf: &serde_json::Value) -> Confirmation {
     read.and_then(Result::ok).unwrap_or_else(to_nobody)
 }
 
-impl KeySource {
-    fn new(name: Name, place: Place, now_ms: u64) -> Self {
-        Self {
-            name,
-            place,
-            keys: ArcSwapOption::empty(),
-            refresh: Mutex::new(Refresh::new(now_ms)),
-            error: Mutex::default(),
-            ended: watch::Sender::new(0),
-        }
-    }
-
-    /// The keys, unless they are too old.
-    fn in_force(&self, now_ms: u64) -> Option<Arc<KeySet>> {
-        let standing = self.refresh.lock().standing(now_ms);
-        match standing {
-            KeysStanding::Fresh | KeysStanding::Stale => self.keys.load_full(),
-            KeysStanding::Missing | KeysStanding::Over => None,
-        }
-    }
-
-    /// Takes over what a request gave, and tells of it.
-    fn take(&self, got: Result<Got, FetchError>, now_ms: u64, spread: u16) {
-        match got {
-            Ok(got) => self.took(got, now_ms, spread),
-            Err(error) => self.missed(&error, now_ms, spread),
-        }
-        self.ended.send_modify(|count| *count = count.wrapping_add(1));
-    }
-
-    fn took(&self, got: Got, now_ms: u64, spread: u16) {
-        let (keys, skipped) = (got.keys.count(), got.keys.skipped());
-        // The keys first: who sees them fresh must see the new ones.
-        let before = self.keys.swap(Some(Arc::new(got.keys)));
-        let failures = {
-            let mut refresh = self.refresh.lock();
-            let failures = refresh.failures();
-            refresh.succeeded(now_ms, got.fresh_ms, spread);
-            failures
-        };
-        *self.error.lock() = None;
-        if before.is_none() || failures > 0 {
-            let issuer = &self.name;
+/// Says in the log what a request for an issuer's keys has changed.
+fn tell(issuer: &Name, renewal: &Renewal) {
+    match renewal {
+        Renewal::Came { keys, skipped, failures, first } if *first || *failures > 0 => {
             tracing::info!(%issuer, keys, skipped, failures, "the keys of an issuer are in force");
         }
-    }
-
-    fn missed(&self, error: &FetchError, now_ms: u64, spread: u16) {
-        let (standing, failures) = {
-            let mut refresh = self.refresh.lock();
-            refresh.failed(now_ms, spread);
-            (refresh.standing(now_ms), refresh.failures())
-        };
-        let (issuer, error) = (&self.name, in_words(error));
-        match standing {
-            KeysStanding::Fresh | KeysStanding::Stale => tracing::warn!(
-                %issuer, %error, failures,
-                "the keys of an issuer could not be got again; those that are here stay in force \
-                 for a day"
-            ),
-            KeysStanding::Missing | KeysStanding::Over => tracing::error!(
-                %issuer, %error, failures,
-                "the keys of an issuer cannot be got; its tokens are refused"
-            ),
-        }
-        *self.error.lock() = Some(error);
-    }
-
-    fn state(&self, now_ms: u64) -> IssuerState {
-        let (standing, failures) = {
-            let refresh = self.refresh.lock();
-            (refresh.standing(now_ms), refresh.failures())
-        };
-        IssuerState {
-            name: self.name.clone(),
-            keys: self.keys.load_full().map_or(0, |keys| keys.count()),
-            standing,
-            failures,
-            error: self.error.lock().clone(),
-        }
+        Renewal::Came { .. } => {}
+        Renewal::Failed { error, failures, standing } if standing.is_in_force() => tracing::warn!(
+            %issuer, %error, failures,
+            "the keys of an issuer could not be got again; those that are here stay in force for \
+             a day"
+        ),
+        Renewal::Failed { error, failures, .. } => tracing::error!(
+            %issuer, %error, failures,
+            "the keys of an issuer cannot be got; its tokens are refused"
+        ),
     }
 }
 

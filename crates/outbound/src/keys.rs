@@ -1,11 +1,13 @@
 //! The published keys of others (RFC 7517), got under the guard and kept fresh: those of token
 //! issuers, and those of clients that prove themselves with them.
 //!
-//! Whoever keeps keys asks [`Refresh`] when to get them and how long they are in force, and
-//! [`fetch`] gets them. What is done with them meanwhile, and what is told of it, is theirs.
+//! A [`KeySource`] keeps keys and says when they are to be got, and [`fetch`] gets them. Who does
+//! that when, and what is told of it, is for whoever needs them.
 
 mod fetch;
 mod refresh;
+mod source;
 
 pub use fetch::{FetchError, Got, Place, fetch};
-pub use refresh::{KeysStanding, Refresh};
+pub use refresh::KeysStanding;
+pub use source::{Coming, KeySource, KeysState, Renewal};

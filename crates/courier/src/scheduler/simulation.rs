@@ -5,18 +5,18 @@
 //!
 //! A failure names its seed: `one(SEED)` plays it again.
 
+mod checks;
+mod day;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
-use model::{Order, Timestamp};
-use retry::{Delays, Policy, pause_ms};
+use model::Timestamp;
+use retry::pause_ms;
 use store::{LaneId, Position, Settlement};
-use transform::JsonPath;
 
-use super::fake::{Dice, Disk, answer, at, lane, of_replay, plan};
-use super::lane::{AHEAD_MAX, RETRIES_HELD, UNSETTLED_MAX};
-use super::order::PARKED_MAX;
+use super::fake::{Dice, Disk, answer, at};
 use super::*;
 use crate::attempt;
 
@@ -84,95 +84,6 @@ struct Simulation {
 }
 
 impl Simulation {
-    fn new(seed: u64) -> Self {
-        let mut dice = Dice(seed);
-        let order = match seed % 3 {
-            0 => Order::None,
-            1 => Order::By(JsonPath::parse("$.detail.key").unwrap()),
-            _ => Order::Strict,
-        };
-        let policy = |dice: &mut Dice| Policy {
-            attempts: [3, 20, 185][usize::try_from(dice.roll(3)).unwrap()],
-            age_ms: [3_600_000, 6 * 3_600_000, DAY_MS][usize::try_from(dice.roll(3)).unwrap()],
-            delays: if dice.percent(30) {
-                Delays::List(vec![1_000, 60_000, 600_000])
-            } else {
-                Delays::Exponential
-            },
-        };
-        let count = 1 + u32::try_from(dice.roll(4)).unwrap();
-        let mut lanes: Vec<_> = (1..=count).map(|id| lane(id, policy(&mut dice))).collect();
-        lanes.push(of_replay(lane(REPLAY, policy(&mut dice))));
-        let rate =
-            (1 + u32::try_from(dice.roll(20)).unwrap(), 1 + u32::try_from(dice.roll(8)).unwrap());
-        let in_flight = 1 + u32::try_from(dice.roll(16)).unwrap();
-        let plan = Arc::new(plan(lanes, rate, in_flight, order));
-        let mut simulation = Self {
-            seed,
-            dice,
-            now_us: 0,
-            timer: 0,
-            order: 0,
-            happenings: BinaryHeap::new(),
-            what: BTreeMap::new(),
-            disk: Disk::default(),
-            plan,
-            scheduler: None,
-            life: 0,
-            changing: false,
-            weather: Weather::Fair,
-            disk_refuses: false,
-            under_way: BTreeSet::new(),
-            begun_us: Vec::new(),
-            quiet_until: at(0),
-            off: false,
-            were_paused: BTreeSet::new(),
-        };
-        simulation.seed_day();
-        simulation
-    }
-
-    /// What will happen in the day, apart from what follows from it.
-    fn seed_day(&mut self) {
-        self.later(0, Happening::Restart);
-        for _ in 0..(200 + self.dice.roll(600)) {
-            let when = self.sometime();
-            self.later(when, Happening::Publish);
-        }
-        for _ in 0..self.dice.roll(12) {
-            let when = self.sometime();
-            self.later(when, Happening::Crash);
-            // Some of them in the middle of a lot of work.
-            for _ in 0..self.dice.roll(40) {
-                let before = self.roll(300_000);
-                self.later((when - before).max(0), Happening::Publish);
-            }
-        }
-        for _ in 0..self.dice.roll(12) {
-            let when = self.sometime();
-            self.later(when, Happening::Change);
-        }
-        for _ in 0..self.dice.roll(6) {
-            let when = self.sometime();
-            self.later(when, Happening::Redrive);
-        }
-        for _ in 0..self.dice.roll(3) {
-            let when = self.sometime();
-            self.later(when, Happening::Replay);
-        }
-        for _ in 0..self.dice.roll(20) {
-            let when = self.sometime();
-            self.later(when, Happening::Weather);
-        }
-        // The end: fair weather, everything on.
-        self.later(DAY_MS * 1000, Happening::Weather);
-        self.later(DAY_MS * 1000 + 1, Happening::Change);
-    }
-
-    fn sometime(&mut self) -> i64 {
-        self.roll(DAY_MS) * 1000 + self.roll(1000)
-    }
-
     fn roll(&mut self, sides: i64) -> i64 {
         i64::try_from(self.dice.roll(sides.unsigned_abs())).unwrap()
     }
@@ -499,67 +410,6 @@ impl Simulation {
         if let Some(scheduler) = &mut self.scheduler {
             scheduler.take(input, now);
         }
-    }
-
-    /// Any n attempts take at least as long as the bucket needs for those beyond its burst.
-    fn check_rate(&self) {
-        let limit = with_slack(self.plan.destination.rate);
-        let (rate, burst) = (i64::from(limit.rate().count()), i64::from(limit.burst()));
-        let last = self.begun_us.len() - 1;
-        let mut count = 1_usize;
-        while count <= last {
-            let span_us = self.begun_us[last] - self.begun_us[last - count];
-            let needed_us = (i64::try_from(count).unwrap() + 1 - burst) * (1_000_000 / rate);
-            assert!(span_us >= needed_us, "seed {}: {count} in {span_us} µs", self.seed);
-            count += 1 + count / 4;
-        }
-    }
-
-    /// Nothing that was accepted before, on the same rules' lanes and with the same key, may still
-    /// be open.
-    fn check_order(&self, start: &Start) {
-        let Delivery { lane, event, key, .. } = &start.delivery;
-        let order_key = OrderKey::new(&self.plan.destination.order);
-        let id = self.plan.lanes[*lane].id;
-        if key.is_none() || self.disk.is_moved(id, event.id.seq) {
-            return;
-        }
-        let replayed = |plan: &LanePlan| plan.replay.is_some();
-        let same =
-            |plan: &&LanePlan| !plan.paused && replayed(plan) == replayed(&self.plan.lanes[*lane]);
-        let lanes: Vec<LaneId> = self.plan.lanes.iter().filter(same).map(|lane| lane.id).collect();
-        for (other, earlier) in self.disk.open_before(&lanes, event.id.seq) {
-            // While the other rule was paused, this one did not wait for it; now both have begun.
-            let begun = start.delivery.position.is_none() && self.were_paused.contains(&other);
-            // What is too old is given up, be that on disk or not.
-            let plan = self.plan.lanes.iter().find(|lane| lane.id == other).unwrap();
-            let age_ms = self.now().at.since_ms(earlier.id.accepted_at);
-            assert!(
-                begun || age_ms > plan.retry.age_ms || order_key.of(earlier) != *key,
-                "seed {}: lane {id} sends {} ({:?}) before lane {other} is done with {}, {:?}",
-                self.seed,
-                event.id.seq,
-                start.delivery.position,
-                earlier.id.seq,
-                self.disk.last_state(other, earlier.id.seq)
-            );
-        }
-    }
-
-    fn check_memory(&self, scheduler: &Scheduler) {
-        for lane in &scheduler.lanes {
-            let [ahead, ahead_bytes, retries, retries_bytes, unsettled] = lane.held();
-            assert!(ahead <= AHEAD_MAX, "seed {}: {ahead} ahead", self.seed);
-            // A read of so many begins below half a mebibyte; here it may bring 256 large ones.
-            assert!(ahead_bytes <= 1024 * 1024 + AHEAD_MAX * 400_100, "seed {}", self.seed);
-            assert!(retries <= RETRIES_HELD, "seed {}: {retries} retries", self.seed);
-            let bytes = retries_bytes <= 1024 * 1024 || retries == 1;
-            assert!(bytes, "seed {}: {retries_bytes} bytes of retries", self.seed);
-            assert!(unsettled < UNSETTLED_MAX + AHEAD_MAX, "seed {}: {unsettled}", self.seed);
-        }
-        assert!(scheduler.keys.parked() <= PARKED_MAX);
-        assert!(scheduler.settlements.len() <= OUTCOMES_MAX + 16);
-        assert!(scheduler.asks <= ASKS_MAX);
     }
 }
 

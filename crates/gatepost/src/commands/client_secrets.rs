@@ -6,19 +6,25 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use model::Secret;
-use serde_json::{Value, json};
+use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::clients::shown_once;
+use super::credentials::{Kind, Overlap, Terms};
 use super::operator::{OperatorArguments, segment};
 use super::{output, say};
 
 /// The longest import: some ten thousand clients with a secret each.
 const IMPORT_BYTES_MAX: u64 = 2 * 1024 * 1024;
-/// How long a credential may open where an end is said, in seconds: ten years.
-const LIFE_MAX_S: u32 = 3_650 * 86_400;
-/// How long those before it may go on, in seconds: 90 days.
-const OVERLAP_MAX_S: u32 = 90 * 86_400;
+
+const SECRETS: Kind = Kind {
+    owners: "clients",
+    owner: "client",
+    owner_in_words: "client",
+    name: "id",
+    credentials: "secrets",
+    credential: "secret",
+    text: "client_secret",
+};
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -77,49 +83,6 @@ enum Command {
     },
 }
 
-/// From when on and how long a credential opens.
-#[derive(Args)]
-pub(super) struct Terms {
-    /// From when on it opens, RFC 3339; at once where nothing is said
-    #[arg(long, value_name = "TIME")]
-    not_before: Option<String>,
-    /// How long it opens, such as 180d; for ever where nothing is said
-    #[arg(long, value_name = "DURATION", value_parser = life_s)]
-    expires: Option<u32>,
-}
-
-/// What a rotation leaves of those before.
-#[derive(Args)]
-pub(super) struct Overlap {
-    /// How long those before it go on: up to 90d, or 0s to end them at once
-    #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = overlap_s)]
-    overlap: u32,
-    /// How long the new one opens, such as 180d; for ever where nothing is said
-    #[arg(long, value_name = "DURATION", value_parser = life_s)]
-    expires: Option<u32>,
-}
-
-impl Terms {
-    pub(super) fn body(&self) -> Value {
-        json!({ "not_before": self.not_before, "expires_in_s": self.expires })
-    }
-}
-
-impl Overlap {
-    pub(super) fn body(&self) -> Value {
-        json!({ "overlap_s": self.overlap, "expires_in_s": self.expires })
-    }
-}
-
-/// Seconds of a duration that the configuration takes too.
-fn life_s(text: &str) -> Result<u32, String> {
-    crate::config::duration_s(text, LIFE_MAX_S)
-}
-
-fn overlap_s(text: &str) -> Result<u32, String> {
-    crate::config::duration_s(text, OVERLAP_MAX_S)
-}
-
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let Arguments { command, client, operator } = arguments;
     match command {
@@ -127,52 +90,20 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             let Some(client) = client else {
                 bail!("name the client, or what to do: add, list, rotate, revoke, import");
             };
-            let path = format!("clients/{}/secrets", segment(&client));
-            mint(&path, &json!({}), &operator).await
+            SECRETS.add(&client, &json!({}), &operator).await
         }
         Some(Command::Add { client, terms, operator }) => {
-            let path = format!("clients/{}/secrets", segment(&client));
-            mint(&path, &terms.body(), &operator).await
+            SECRETS.add(&client, &terms.body(), &operator).await
         }
         Some(Command::Rotate { client, overlap, operator }) => {
-            let path = format!("clients/{}/secrets/rotate", segment(&client));
-            mint(&path, &overlap.body(), &operator).await
+            SECRETS.rotate(&client, &overlap, &operator).await
         }
-        Some(Command::List { client, operator }) => list(client.as_deref(), &operator).await,
+        Some(Command::List { client, operator }) => {
+            SECRETS.list(client.as_deref(), &operator).await
+        }
         Some(Command::Revoke { id, operator }) => revoke(&id, &operator).await,
         Some(Command::Import { client, file, operator }) => import(client, file, &operator).await,
     }
-}
-
-async fn mint(path: &str, ask: &Value, operator: &OperatorArguments) -> anyhow::Result<()> {
-    let minted = operator.operator()?.post(path, ask).await?;
-    shown_once(&minted, "client_secret", operator.json);
-    Ok(())
-}
-
-async fn list(client: Option<&str>, operator: &OperatorArguments) -> anyhow::Result<()> {
-    let clients = operator.operator()?.get("clients").await?;
-    let none = Vec::new();
-    let known = clients["items"].as_array().unwrap_or(&none);
-    if let Some(client) = client
-        && !known.iter().any(|item| item["id"] == client)
-    {
-        bail!("There is no client `{client}`.");
-    }
-    let of = known.iter().filter(|item| client.is_none_or(|client| item["id"] == client));
-    let rows = output::credentials(of, ("client", "id"), "secrets");
-    let columns = [
-        ("client", "client"),
-        ("secret", "id"),
-        ("ends in", "last_four"),
-        ("state", "state"),
-        ("made at", "created_at"),
-        ("opens from", "not_before"),
-        ("until", "expires_at"),
-        ("last used", "last_used"),
-    ];
-    output::list(&rows, operator.json, &columns);
-    Ok(())
 }
 
 pub(super) async fn revoke(id: &str, operator: &OperatorArguments) -> anyhow::Result<()> {

@@ -1,10 +1,9 @@
 //! `gatepost client`.
 
 use clap::Subcommand;
-use serde_json::Value;
 
 use super::operator::OperatorArguments;
-use super::{client_secrets, output, say};
+use super::{client_secrets, output};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -41,18 +40,4 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Revoke { id, operator } => client_secrets::revoke(&id, &operator).await?,
     }
     Ok(())
-}
-
-/// Shows what was just minted: the value on standard output, the talk beside it.
-pub(super) fn shown_once(minted: &Value, member: &str, json: bool) {
-    if json {
-        say(&minted.to_string());
-        return;
-    }
-    say(minted[member].as_str().unwrap_or_default());
-    let id = output::cell(&minted["id"]);
-    output::complain(&format!("This is the only time it is shown. Its id is {id}."));
-    if let Some(end) = minted["others_end"].as_str() {
-        output::complain(&format!("Those before it end at {end}."));
-    }
 }

@@ -2,12 +2,21 @@
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::client_secrets::{Overlap, Terms};
-use super::clients::shown_once;
+use super::credentials::{Kind, Overlap, Terms};
 use super::operator::{OperatorArguments, segment};
-use super::{output, say};
+use super::say;
+
+const VALUES: Kind = Kind {
+    owners: "keys",
+    owner: "key",
+    owner_in_words: "API key",
+    name: "name",
+    credentials: "values",
+    credential: "value",
+    text: "api_key",
+};
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -63,49 +72,17 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             let Some(key) = key else {
                 bail!("name the key, or what to do: add, list, rotate, revoke");
             };
-            mint(&format!("keys/{}/values", segment(&key)), &json!({}), &operator).await
+            VALUES.add(&key, &json!({}), &operator).await
         }
         Some(Command::Add { key, terms, operator }) => {
-            mint(&format!("keys/{}/values", segment(&key)), &terms.body(), &operator).await
+            VALUES.add(&key, &terms.body(), &operator).await
         }
         Some(Command::Rotate { key, overlap, operator }) => {
-            let path = format!("keys/{}/values/rotate", segment(&key));
-            mint(&path, &overlap.body(), &operator).await
+            VALUES.rotate(&key, &overlap, &operator).await
         }
-        Some(Command::List { key, operator }) => list(key.as_deref(), &operator).await,
+        Some(Command::List { key, operator }) => VALUES.list(key.as_deref(), &operator).await,
         Some(Command::Revoke { id, operator }) => revoke(&id, &operator).await,
     }
-}
-
-async fn mint(path: &str, ask: &Value, operator: &OperatorArguments) -> anyhow::Result<()> {
-    let minted = operator.operator()?.post(path, ask).await?;
-    shown_once(&minted, "api_key", operator.json);
-    Ok(())
-}
-
-async fn list(key: Option<&str>, operator: &OperatorArguments) -> anyhow::Result<()> {
-    let keys = operator.operator()?.get("keys").await?;
-    let none = Vec::new();
-    let known = keys["items"].as_array().unwrap_or(&none);
-    if let Some(key) = key
-        && !known.iter().any(|item| item["name"] == key)
-    {
-        bail!("There is no API key `{key}`.");
-    }
-    let of = known.iter().filter(|item| key.is_none_or(|key| item["name"] == key));
-    let rows = output::credentials(of, ("key", "name"), "values");
-    let columns = [
-        ("key", "key"),
-        ("value", "id"),
-        ("ends in", "last_four"),
-        ("state", "state"),
-        ("made at", "created_at"),
-        ("opens from", "not_before"),
-        ("until", "expires_at"),
-        ("last used", "last_used"),
-    ];
-    output::list(&rows, operator.json, &columns);
-    Ok(())
 }
 
 pub(super) async fn revoke(id: &str, operator: &OperatorArguments) -> anyhow::Result<()> {

@@ -112,35 +112,6 @@ pub(super) fn live_ids(listing: &mut Value, member: &str) {
     }
 }
 
-/// Credentials one by one, each with its owner and the word for its state: a listing.
-pub(super) fn credentials<'a>(
-    owners: impl Iterator<Item = &'a Value>,
-    (owner, name): (&str, &str),
-    member: &str,
-) -> Value {
-    let mut rows = Vec::new();
-    for item in owners {
-        for credential in item[member].as_array().into_iter().flatten() {
-            let mut row = credential.clone();
-            row[owner] = item[name].clone();
-            row["state"] = state(credential).into();
-            rows.push(row);
-        }
-    }
-    serde_json::json!({ "items": rows })
-}
-
-fn state(credential: &Value) -> &'static str {
-    let is_live = credential["live"] == true;
-    match (is_live, credential["imported"] == true) {
-        (true, true) => "live: imported, rotate it",
-        (true, false) => "live",
-        _ if !credential["revoked_at"].is_null() => "revoked",
-        _ if credential["ended"] == true => "ended",
-        _ => "opens later",
-    }
-}
-
 fn found(item: &Value, pointer: &str) -> String {
     item.pointer(&format!("/{pointer}")).map_or_else(|| "-".to_owned(), cell)
 }

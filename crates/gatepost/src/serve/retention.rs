@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use model::{Clock as _, Definitions, SYSTEM_BUS, Timestamp};
-use store::{Dropped, Keep, LaneId, StoreError};
+use store::{Answer, Dropped, Keep, LaneId, StoreError};
 
 use super::Parts;
 
@@ -50,19 +50,10 @@ pub(super) async fn run(parts: Parts, definitions: Arc<ArcSwap<Definitions>>) {
 
 /// Forgets ids of entries, of all buses: also of those that are no longer defined.
 async fn forget_entries(parts: &Parts) {
-    let now = parts.clock.now();
-    for _ in 0..PIECES_MAX {
-        match parts.store.forget_entries(now, PIECE).await {
-            Ok(0) => break,
-            Ok(_) => {}
-            Err(error) => {
-                tracing::error!(%error, "ids of entries could not be forgotten");
-                break;
-            }
-        }
-        if parts.stop.is_cancelled() {
-            break;
-        }
+    let (store, now) = (&*parts.store, parts.clock.now());
+    let dropped = drop_pieces(parts, PIECES_MAX, || store.forget_entries(now, PIECE)).await;
+    if let Err(error) = dropped {
+        tracing::error!(%error, "ids of entries could not be forgotten");
     }
 }
 
@@ -76,38 +67,35 @@ async fn forget_replays(parts: &Parts) {
 
 /// Forgets answers that are no longer given again.
 async fn trim_answers(parts: &Parts) {
-    let now = parts.clock.now();
-    for _ in 0..PIECES_MAX {
-        match parts.store.trim_answers(now).await {
-            Ok(0) => break,
-            Ok(_) => {}
-            Err(error) => {
-                tracing::error!(%error, "answers that are past their time could not be dropped");
-                break;
-            }
-        }
-        if parts.stop.is_cancelled() {
-            break;
-        }
+    let (store, now) = (&*parts.store, parts.clock.now());
+    let dropped = drop_pieces(parts, PIECES_MAX, || store.trim_answers(now)).await;
+    if let Err(error) = dropped {
+        tracing::error!(%error, "answers that are past their time could not be dropped");
     }
 }
 
 /// Forgets revocations of tokens that have ended.
 async fn trim_denied(parts: &Parts) {
-    let now = parts.clock.now();
-    for _ in 0..PIECES_MAX {
-        match parts.store.trim_denied(now).await {
-            Ok(0) => break,
-            Ok(_) => {}
-            Err(error) => {
-                tracing::error!(%error, "revocations that are over could not be dropped");
-                break;
-            }
-        }
-        if parts.stop.is_cancelled() {
+    let (store, now) = (&*parts.store, parts.clock.now());
+    let dropped = drop_pieces(parts, PIECES_MAX, || store.trim_denied(now)).await;
+    if let Err(error) = dropped {
+        tracing::error!(%error, "revocations that are over could not be dropped");
+    }
+}
+
+/// Drops what is past its time piece by piece, until a piece has nothing: so many pieces at the
+/// most, and none begun after the program is to stop.
+pub(super) async fn drop_pieces<'a, T: Default + PartialEq>(
+    parts: &Parts,
+    most: usize,
+    mut piece: impl FnMut() -> Answer<'a, T> + Send,
+) -> Result<(), StoreError> {
+    for _ in 0..most {
+        if piece().await? == T::default() || parts.stop.is_cancelled() {
             break;
         }
     }
+    Ok(())
 }
 
 async fn drop_old(

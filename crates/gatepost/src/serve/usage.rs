@@ -1,145 +1,79 @@
 //! Usage: what the gateway counted is kept each second and at the end, and what is past its grain's
-//! time is dropped each hour.
-//!
-//! A kill costs what was counted since the last second. A store that refuses costs nothing: what it
-//! did not take waits here and is added up, within a bound.
+//! time is dropped each hour (`keeping.rs`). What the store did not take waits and is added up.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use gateway::UsageBook;
-use model::{Clock as _, Grain, Timestamp, UsageCounts, UsageKey};
+use model::{Grain, Timestamp, UsageCounts, UsageKey};
 use store::{StoreError, UsageRow};
-use tokio_util::sync::CancellationToken;
 
-use super::{Parts, Task, ended, tokio_task};
+use super::Parts;
+use super::keeping::{Gathered, PIECE, TRIMS_MAX};
+use super::retention::drop_pieces;
 
-/// How often what was counted is kept: this much is lost when the process is killed.
-const EVERY: Duration = Duration::from_secs(1);
-/// Rows of one write. The writer has leases of quotas to write too, and they wait behind it.
-const PIECE: usize = 500;
 /// Rows that may wait for a store that refuses; what comes under other keys then is added up by hours.
 const WAITING_MAX: usize = 50_000;
-/// How often what is past its time is dropped.
-const TRIM_EVERY_MS: i64 = 3_600_000;
-/// Pieces of one dropping: what is more waits for the next hour.
-const TRIMS_MAX: usize = 1000;
-/// How often the last of it is tried to be kept, and how long is waited in between.
-const LAST_TRIES: u32 = 5;
-const LAST_PAUSE: Duration = Duration::from_millis(200);
 
-/// The task that keeps what is counted.
-pub(super) struct Keeping {
-    task: Task,
-    no_more: CancellationToken,
+/// What the gateway counted.
+pub(super) struct Counted {
+    book: Arc<UsageBook>,
+    waiting: Waiting,
+    /// How many requests had lost their key when that was told last.
+    folded: u64,
 }
 
-impl Keeping {
-    /// Begins to keep what the gateway tells.
-    pub(super) fn begin(parts: &Parts) -> Self {
-        let no_more = CancellationToken::new();
-        let keeping = run(parts.clone(), parts.telemetry.usage(), no_more.clone());
-        Self { task: tokio_task(parts, keeping), no_more }
+impl Counted {
+    /// What is counted in this book from now on.
+    pub(super) fn of(book: Arc<UsageBook>) -> Self {
+        Self { book, waiting: Waiting::default(), folded: 0 }
     }
 
-    /// Keeps the last of it; for when no request is under way any more.
-    pub(super) async fn end(self) {
-        self.no_more.cancel();
-        ended(self.task.await);
-    }
-}
-
-/// Keeps what is counted until there are no more requests, and then the last of it.
-async fn run(parts: Parts, book: Arc<UsageBook>, no_more: CancellationToken) {
-    let mut waiting = Waiting::default();
-    let mut trimmed_at: Option<Timestamp> = None;
-    let mut folded = 0;
-    let mut refused = false;
-    while !no_more.is_cancelled() {
-        let kept = keep(&parts, &book, &mut waiting).await;
-        tell(kept.as_ref().err(), &mut refused);
-        let now = parts.clock.now();
-        // The machine's clock may have been put back.
-        if trimmed_at.is_none_or(|at| now.since_ms(at).saturating_abs() >= TRIM_EVERY_MS) {
-            trim(&parts, now).await;
-            tell_folded(book.folded().saturating_add(waiting.folded), &mut folded);
-            trimmed_at = Some(now);
+    /// Tells how many requests have lost their key since that was told last.
+    fn tell_folded(&mut self) {
+        let folded = self.book.folded().saturating_add(self.waiting.folded);
+        let requests = folded.saturating_sub(self.folded);
+        if requests > 0 {
+            tracing::warn!(
+                requests,
+                "there are too many routes, clients and keys in use at once to count each by \
+                 itself; these requests are in the usage as `{}`",
+                UsageKey::OTHERS
+            );
         }
-        tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
-            () = no_more.cancelled() => {}
-        }
-    }
-    keep_the_last(&parts, &book, &mut waiting).await;
-}
-
-/// Hands everything over, piece by piece; what was not taken waits.
-async fn keep(parts: &Parts, book: &UsageBook, waiting: &mut Waiting) -> Result<(), StoreError> {
-    waiting.add(book.drain());
-    loop {
-        let piece = waiting.take(PIECE);
-        if piece.is_empty() {
-            return Ok(());
-        }
-        if let Err(error) = parts.store.record_usage(piece.clone()).await {
-            waiting.add(piece);
-            return Err(error);
-        }
+        self.folded = folded;
     }
 }
 
-async fn keep_the_last(parts: &Parts, book: &UsageBook, waiting: &mut Waiting) {
-    for left in (0..LAST_TRIES).rev() {
-        match keep(parts, book, waiting).await {
-            Ok(()) => return,
-            Err(error) if left == 0 => {
-                let requests = waiting.requests();
-                tracing::error!(%error, requests, "the usage of the last requests is lost");
+impl Gathered for Counted {
+    const NAME: &'static str = "usage";
+
+    async fn keep(&mut self, parts: &Parts) -> Result<(), StoreError> {
+        self.waiting.add(self.book.drain());
+        loop {
+            let piece = self.waiting.take(PIECE);
+            if piece.is_empty() {
+                return Ok(());
             }
-            Err(_) => tokio::time::sleep(LAST_PAUSE).await,
-        }
-    }
-}
-
-/// Tells when the store begins to refuse, and when it takes again.
-fn tell(error: Option<&StoreError>, refused: &mut bool) {
-    match error {
-        Some(error) if !*refused => {
-            tracing::error!(%error, "usage cannot be kept; it waits, and is lost at a kill");
-        }
-        None if *refused => tracing::info!("usage is kept again"),
-        _ => {}
-    }
-    *refused = error.is_some();
-}
-
-fn tell_folded(folded: u64, before: &mut u64) {
-    let requests = folded.saturating_sub(*before);
-    if requests > 0 {
-        tracing::warn!(
-            requests,
-            "there are too many routes, clients and keys in use at once to count each by itself; \
-             these requests are in the usage as `{}`",
-            UsageKey::OTHERS
-        );
-    }
-    *before = folded;
-}
-
-async fn trim(parts: &Parts, now: Timestamp) {
-    for _ in 0..TRIMS_MAX {
-        match parts.store.trim_usage(now).await {
-            Ok(0) => return,
-            Ok(_) => {}
-            Err(error) => {
-                tracing::error!(%error, "usage that is past its time could not be dropped");
-                return;
+            if let Err(error) = parts.store.record_usage(piece.clone()).await {
+                self.waiting.add(piece);
+                return Err(error);
             }
         }
-        if parts.stop.is_cancelled() {
-            return;
+    }
+
+    async fn trim(&mut self, parts: &Parts, now: Timestamp) {
+        let store = &*parts.store;
+        let dropped = drop_pieces(parts, TRIMS_MAX, || store.trim_usage(now)).await;
+        if let Err(error) = dropped {
+            tracing::error!(%error, "usage that is past its time could not be dropped");
         }
+        self.tell_folded();
+    }
+
+    fn tell_lost(&self, error: &StoreError) {
+        let requests = self.waiting.requests();
+        tracing::error!(%error, requests, "the usage of the last requests is lost");
     }
 }
 

@@ -12,6 +12,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use testkit::{Receiver, Reply, until};
 
+use crate::claims::now_s;
 use crate::program::{Answer, Program};
 
 /// A client's key.
@@ -27,11 +28,6 @@ struct Draft {
 }
 
 type Change = fn(&mut Draft);
-
-fn now_s() -> i64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    i64::try_from(now.as_secs()).unwrap()
-}
 
 fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)

@@ -5,6 +5,7 @@ use jwt::{Jwks, SigningKey};
 use serde_json::{Value, json};
 use testkit::{Receiver, Reply};
 
+use crate::claims::now_s;
 use crate::program::{Answer, Program};
 
 const ISSUER: &str = "https://cluster.example";
@@ -70,8 +71,7 @@ impl Key {
 
 /// What a good token says.
 fn claims() -> Value {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let now = now.as_secs();
+    let now = now_s();
     json!({
         "iss": ISSUER, "sub": SENDER, "aud": [AUDIENCE], "iat": now, "nbf": now, "exp": now + 600,
         "kubernetes.io": { "namespace": "orders" },

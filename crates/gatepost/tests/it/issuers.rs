@@ -7,6 +7,7 @@ use jwt::{AccessToken, Jwks, SigningKey};
 use serde_json::json;
 use testkit::{Receiver, Reply, until};
 
+use crate::claims::now_s;
 use crate::program::{Answer, Program};
 
 const ISSUER: &str = "https://login.example/tenant";
@@ -55,30 +56,11 @@ fn jwks(keys: &[&SigningKey]) -> String {
     serde_json::to_string(&Jwks { keys }).unwrap()
 }
 
-fn now_s() -> i64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    i64::try_from(now.as_secs()).unwrap()
-}
-
 /// What a good token says.
 fn claims() -> AccessToken {
-    let now = now_s();
-    AccessToken {
-        iss: ISSUER.into(),
-        aud: "api://tires".into(),
-        sub: "somebody".into(),
-        client_id: "6f1e".into(),
-        scope: "tires/create.order tires/cancel.order".into(),
-        exp: now + 600,
-        iat: now,
-        auth_time: now,
-        jti: "t".into(),
-        token_use: "access".into(),
-        version: 2,
-        credential_id: None,
-        cnf: None,
-        extra: std::collections::BTreeMap::new(),
-    }
+    let scopes = "tires/create.order tires/cancel.order";
+    let claims = crate::claims::claims(ISSUER, "api://tires", "6f1e", scopes);
+    AccessToken { sub: "somebody".into(), ..claims }
 }
 
 struct World {

@@ -8,6 +8,7 @@
 )]
 
 mod authority;
+mod claims;
 mod client;
 mod commands;
 mod conformance;

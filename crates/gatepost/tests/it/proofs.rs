@@ -14,17 +14,13 @@ use serde_json::{Value, json};
 use testkit::{Receiver, Reply, until};
 
 use crate::authority::{Authority, Leaf};
+use crate::claims::now_s;
 use crate::client::{ELSEWHERE, HERE, Line, code, connect};
 use crate::program::{Answer, Program};
 
 const GRANT: &str = "grant_type=client_credentials&scope=tires/create.order";
 const TYPE: &str = "client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
-
-fn now_s() -> i64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    i64::try_from(now.as_secs()).unwrap()
-}
 
 fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)

@@ -5,6 +5,7 @@ use jwt::{AccessToken, SigningKey};
 use serde_json::Value;
 use testkit::{Receiver, Reply, until};
 
+use crate::claims::claims;
 use crate::program::{Answer, Program};
 
 /// A tire company with two partners and the same API in both styles of refusal.
@@ -132,26 +133,7 @@ pub(crate) fn signed(program: &Program, change: impl FnOnce(&mut AccessToken)) -
         })
         .unwrap();
     let private = vault.open(&format!("signing key {kid}"), &sealed).unwrap();
-    let now = i64::try_from(
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs(),
-    )
-    .unwrap();
-    let mut claims = AccessToken {
-        iss: program.public.clone(),
-        aud: "tires".into(),
-        sub: "car-orders".into(),
-        client_id: "car-orders".into(),
-        scope: "tires/create.order".into(),
-        exp: now + 600,
-        iat: now,
-        auth_time: now,
-        jti: "t".into(),
-        token_use: "access".into(),
-        version: 2,
-        credential_id: None,
-        cnf: None,
-        extra: std::collections::BTreeMap::new(),
-    };
+    let mut claims = claims(&program.public, "tires", "car-orders", "tires/create.order");
     change(&mut claims);
     jwt::sign(&claims, &SigningKey::from_pkcs8(&private).unwrap())
 }

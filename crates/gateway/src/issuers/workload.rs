@@ -18,12 +18,12 @@ impl Issuers {
         let iss = jwt::claimed_issuer(token)?;
         let trusted = self.find(issuers, &iss).ok_or(IssuerFault::NotTrusted)?;
         let name = trusted.issuer.name.clone();
-        let requests = *trusted.source.ended.borrow();
+        let ended = trusted.source.ended();
         match trusted.verified(token, now, self.now_ms()) {
             Err(IssuerFault::NoKeys { .. } | IssuerFault::Token(Fault::UnknownKey)) => {}
             verified => return verified.map(|token| (name, token)),
         }
-        self.renew(&trusted.source, requests).await;
+        self.renew(&trusted, ended).await;
         trusted.verified(token, now, self.now_ms()).map(|token| (name, token))
     }
 }

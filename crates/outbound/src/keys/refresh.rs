@@ -36,9 +36,16 @@ pub enum KeysStanding {
     Over,
 }
 
+impl KeysStanding {
+    /// Whether they verify.
+    pub fn is_in_force(self) -> bool {
+        matches!(self, Self::Fresh | Self::Stale)
+    }
+}
+
 /// The state of one issuer's keys.
 #[derive(Debug)]
-pub struct Refresh {
+pub(super) struct Refresh {
     /// When they are to be asked for next.
     due_ms: u64,
     under_way: bool,
@@ -51,24 +58,24 @@ pub struct Refresh {
 
 impl Refresh {
     /// Of an issuer whose keys are to be got at once.
-    pub fn new(now_ms: u64) -> Self {
+    pub(super) fn new(now_ms: u64) -> Self {
         Self { due_ms: now_ms, under_way: false, asked_ms: None, failures: 0, fresh_until_ms: None }
     }
 
     /// Begins a request if one is due and none is under way.
-    pub fn begin(&mut self, now_ms: u64) -> bool {
+    pub(super) fn begin(&mut self, now_ms: u64) -> bool {
         let begins = !self.under_way && self.due_ms <= now_ms;
         self.under_way |= begins;
         begins
     }
 
     /// How long until a request is due; none while one is under way.
-    pub fn wait_ms(&self, now_ms: u64) -> Option<u64> {
+    pub(super) fn wait_ms(&self, now_ms: u64) -> Option<u64> {
         (!self.under_way).then(|| self.due_ms.saturating_sub(now_ms))
     }
 
     /// Asks for keys because one is not known; says whether they are coming.
-    pub fn ask(&mut self, now_ms: u64) -> bool {
+    pub(super) fn ask(&mut self, now_ms: u64) -> bool {
         if self.under_way || self.due_ms <= now_ms {
             return true;
         }
@@ -81,7 +88,7 @@ impl Refresh {
     }
 
     /// The request gave keys that are fresh for so long, if that was said.
-    pub fn succeeded(&mut self, now_ms: u64, fresh_ms: Option<u64>, spread: u16) {
+    pub(super) fn succeeded(&mut self, now_ms: u64, fresh_ms: Option<u64>, spread: u16) {
         let fresh_ms = fresh_ms.unwrap_or(FRESH_MS).clamp(FRESH_MIN_MS, FRESH_MAX_MS);
         self.under_way = false;
         self.failures = 0;
@@ -90,7 +97,7 @@ impl Refresh {
     }
 
     /// The request gave nothing; what was there stays.
-    pub fn failed(&mut self, now_ms: u64, spread: u16) {
+    pub(super) fn failed(&mut self, now_ms: u64, spread: u16) {
         let doubled = 1_u64.checked_shl(self.failures).unwrap_or(u64::MAX);
         let pause_ms = AGAIN_MS.saturating_mul(doubled).min(AGAIN_MAX_MS);
         self.under_way = false;
@@ -99,12 +106,12 @@ impl Refresh {
     }
 
     /// Failures since the last success.
-    pub fn failures(&self) -> u32 {
+    pub(super) fn failures(&self) -> u32 {
         self.failures
     }
 
     /// How it stands with the keys.
-    pub fn standing(&self, now_ms: u64) -> KeysStanding {
+    pub(super) fn standing(&self, now_ms: u64) -> KeysStanding {
         match self.fresh_until_ms {
             None => KeysStanding::Missing,
             Some(until) if now_ms < until => KeysStanding::Fresh,
