@@ -12,6 +12,7 @@ mod counts;
 mod peer;
 mod problem;
 mod proxy_header;
+mod room;
 mod router;
 mod tls;
 mod trace;

@@ -686,12 +686,20 @@ fn the_public_doors_limits_are_the_listeners_where_the_file_says_nothing() {
     };
     let standard = Limits::default();
     assert_eq!(read("").unwrap().server.limits, standard);
-    let some = read("limits: { connections: 7, head_timeout: 2s, drain: 0s }").unwrap();
-    let (head_timeout, drain) = (Duration::from_secs(2), Duration::ZERO);
-    let expected = Limits { connections_max: 7, head_timeout, drain, ..standard };
-    assert_eq!(some.server.limits, expected);
+    let some = read(
+        "limits: { connections: 7, address_connections: 3, head_timeout: 2s, drain: 0s }",
+    );
+    let expected = Limits {
+        connections_max: 7,
+        address_connections_max: 3,
+        head_timeout: Duration::from_secs(2),
+        drain: Duration::ZERO,
+        ..standard
+    };
+    assert_eq!(some.unwrap().server.limits, expected);
     for (wrong, help) in [
         ("{ connections: 0 }", "1"),
+        ("{ address_connections: 0 }", "1"),
         ("{ head_timeout: 10ms }", "1s"),
         ("{ idle_timeout: 2h }", "1h"),
         ("{ stuck_timeout: 60 }", "`60s`"),

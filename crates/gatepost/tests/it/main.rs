@@ -36,6 +36,7 @@ mod replays;
 mod restarts;
 mod revocation;
 mod rings;
+mod room;
 mod rules;
 mod sidechannel;
 mod signing;
