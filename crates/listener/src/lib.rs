@@ -23,7 +23,7 @@ pub use certificate::ClientCertificate;
 pub use closing::{Closing, GRACE};
 pub use cores::serve_on_cores;
 pub use counts::DoorCounts;
-pub use peer::{Peer, TlsPeer, Told, Trusted};
+pub use peer::{CallerScheme, Peer, TlsPeer, Told, Trusted};
 pub use problem::{Problem, panicked};
 pub use router::RouterHandler;
 pub use tls::{ClientCertificates, TlsDoor, TlsError, TlsMaterial};

@@ -30,6 +30,7 @@ mod plans;
 mod program;
 mod proofs;
 mod protocols;
+mod proxied;
 mod proxy;
 mod refusals;
 mod replays;
