@@ -745,7 +745,12 @@ fn lines_of_requests_are_usual_chosen_by_a_template_or_off() {
     let log = |section: &str| read_with(section).unwrap().log;
     assert_eq!(log(""), RequestLog::Usual);
     assert_eq!(log("log: { requests: on }"), RequestLog::Usual);
-    assert_eq!(log("log: { requests: off, fields: [at] }"), RequestLog::Off);
+    for unused in ["fields: [at]", "template: '{at}'"] {
+        let loaded = read_with(&format!("log: {{ requests: off, {unused} }}")).unwrap();
+        assert_eq!(loaded.log, RequestLog::Off);
+        let [warning] = &*loaded.warnings else { panic!("{:?}", loaded.warnings) };
+        assert!(warning.message.contains("is not used"), "{warning}");
+    }
     let fields = RequestLog::Fields(vec![LogField::At, LogField::UserAgent]);
     assert_eq!(log("log: { fields: [at, user_agent] }"), fields);
     let template = RequestLog::Template(LogPart::parse("{at} {status}").unwrap());
