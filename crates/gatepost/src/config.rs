@@ -40,6 +40,7 @@ use references::Known;
 use schema::{Kind, ROOT};
 use source::Source;
 
+pub(crate) use nearest::nearest;
 pub use report::{Diagnostic, Report, Severity};
 
 /// What the file says.

@@ -495,6 +495,7 @@ fn open_public(
     door.balancers = server.proxy_protocol.then(|| Arc::new(server.trusted.clone()));
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let world = parts.gateway_world(&server.trusted);
+    door.trusted = Arc::clone(&world.trusted);
     let tokens = RouterHandler(live.token_router(parts, server));
     let trusted = Arc::clone(&world.trusted);
     let snapshot: Arc<ArcSwap<gateway::Snapshot>> = live.gateway();

@@ -9,7 +9,7 @@ use http::header::{
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
-use listener::{Peer, Told};
+use listener::{CallerScheme, Peer, Told};
 
 use crate::checks::Admission;
 use crate::checks::proof::DPOP;
@@ -90,7 +90,9 @@ pub(crate) fn outgoing<B>(
         HeaderValue::from_str(host).ok()
     });
     let host = host.or_else(|| parts.headers.get(HOST).cloned());
-    origin(&mut headers, peer, recorder.address(), host);
+    let caller = parts.extensions.get::<CallerScheme>();
+    let scheme = caller.map_or(peer.scheme(), |caller| caller.0);
+    origin(&mut headers, (peer, scheme), recorder.address(), host);
     headers.append(VIA, via(parts.version));
     if parts.method == Method::OPTIONS
         && let Some(hops) = max_forwards(&parts.headers)
@@ -265,16 +267,19 @@ fn identify(headers: &mut HeaderMap, admission: &Admission, recorder: &Recorder)
 }
 
 /// Tells the service where the call came from (RFC 7239, and the older fields).
-fn origin(headers: &mut HeaderMap, peer: &Peer, address: IpAddr, host: Option<HeaderValue>) {
-    let tls = peer.tls.is_some();
-    let told = if peer.address.ip().to_canonical() == address {
+fn origin(
+    headers: &mut HeaderMap,
+    (peer, scheme): (&Peer, &'static str),
+    address: IpAddr,
+    host: Option<HeaderValue>,
+) {
+    let told = if peer.address.ip().to_canonical() == address && scheme == peer.scheme() {
         peer.told.clone()
     } else {
-        Told::of(address, tls)
+        Told::of(address, scheme)
     };
     headers.insert(FORWARDED, told.forwarded);
     headers.insert(FORWARDED_FOR, told.address);
-    let scheme = if tls { "https" } else { "http" };
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
     if let Some(host) = host {
         headers.insert(FORWARDED_HOST, host);

@@ -3,12 +3,18 @@
 //! Pure but for its counters: time is an argument. An address is out while its health checks fail,
 //! and, whether it has any or not, for a while after several calls in a row have failed: then one
 //! call tries it, and the others go on when that one has succeeded.
+//!
+//! The least loaded one is called; how one that has just come back gets less is in `turns.rs`.
+
+mod turns;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use http::HeaderValue;
 use model::{Service, Upstream};
+
+use turns::Turns;
 
 /// So many failed calls in a row take an address out.
 const FAILURES_MAX: u32 = 5;
@@ -18,8 +24,6 @@ const OUT_MAX_NS: u64 = 30_000_000_000;
 /// So many bad answers in a row to health checks take an address out, so many good ones bring it
 /// back.
 const CHECKS: u32 = 2;
-/// A freshly recovered address gets a tenth of its share at the least.
-const SHARE_LEAST: u64 = 10;
 /// Retries may be a fifth of all calls, and ten at once after a quiet time.
 const BUDGET_PER_CALL: i64 = 1;
 const BUDGET_PER_RETRY: i64 = 5;
@@ -34,7 +38,7 @@ pub(crate) struct ServiceState {
     pub(crate) service: Service,
     pub(crate) members: Vec<Member>,
     budget: AtomicI64,
-    turn: AtomicUsize,
+    turn: AtomicU32,
 }
 
 /// One address.
@@ -130,7 +134,7 @@ impl Drop for UnderWay {
 impl ServiceState {
     pub(crate) fn new(service: Service) -> Self {
         let members = service.addresses.iter().map(Member::new).collect();
-        let (budget, turn) = (AtomicI64::new(BUDGET_MAX), AtomicUsize::new(0));
+        let (budget, turn) = (AtomicI64::new(BUDGET_MAX), AtomicU32::new(0));
         Self { service, members, budget, turn }
     }
 
@@ -140,13 +144,14 @@ impl ServiceState {
         now_ns: u64,
         tried: &[usize],
     ) -> Result<UnderWay, AllOut> {
-        let slow_ns = self.service.slow_start_ms.saturating_mul(1_000_000);
         let count = self.members.len();
         let turn = if count > 1 { self.turn.fetch_add(1, Ordering::Relaxed) } else { 0 };
+        let turns = self.turns(now_ns, turn);
+        let first = usize::try_from(turn).unwrap_or_default();
         let mut best: Option<(u64, usize)> = None;
         let mut wait_ns = OUT_MAX_NS;
         for step in 0..count {
-            let index = (turn + step) % count;
+            let index = first.wrapping_add(step) % count;
             let member = &self.members[index];
             if let Err(out_ns) = member.may_be_called(now_ns) {
                 wait_ns = wait_ns.min(out_ns);
@@ -154,7 +159,8 @@ impl ServiceState {
             }
             // Another address comes before one that was tried already.
             let again = u64::from(tried.contains(&index)) << 40;
-            let load = member.load(now_ns, slow_ns).saturating_add(again);
+            let open = u64::from(member.open.load(Ordering::Relaxed));
+            let load = turns.load(index, open, self.share(member, now_ns)).saturating_add(again);
             if best.is_none_or(|(least, _)| load < least) {
                 best = Some((load, index));
             }
@@ -169,6 +175,19 @@ impl ServiceState {
         }
         member.open.fetch_add(1, Ordering::Relaxed);
         Ok(UnderWay { state: Arc::clone(self), index, tries })
+    }
+
+    /// Whose turn it is among those that may be called.
+    fn turns(&self, now_ns: u64, turn: u32) -> Turns {
+        let members = self.members.iter().enumerate();
+        let well = members.filter(|(_, member)| !member.is_out(now_ns));
+        let shares = well.map(|(index, member)| (index, self.share(member, now_ns)));
+        Turns::of(shares, turns::draw(turn))
+    }
+
+    fn share(&self, member: &Member, now_ns: u64) -> u64 {
+        let slow_ns = self.service.slow_start_ms.saturating_mul(1_000_000);
+        turns::share(member.back_ns.load(Ordering::Relaxed), now_ns, slow_ns)
     }
 
     /// Counts a call for the budget of retries.
@@ -224,17 +243,6 @@ impl Member {
         self.may_be_called(now_ns).is_err()
     }
 
-    /// How loaded it is; one that has just come back counts its calls for more.
-    fn load(&self, now_ns: u64, slow_ns: u64) -> u64 {
-        let open = u64::from(self.open.load(Ordering::Relaxed)) + 1;
-        let back_ns = self.back_ns.load(Ordering::Relaxed);
-        let since = now_ns.saturating_sub(back_ns);
-        if back_ns == 0 || since >= slow_ns {
-            return open * 1000;
-        }
-        open * 1000 * slow_ns / since.max(slow_ns / SHARE_LEAST).max(1)
-    }
-
     /// Takes a health check's answer; says whether that has changed how it is.
     pub(crate) fn checked(&self, good: bool, now_ns: u64) -> Option<bool> {
         if self.well.load(Ordering::Relaxed) == good {
@@ -258,6 +266,8 @@ impl Member {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use super::*;
 
     const SECOND: u64 = 1_000_000_000;
@@ -359,6 +369,69 @@ mod tests {
         assert!((5..15).contains(&at_once), "{at_once}");
         assert!((25..40).contains(&later), "{later}");
         assert_eq!(whole, 50);
+    }
+
+    /// Takes the first of some addresses out, and back at the tenth second.
+    fn back_at_ten(count: usize) -> Arc<ServiceState> {
+        let state = service(count);
+        for good in [false, false, true, true] {
+            state.members[0].checked(good, 10 * SECOND);
+        }
+        state
+    }
+
+    /// How many of a thousand calls each address gets while so many others are under way.
+    fn thousand(state: &Arc<ServiceState>, now_ns: u64, in_flight: usize) -> Vec<usize> {
+        let mut counts = vec![0; state.members.len()];
+        let mut held = VecDeque::new();
+        for _ in 0..1_000 {
+            let under_way = state.choose(now_ns, &[]).unwrap();
+            counts[under_way.index()] += 1;
+            held.push_back(under_way);
+            if held.len() > in_flight {
+                held.pop_front();
+            }
+        }
+        counts
+    }
+
+    #[test]
+    fn an_address_that_is_back_gets_more_by_and_by_at_any_load() {
+        // Of a whole share and its own one: w / (1 + w).
+        for (after_ms, expected) in
+            [(0, 91), (1_000, 91), (2_500, 200), (5_000, 333), (7_500, 429), (10_000, 500)]
+        {
+            for in_flight in [0, 1, 2, 3, 5, 8, 20, 50, 100] {
+                let state = back_at_ten(2);
+                let counts = thousand(&state, 10 * SECOND + after_ms * 1_000_000, in_flight);
+                // What is under way is whole calls: the fewer, the coarser.
+                let off = counts[0].abs_diff(expected);
+                assert!(off <= 50, "{after_ms} ms, {in_flight} in flight: {counts:?}");
+                assert!(in_flight > 0 || off <= 2, "{after_ms} ms, one by one: {counts:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_others_share_what_is_left_evenly() {
+        for in_flight in [0, 1, 5, 20] {
+            let counts = thousand(&back_at_ten(3), 10 * SECOND, in_flight);
+            assert!(counts[0].abs_diff(48) <= 2, "{in_flight} in flight: {counts:?}");
+            assert!(counts[1].abs_diff(counts[2]) <= 20, "{in_flight} in flight: {counts:?}");
+        }
+    }
+
+    #[test]
+    fn one_that_is_back_and_answers_nothing_gets_no_pile_of_calls() {
+        let state = back_at_ten(2);
+        let mut stuck = Vec::new();
+        for _ in 0..1_000 {
+            let under_way = state.choose(15 * SECOND, &[]).unwrap();
+            if under_way.index() == 0 {
+                stuck.push(under_way);
+            }
+        }
+        assert_eq!(stuck.len(), 1, "the other one is free each time");
     }
 
     #[test]

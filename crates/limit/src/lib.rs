@@ -15,6 +15,14 @@ pub enum ParseError {
     /// A number without a unit of time.
     #[error("add a unit: `{0}/s`, `{0}/min` or `{0}/h`")]
     RateUnitMissing(String),
+    /// No slash between the number and the unit.
+    #[error("`{text}` is not a rate; write for example `{count}/s`, `{count}/min` or `{count}/h`")]
+    RateForm {
+        /// What stood there.
+        text: String,
+        /// The number that it begins with, or one for an example.
+        count: String,
+    },
     /// A unit of time that a rate does not have.
     #[error("`{0}` is not a unit of a rate; write `/s`, `/min` or `/h`")]
     RateUnitUnknown(String),

@@ -61,7 +61,10 @@ impl Quota {
             "day" | "d" => Period::Day,
             "week" | "w" => Period::Week,
             "month" => Period::Month,
-            _ => return Err(ParseError::PeriodUnknown(number.trim().to_owned())),
+            _ => {
+                let number = leading_number(number.trim(), "10000");
+                return Err(ParseError::PeriodUnknown(number.to_owned()));
+            }
         };
         Ok(Self::new(count(number, LIMIT_MAX)?, period, 0))
     }
@@ -121,6 +124,13 @@ impl fmt::Display for Quota {
     }
 }
 
+/// The number that a text begins with, to be shown in what to write instead; an example where it
+/// begins with none.
+pub(crate) fn leading_number<'t>(text: &'t str, example: &'t str) -> &'t str {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    text.get(..digits).filter(|number| !number.is_empty()).unwrap_or(example)
+}
+
 /// Reads a whole number from 1 to `max`.
 pub(crate) fn count(text: &str, max: u64) -> Result<u64, ParseError> {
     let text = text.trim();
@@ -176,6 +186,8 @@ mod tests {
         for (text, reason) in [
             ("10000", "add a period: `10000/day`, `10000/week` or `10000/month`"),
             ("10000/year", "add a period: `10000/day`, `10000/week` or `10000/month`"),
+            ("500 per day", "add a period: `500/day`, `500/week` or `500/month`"),
+            ("many", "add a period: `10000/day`, `10000/week` or `10000/month`"),
             ("0/day", "`0` is not a whole number from 1 to 1000000000000"),
         ] {
             assert_eq!(Quota::parse(text).unwrap_err().to_string(), reason);

@@ -37,7 +37,12 @@ impl Rate {
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let text = text.trim();
         let Some((count, unit)) = text.split_once('/') else {
-            return Err(ParseError::RateUnitMissing(text.to_owned()));
+            let count = crate::quota::leading_number(text, "10");
+            return Err(if count == text {
+                ParseError::RateUnitMissing(count.to_owned())
+            } else {
+                ParseError::RateForm { text: text.to_owned(), count: count.to_owned() }
+            });
         };
         let seconds = match unit.trim() {
             "s" | "sec" | "second" => 1,
@@ -232,6 +237,12 @@ mod tests {
         }
         for (text, reason) in [
             ("10", "add a unit: `10/s`, `10/min` or `10/h`"),
+            (
+                "25 per sec",
+                "`25 per sec` is not a rate; write for example `25/s`, `25/min` or `25/h`",
+            ),
+            ("5rps", "`5rps` is not a rate; write for example `5/s`, `5/min` or `5/h`"),
+            ("fast", "`fast` is not a rate; write for example `10/s`, `10/min` or `10/h`"),
             ("10/fortnight", "`fortnight` is not a unit of a rate; write `/s`, `/min` or `/h`"),
             ("0/s", "`0` is not a whole number from 1 to 1000000"),
             ("-1/s", "`-1` is not a whole number from 1 to 1000000"),

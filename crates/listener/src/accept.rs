@@ -18,6 +18,7 @@ use crate::connection::{Context, connection};
 use crate::counts::DoorCounts;
 use crate::incoming::Incoming;
 use crate::peer::{Peer, Trusted};
+use crate::room::{Addresses, Full, Place, TurnedAway};
 use crate::tls::TlsDoor;
 
 /// Connections the system holds until we accept them.
@@ -40,6 +41,8 @@ pub trait Handler: Clone + Send + Sync + 'static {
 pub struct Limits {
     /// Connections held at once; more wait in the system's backlog.
     pub connections_max: usize,
+    /// Connections that one address may hold of them, an IPv6 one together with its /64.
+    pub address_connections_max: usize,
     /// How long a client may take to send a request's head, and for a TLS handshake.
     pub head_timeout: Duration,
     /// How long a connection may be open on which nothing is asked.
@@ -59,6 +62,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 10_000,
+            // A tenth: no caller fills the door alone, and a company behind one address has enough.
+            address_connections_max: 1_000,
             head_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(75),
             stuck_timeout: Duration::from_mins(1),
@@ -81,15 +86,19 @@ pub struct Door {
     pub tls: Option<Arc<TlsDoor>>,
     /// The balancers whose connections begin with a PROXY header; others' do not.
     pub balancers: Option<Arc<Trusted>>,
+    /// The proxies and balancers that speak for many callers: what they hold is not bounded by
+    /// address.
+    pub trusted: Arc<Trusted>,
     /// What is counted of its connections.
     pub counts: Arc<DoorCounts>,
 }
 
 impl Door {
-    /// A door that speaks plain HTTP to whoever connects.
+    /// A door that speaks plain HTTP to whoever connects, to one address as often as to many.
     pub fn plain(listener: TcpListener, closing: Closing) -> Self {
-        let (limits, counts) = (Limits::default(), Arc::default());
-        Self { listener, limits, closing, tls: None, balancers: None, counts }
+        let limits = Limits { address_connections_max: usize::MAX, ..Limits::default() };
+        let (trusted, counts) = (Arc::default(), Arc::default());
+        Self { listener, limits, closing, tls: None, balancers: None, trusted, counts }
     }
 }
 
@@ -107,15 +116,17 @@ pub fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 pub async fn serve<H: Handler>(door: Door, handler: H) {
     let tracker = TaskTracker::new();
     let open = Arc::new(AtomicUsize::new(0));
+    let addresses = Addresses::of(&door);
     accept(&door, |stream, peer| {
-        let guard = Open::new(&door, Arc::clone(&open), door.limits.connections_max)?;
+        let place = addresses.take(peer.ip()).ok_or(Full::Address)?;
+        let guard = Open::new(&door, place, Arc::clone(&open), door.limits.connections_max)?;
         let context = Context::of(&door, tracker.clone());
         let connection = connection(stream, peer, handler.clone(), context);
         tracker.spawn(async move {
             connection.await;
             drop(guard);
         });
-        Some(())
+        Ok(())
     })
     .await;
     // Whoever connects from here on is refused at once and goes elsewhere; where another process
@@ -124,17 +135,26 @@ pub async fn serve<H: Handler>(door: Door, handler: H) {
     drain(&tracker, door.limits.drain).await;
 }
 
-/// Accepts until stopped; `take` gives none while there is no room.
-pub(crate) async fn accept(door: &Door, mut take: impl FnMut(TcpStream, SocketAddr) -> Option<()>) {
+/// Accepts until stopped; what `take` has no room for is closed at once.
+pub(crate) async fn accept(
+    door: &Door,
+    mut take: impl FnMut(TcpStream, SocketAddr) -> Result<(), Full>,
+) {
+    let mut turned_away = TurnedAway::default();
     loop {
         let accepted = tokio::select! {
             () = door.closing.stopped() => return,
+            () = turned_away.rested() => {
+                turned_away.tell();
+                continue;
+            }
             accepted = door.listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {
-                if take(stream, peer).is_none() {
-                    tracing::warn!(%peer, "connection closed: the door holds as many as it may");
+                if let Err(full) = take(stream, peer) {
+                    door.counts.turned_away(full);
+                    turned_away.note(full, peer);
                 }
             }
             Err(error) => {
@@ -157,16 +177,22 @@ pub(crate) async fn drain(tracker: &TaskTracker, longest: Duration) {
 pub(crate) struct Open {
     count: Arc<AtomicUsize>,
     counts: Arc<DoorCounts>,
+    _place: Place,
     _connection: TaskTrackerToken,
 }
 
 impl Open {
-    pub(crate) fn new(door: &Door, count: Arc<AtomicUsize>, most: usize) -> Option<Self> {
+    pub(crate) fn new(
+        door: &Door,
+        place: Place,
+        count: Arc<AtomicUsize>,
+        most: usize,
+    ) -> Result<Self, Full> {
         let before = count.fetch_add(1, Ordering::Relaxed);
         let counts = Arc::clone(&door.counts);
         counts.opened();
-        let open = Self { count, counts, _connection: door.closing.connection() };
-        (before < most).then_some(open)
+        let open = Self { count, counts, _place: place, _connection: door.closing.connection() };
+        if before < most { Ok(open) } else { Err(Full::Door) }
     }
 }
 

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::accept::{Door, Handler, Open, accept, drain};
 use crate::connection::{Context, connection};
+use crate::room::{Addresses, Full};
 
 /// Sockets that may wait for their core.
 const HANDED_MAX: usize = 1024;
@@ -35,11 +36,14 @@ pub async fn serve_on_cores<H: Handler>(
         .map(|number| start(number, make(number), &door))
         .collect::<std::io::Result<Vec<_>>>()?;
     let most = (door.limits.connections_max / cores.len()).max(1);
+    let addresses = Addresses::of(&door);
     accept(&door, |stream, peer| {
-        let core = cores.iter().min_by_key(|core| core.open.load(Ordering::Relaxed))?;
-        let open = Open::new(&door, Arc::clone(&core.open), most)?;
-        let stream = stream.into_std().ok()?;
-        core.sockets.try_send((stream, peer, open)).ok()
+        let core = cores.iter().min_by_key(|core| core.open.load(Ordering::Relaxed));
+        let core = core.ok_or(Full::Door)?;
+        let place = addresses.take(peer.ip()).ok_or(Full::Address)?;
+        let open = Open::new(&door, place, Arc::clone(&core.open), most)?;
+        let stream = stream.into_std().map_err(|_| Full::Door)?;
+        core.sockets.try_send((stream, peer, open)).map_err(|_| Full::Door)
     })
     .await;
     // Whoever connects from here on is refused at once and goes elsewhere; where another process

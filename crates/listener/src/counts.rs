@@ -2,11 +2,15 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use crate::room::Full;
+
 /// The connections of one door.
 #[derive(Debug, Default)]
 pub struct DoorCounts {
     open: AtomicUsize,
     handshakes_failed: AtomicU64,
+    door_full: AtomicU64,
+    address_full: AtomicU64,
 }
 
 impl DoorCounts {
@@ -19,6 +23,23 @@ impl DoorCounts {
     /// without a word is not among them: balancers look so whether a port is open.
     pub fn handshakes_failed(&self) -> u64 {
         self.handshakes_failed.load(Ordering::Relaxed)
+    }
+
+    /// How many were closed at once since the start, and why: the door, or the address that they
+    /// came from, held as many as it may.
+    pub fn refused(&self) -> [(&'static str, u64); 2] {
+        [
+            ("door-full", self.door_full.load(Ordering::Relaxed)),
+            ("address-full", self.address_full.load(Ordering::Relaxed)),
+        ]
+    }
+
+    pub(crate) fn turned_away(&self, full: Full) {
+        let count = match full {
+            Full::Door => &self.door_full,
+            Full::Address => &self.address_full,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn opened(&self) {

@@ -35,9 +35,8 @@ pub struct Told {
 }
 
 impl Told {
-    /// Of an address that spoke TLS or not.
-    pub fn of(address: IpAddr, tls: bool) -> Self {
-        let scheme = if tls { "https" } else { "http" };
+    /// Of an address, and the scheme that was spoken there.
+    pub fn of(address: IpAddr, scheme: &str) -> Self {
         let address = address.to_canonical();
         let forwarded = match address {
             IpAddr::V4(v4) => format!("for={v4};proto={scheme}"),
@@ -54,10 +53,24 @@ impl Told {
 impl Peer {
     /// The other end of a connection, which may speak for others where it is a proxy's.
     pub fn new(address: SocketAddr, tls: Option<Arc<TlsPeer>>, tasks: TaskTracker) -> Self {
-        let told = Told::of(address.ip(), tls.is_some());
+        let told = Told::of(address.ip(), scheme(tls.as_deref()));
         Self { address, is_vouched_for: true, tls, tasks, told }
     }
+
+    /// The scheme that is spoken on the connection: `https` or `http`.
+    pub fn scheme(&self) -> &'static str {
+        scheme(self.tls.as_deref())
+    }
 }
+
+fn scheme(tls: Option<&TlsPeer>) -> &'static str {
+    if tls.is_some() { "https" } else { "http" }
+}
+
+/// The scheme that a request's caller spoke to a trusted proxy, where it is not that of the
+/// connection. Stands in the request's extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallerScheme(pub &'static str);
 
 /// What TLS knows of the other end.
 #[derive(Debug)]
@@ -101,34 +114,76 @@ impl Trusted {
     /// Where a request came from: the last address on its way that is not one of the proxies'.
     /// What cannot be read ends the search at the last address that could.
     pub fn origin(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let mut address = peer.to_canonical();
-        if self.proxies.is_empty() || !self.has(address) {
-            return address;
+        let address = peer.to_canonical();
+        if self.has(address) { self.way(address, headers).0 } else { address }
+    }
+
+    /// The scheme that a request's caller spoke: `https` or `http`. A trusted proxy's word is
+    /// taken, from `proto` of `Forwarded` (RFC 7239 §5.4) or from `X-Forwarded-Proto`, whichever
+    /// goes with the header that tells where requests came from. Where there is none, it is what
+    /// the connection speaks.
+    ///
+    /// Proxies that add to the header have the word on the caller as far from its end as the
+    /// caller's address is from the end of theirs; one that sets it anew leaves a single word.
+    pub fn scheme(&self, peer: &Peer, headers: &HeaderMap) -> &'static str {
+        let address = peer.address.ip().to_canonical();
+        if !peer.is_vouched_for || !self.has(address) {
+            return peer.scheme();
         }
+        let (_, hops) = self.way(address, headers);
+        let name = if self.by_forwarded { "forwarded" } else { "x-forwarded-proto" };
+        let words = elements(headers, name);
+        let word = words.iter().rev().take(hops.max(1)).next_back().copied();
+        let word = if self.by_forwarded {
+            word.and_then(|element| parameter(element, "proto"))
+        } else {
+            word
+        };
+        word.and_then(scheme_of).unwrap_or_else(|| peer.scheme())
+    }
+
+    /// Where a request came from that the proxy at `address` handed on, and how many hops back
+    /// that is.
+    fn way(&self, mut address: IpAddr, headers: &HeaderMap) -> (IpAddr, usize) {
         let name = if self.by_forwarded { "forwarded" } else { "x-forwarded-for" };
-        let values = headers.get_all(HeaderName::from_static(name));
-        let mut hops: Vec<&str> = Vec::new();
-        for value in values.iter().filter_map(|value| value.to_str().ok()) {
-            hops.extend(value.split(',').map(str::trim));
-        }
-        for hop in hops.into_iter().rev().take(HOPS_MAX) {
-            let read = if self.by_forwarded { node_of(hop) } else { Some(hop) };
-            let Some(next) = read.and_then(address_of) else { return address };
+        let mut hops = 0;
+        for hop in elements(headers, name).into_iter().rev().take(HOPS_MAX) {
+            let read = if self.by_forwarded { parameter(hop, "for") } else { Some(hop) };
+            let Some(next) = read.and_then(address_of) else { break };
             address = next;
+            hops += 1;
             if !self.has(address) {
-                return address;
+                break;
             }
         }
-        address
+        (address, hops)
     }
 }
 
-/// The `for` of one element of `Forwarded` (RFC 7239 §4).
-fn node_of(element: &str) -> Option<&str> {
-    let pairs = element.split(';').filter_map(|pair| pair.split_once('='));
-    let mut nodes = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
-    let (_, value) = nodes.next()?;
+/// The elements of a header that is a list, those of all its lines.
+fn elements<'h>(headers: &'h HeaderMap, name: &'static str) -> Vec<&'h str> {
+    let values = headers.get_all(HeaderName::from_static(name)).iter();
+    let values = values.filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim).collect()
+}
+
+/// A parameter of one element of `Forwarded` (RFC 7239 §4).
+fn parameter<'e>(element: &'e str, name: &str) -> Option<&'e str> {
+    let mut pairs = element.split(';').filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.find(|(known, _)| known.trim().eq_ignore_ascii_case(name))?;
     Some(value.trim().trim_matches('"'))
+}
+
+/// A scheme that a proxy names. Some name WebSocket's, which is spoken on the same connections.
+fn scheme_of(word: &str) -> Option<&'static str> {
+    let is = |known: &str| word.eq_ignore_ascii_case(known);
+    if is("https") || is("wss") {
+        Some("https")
+    } else if is("http") || is("ws") {
+        Some("http")
+    } else {
+        None
+    }
 }
 
 /// An address with or without a port, an IPv6 one with or without brackets.
@@ -183,6 +238,78 @@ mod tests {
         ] {
             assert_eq!(origin(true, "10.0.0.1", &values), found, "{values:?}");
         }
+    }
+
+    /// The scheme of a request from an address whose connection speaks plain HTTP.
+    fn scheme_by(by_forwarded: bool, peer: &str, fields: &[(&'static str, &str)]) -> &'static str {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, value.parse().unwrap());
+        }
+        let proxies = vec!["10.0.0.0/8".parse().unwrap()];
+        let trusted = Trusted { proxies, by_forwarded, client_cert: false };
+        let address = SocketAddr::new(peer.parse().unwrap(), 4711);
+        trusted.scheme(&Peer::new(address, None, TaskTracker::new()), &headers)
+    }
+
+    #[test]
+    fn the_scheme_is_the_one_a_trusted_proxy_was_asked_in() {
+        const FOR: &str = "x-forwarded-for";
+        const PROTO: &str = "x-forwarded-proto";
+        for (peer, fields, found) in [
+            ("10.0.0.1", &[(FOR, "203.0.113.7"), (PROTO, "https")][..], "https"),
+            ("10.0.0.1", &[(FOR, "203.0.113.7"), (PROTO, "HTTPS")], "https"),
+            ("10.0.0.1", &[(FOR, "203.0.113.7"), (PROTO, "http")], "http"),
+            ("10.0.0.1", &[(FOR, "203.0.113.7"), (PROTO, "wss")], "https"),
+            ("::ffff:10.0.0.1", &[(PROTO, "https")], "https"),
+            // What the caller wrote stands further left.
+            ("10.0.0.1", &[(FOR, "203.0.113.7"), (PROTO, "https, http")], "http"),
+            ("10.0.0.1", &[(FOR, "203.0.113.7"), (PROTO, "https"), (PROTO, "http")], "http"),
+            // Two proxies: the caller spoke TLS to the first, which speaks plain HTTP to the other.
+            ("10.0.0.1", &[(FOR, "203.0.113.7, 10.0.0.2"), (PROTO, "https, http")], "https"),
+            ("10.0.0.1", &[(FOR, "203.0.113.7, 10.0.0.2"), (PROTO, "https")], "https"),
+            ("10.0.0.1", &[(FOR, "203.0.113.7, 10.0.0.2"), (PROTO, "https, http, http")], "http"),
+            // No word, or none that can be read: what the connection speaks.
+            ("10.0.0.1", &[(FOR, "203.0.113.7")], "http"),
+            ("10.0.0.1", &[(PROTO, "spdy")], "http"),
+            ("10.0.0.1", &[(PROTO, "")], "http"),
+            // The other header is not read, and nobody else is believed.
+            ("10.0.0.1", &[("forwarded", "for=203.0.113.7;proto=https")], "http"),
+            ("203.0.113.9", &[(FOR, "203.0.113.7"), (PROTO, "https")], "http"),
+        ] {
+            assert_eq!(scheme_by(false, peer, fields), found, "{peer} {fields:?}");
+        }
+    }
+
+    #[test]
+    fn the_scheme_stands_in_forwarded_where_that_is_what_the_proxies_set() {
+        for (value, found) in [
+            ("for=203.0.113.7;proto=https", "https"),
+            (r#"proto="https" ; for=203.0.113.7"#, "https"),
+            ("For=203.0.113.7;Proto=HTTP", "http"),
+            ("for=203.0.113.7;proto=https, for=10.0.0.2;proto=http", "https"),
+            // The caller's own element, in front of the proxy's.
+            ("for=198.51.100.1;proto=https, for=203.0.113.7;proto=http", "http"),
+            ("for=198.51.100.1;proto=https, for=203.0.113.7", "http"),
+            ("for=_hidden;proto=https", "https"),
+            ("for=203.0.113.7", "http"),
+        ] {
+            assert_eq!(scheme_by(true, "10.0.0.1", &[("forwarded", value)]), found, "{value}");
+        }
+        let other = [("forwarded", "for=203.0.113.7"), ("x-forwarded-proto", "https")];
+        assert_eq!(scheme_by(true, "10.0.0.1", &other), "http");
+    }
+
+    #[test]
+    fn a_connection_that_leaves_open_whose_it_is_is_not_believed() {
+        let proxies = vec!["10.0.0.0/8".parse().unwrap()];
+        let trusted = Trusted { proxies, ..Trusted::default() };
+        let peer = Peer::new("10.0.0.1:4711".parse().unwrap(), None, TaskTracker::new());
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-proto", HeaderValue::from_static("https"));
+        assert_eq!(trusted.scheme(&peer, &headers), "https");
+        let peer = Peer { is_vouched_for: false, ..peer };
+        assert_eq!(trusted.scheme(&peer, &headers), "http");
     }
 
     #[test]

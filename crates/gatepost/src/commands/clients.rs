@@ -1,5 +1,6 @@
 //! `gatepost client`.
 
+use anyhow::bail;
 use clap::Subcommand;
 
 use super::operator::OperatorArguments;
@@ -17,6 +18,13 @@ pub(super) enum Command {
         id: String,
         #[command(flatten)]
         operator: OperatorArguments,
+    },
+    /// What secrets have, by mistake
+    #[command(hide = true)]
+    Rotate {
+        /// Whatever follows
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
     },
 }
 
@@ -38,6 +46,14 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Secret(arguments) => client_secrets::run(*arguments).await?,
         Command::Revoke { id, operator } => client_secrets::revoke(&id, &operator).await?,
+        Command::Rotate { words } => {
+            let client = words.first().filter(|word| !word.starts_with('-'));
+            bail!(
+                "A new secret of a client, with an end for those before it: \
+                 gatepost client secret rotate {}",
+                client.map_or("CLIENT", String::as_str)
+            );
+        }
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `gatepost key`.
 
+use anyhow::bail;
 use clap::Subcommand;
 use serde_json::json;
 
@@ -23,6 +24,9 @@ pub(super) enum Command {
     Signing(OperatorArguments),
     /// Have the next keys sign tokens, as soon as every verifier can know them
     Rotate {
+        /// An API key, by mistake: its values are rotated elsewhere
+        #[arg(hide = true)]
+        key: Option<String>,
         /// At once: verifiers that keep a copy of the set may refuse new tokens for some minutes
         #[arg(long)]
         now: bool,
@@ -65,7 +69,13 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             ];
             output::list(&keys, arguments.json, &columns);
         }
-        Command::Rotate { now, alg, operator } => rotate(now, alg.as_deref(), &operator).await?,
+        Command::Rotate { key: Some(key), .. } => bail!(
+            "`key rotate` is for the keys that sign tokens. A new value of the API key `{key}`, \
+             with an end for those before it: gatepost key value rotate {key}"
+        ),
+        Command::Rotate { key: None, now, alg, operator } => {
+            rotate(now, alg.as_deref(), &operator).await?;
+        }
     }
     Ok(())
 }

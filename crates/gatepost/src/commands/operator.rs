@@ -14,12 +14,15 @@ use serde_json::Value;
 use tokio_util::task::TaskTracker;
 
 use super::ConfigArgument;
+use crate::config::nearest;
 use crate::files;
 
 /// How long a question may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// How much of an answer is read.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The lists of what people name, and the member that has the name.
+const NAMED: [(&str, &str); 3] = [("partners", "name"), ("clients", "id"), ("keys", "name")];
 
 /// Which Gatepost, and how to show its answers.
 #[derive(Args, Debug, Clone)]
@@ -36,6 +39,11 @@ pub(super) struct OperatorArguments {
     #[arg(long)]
     pub(super) json: bool,
 }
+
+/// There is nothing of the name that was given.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Missing(String);
 
 /// An operator's connection.
 pub(super) struct Operator {
@@ -115,7 +123,24 @@ impl Operator {
         path: &str,
         body: Option<&Value>,
     ) -> anyhow::Result<Value> {
-        ask(&self.pool, self.request(method, path)?, body).await
+        let answered = ask(&self.pool, self.request(method, path)?, body).await;
+        match answered {
+            Err(error) if error.is::<Missing>() => match self.meant(path).await {
+                Some(near) => bail!("{error} Did you mean `{near}`?"),
+                None => Err(error),
+            },
+            answered => answered,
+        }
+    }
+
+    /// The name that is nearest to the one in a path, where such names are listed.
+    async fn meant(&self, path: &str) -> Option<String> {
+        let (list, rest) = path.split_once('/')?;
+        let (_, member) = NAMED.into_iter().find(|(known, _)| *known == list)?;
+        let name = rest.split('/').next()?;
+        let listed = ask(&self.pool, self.request(Method::GET, list).ok()?, None).await.ok()?;
+        let names = listed["items"].as_array()?.iter().filter_map(|item| item[member].as_str());
+        nearest(name, names).map(str::to_owned)
     }
 
     fn request(&self, method: Method, path: &str) -> anyhow::Result<http::request::Builder> {
@@ -176,6 +201,9 @@ async fn exchange(
     }
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let detail = body["detail"].as_str().map_or_else(|| answer.status.to_string(), str::to_owned);
+    if answer.status == http::StatusCode::NOT_FOUND {
+        return Err(Missing(detail).into());
+    }
     bail!("{detail}")
 }
 

@@ -126,11 +126,25 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if arguments.operator.json {
         let path = arguments.path(&arguments.by, &stretch);
         let most = arguments.limit.unwrap_or(EXPORT_ROWS);
-        let read = each(&operator, &path, most, |row| say(&row.to_string())).await?;
+        let mut found = false;
+        let read = each(&operator, &path, most, |row| {
+            found = true;
+            say(&row.to_string());
+        })
+        .await?;
         tell_of_more(read.more);
-        return Ok(());
+        return if found { Ok(()) } else { known(&operator, &arguments).await };
     }
     table(&operator, &arguments, &stretch).await
+}
+
+/// Fails where nothing was found because no such partner is defined. One that is not defined any
+/// more may have rows.
+async fn known(operator: &Operator, arguments: &Arguments) -> anyhow::Result<()> {
+    if let Some(name) = arguments.partner.as_deref().filter(|name| !name.is_empty()) {
+        operator.get(&format!("partners/{}", segment(name))).await?;
+    }
+    Ok(())
 }
 
 fn tell_of_more(more: bool) {
@@ -148,6 +162,7 @@ async fn export(
     let path = arguments.path(&arguments.by, stretch);
     let mut left = arguments.limit.unwrap_or(EXPORT_ROWS);
     let mut after: Option<String> = None;
+    let mut found = false;
     loop {
         let asked = format!("{}&format=csv", page(&path, left, after.as_deref()));
         let (text, next) = operator.get_text(&asked).await?;
@@ -158,12 +173,13 @@ async fn export(
             say(head);
         }
         for line in lines {
+            found = true;
             say(line);
             left = left.saturating_sub(1);
         }
         if next.is_none() || left == 0 {
             tell_of_more(next.is_some());
-            return Ok(());
+            return if found { Ok(()) } else { known(operator, arguments).await };
         }
         after = next;
     }
@@ -217,6 +233,7 @@ async fn table(
     let read = each(operator, &path, TABLE_MAX, |row| rows.push(row)).await?;
     tell_of_stretch(&read.answer);
     if rows.is_empty() {
+        known(operator, arguments).await?;
         complain("none");
         return Ok(());
     }

@@ -194,9 +194,10 @@ impl Reader<'_> {
 /// The bounds of the public door. Every key has a default.
 fn limits(limits: &Fields<'_>) -> Limits {
     let duration = |name| Duration::from_millis(limits.duration_ms(name));
-    let connections = limits.integer("connections").unwrap_or(1);
+    let count = |name| usize::try_from(limits.integer(name).unwrap_or(1)).unwrap_or(usize::MAX);
     Limits {
-        connections_max: usize::try_from(connections).unwrap_or(usize::MAX),
+        connections_max: count("connections"),
+        address_connections_max: count("address_connections"),
         head_timeout: duration("head_timeout"),
         idle_timeout: duration("idle_timeout"),
         stuck_timeout: duration("stuck_timeout"),

@@ -12,6 +12,8 @@ use super::source::{Source, Span};
 
 /// The most diagnostics that are drawn; the others are counted.
 const RENDERED_MAX: usize = 50;
+/// The most that a line of a log tells of; `gatepost check` shows all.
+const LOGGED_MAX: usize = 10;
 /// The longest line that is drawn, in bytes: a file made by a program may be one line.
 const LINE_BYTES_MAX: usize = 1_000;
 /// The narrowest text that can still be read.
@@ -85,6 +87,17 @@ impl Report {
             parts.push(format!("… and {more} more\n"));
         }
         parts.join("\n")
+    }
+
+    /// For a line of a log: the first few, each with its place and what is wrong.
+    pub fn in_a_line(&self) -> String {
+        let shown = self.diagnostics.iter().take(LOGGED_MAX);
+        let mut parts: Vec<String> = shown.map(ToString::to_string).collect();
+        let more = self.diagnostics.len().saturating_sub(LOGGED_MAX);
+        if more > 0 {
+            parts.push(format!("and {more} more"));
+        }
+        parts.join("; ").replace('\n', " ")
     }
 
     /// For programs: a list of file, line, column, path, message and help.

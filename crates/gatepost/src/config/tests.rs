@@ -686,12 +686,20 @@ fn the_public_doors_limits_are_the_listeners_where_the_file_says_nothing() {
     };
     let standard = Limits::default();
     assert_eq!(read("").unwrap().server.limits, standard);
-    let some = read("limits: { connections: 7, head_timeout: 2s, drain: 0s }").unwrap();
-    let (head_timeout, drain) = (Duration::from_secs(2), Duration::ZERO);
-    let expected = Limits { connections_max: 7, head_timeout, drain, ..standard };
-    assert_eq!(some.server.limits, expected);
+    let some = read(
+        "limits: { connections: 7, address_connections: 3, head_timeout: 2s, drain: 0s }",
+    );
+    let expected = Limits {
+        connections_max: 7,
+        address_connections_max: 3,
+        head_timeout: Duration::from_secs(2),
+        drain: Duration::ZERO,
+        ..standard
+    };
+    assert_eq!(some.unwrap().server.limits, expected);
     for (wrong, help) in [
         ("{ connections: 0 }", "1"),
+        ("{ address_connections: 0 }", "1"),
         ("{ head_timeout: 10ms }", "1s"),
         ("{ idle_timeout: 2h }", "1h"),
         ("{ stuck_timeout: 60 }", "`60s`"),
@@ -737,7 +745,12 @@ fn lines_of_requests_are_usual_chosen_by_a_template_or_off() {
     let log = |section: &str| read_with(section).unwrap().log;
     assert_eq!(log(""), RequestLog::Usual);
     assert_eq!(log("log: { requests: on }"), RequestLog::Usual);
-    assert_eq!(log("log: { requests: off, fields: [at] }"), RequestLog::Off);
+    for unused in ["fields: [at]", "template: '{at}'"] {
+        let loaded = read_with(&format!("log: {{ requests: off, {unused} }}")).unwrap();
+        assert_eq!(loaded.log, RequestLog::Off);
+        let [warning] = &*loaded.warnings else { panic!("{:?}", loaded.warnings) };
+        assert!(warning.message.contains("is not used"), "{warning}");
+    }
     let fields = RequestLog::Fields(vec![LogField::At, LogField::UserAgent]);
     assert_eq!(log("log: { fields: [at, user_agent] }"), fields);
     let template = RequestLog::Template(LogPart::parse("{at} {status}").unwrap());

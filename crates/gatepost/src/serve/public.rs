@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gateway::Gateway;
 use http::{Request, Response};
-use listener::{Body, Handler, Incoming, Peer, RouterHandler, Trusted};
+use listener::{Body, CallerScheme, Handler, Incoming, Peer, RouterHandler, Trusted};
 
 /// One core's handler.
 #[derive(Clone)]
@@ -37,6 +37,11 @@ impl Handler for Public {
             request.extensions_mut().insert(origin);
             self.tokens.handle(request, peer).await
         } else {
+            let scheme = self.trusted.scheme(peer, request.headers());
+            // Only where a proxy says otherwise: extensions cost an allocation.
+            if scheme != peer.scheme() {
+                request.extensions_mut().insert(CallerScheme(scheme));
+            }
             self.gateway.handle(request, peer).await
         }
     }

@@ -94,7 +94,7 @@ async fn reload(running: &Running, options: &Options) {
 async fn take_over(running: &Running, options: &Options) -> Result<(), String> {
     let Running { parts, live, .. } = running;
     let loaded = crate::config::load(&options.config, &crate::files::environment)
-        .map_err(|report| format!("\n{}", report.render(false, 100)))?;
+        .map_err(|report| report.in_a_line())?;
     if loaded.server != options.server {
         tracing::warn!(
             "a change of `listen`, `tls`, `proxies`, `limits`, `data` or `segment` takes effect at \

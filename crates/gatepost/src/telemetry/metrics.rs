@@ -65,6 +65,7 @@ pub struct Metrics {
     addresses: Family<Labels<2>, Gauge>,
     doors: Mutex<Vec<(&'static str, Arc<DoorCounts>)>>,
     connections: Gauges,
+    refused: Counters<2>,
     handshakes: Counters<1>,
     spans_exported: Counter,
     spans_dropped: Counters<1>,
@@ -135,6 +136,7 @@ impl Metrics {
             addresses: Family::default(),
             doors: Mutex::default(),
             connections: Family::default(),
+            refused: Family::default(),
             handshakes: Family::default(),
             spans_exported: Counter::default(),
             spans_dropped: Family::default(),
@@ -203,6 +205,8 @@ impl Metrics {
         registry.register("requests_under_way", help, self.under_way.clone());
         let help = "Open connections, by door";
         registry.register("connections_open", help, self.connections.clone());
+        let help = "Connections closed at once, by door and what was full";
+        registry.register("connections_refused", help, self.refused.clone());
         let help = "TLS handshakes that did not come about, by door";
         registry.register("tls_handshakes_failed", help, self.handshakes.clone());
         let help = "Trace spans that the collector has taken";
@@ -402,6 +406,11 @@ impl Metrics {
             let labels = [("door", (*name).to_owned())];
             let open = i64::try_from(counts.open()).unwrap_or(i64::MAX);
             self.connections.get_or_create(&labels).set(open);
+            for (why, count) in counts.refused() {
+                let labels = [("door", (*name).to_owned()), ("why", why.to_owned())];
+                let refused = self.refused.get_or_create(&labels).clone();
+                refused.inc_by(count.saturating_sub(refused.get()));
+            }
             let failed = self.handshakes.get_or_create(&labels).clone();
             failed.inc_by(counts.handshakes_failed().saturating_sub(failed.get()));
         }

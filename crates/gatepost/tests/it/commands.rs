@@ -120,6 +120,31 @@ fn wrong_usage_is_two_and_help_is_nought() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_not_there_and_a_verb_in_the_wrong_place_are_told_what_is_right() {
+    let program = Program::start(GOOD).await;
+    for (arguments, says) in [
+        (
+            &["client", "secret", "rotate", "car-order"][..],
+            "There is no client `car-order`. Did you mean `car-orders`?",
+        ),
+        (
+            &["key", "value", "rotate", "car-order"],
+            "There is no API key `car-order`. Did you mean `car-orders`?",
+        ),
+        (&["partner", "show", "car"], "There is no partner `car`. Did you mean `cars`?"),
+        (&["key", "rotate", "car-orders"], "gatepost key value rotate car-orders"),
+        (&["client", "rotate", "car-orders"], "gatepost client secret rotate car-orders"),
+        (&["client", "rotate", "--overlap", "7d"], "gatepost client secret rotate CLIENT"),
+        (&["client", "rotate"], "gatepost client secret rotate CLIENT"),
+    ] {
+        let output = program.run(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let said = text(&output.stderr);
+        assert!(said.contains(says), "{arguments:?}: {said}");
+    }
+}
+
+#[tokio::test]
 async fn listings_are_tables_for_people_and_lines_for_programs() {
     let program = Program::start(GOOD).await;
     expect![[r"

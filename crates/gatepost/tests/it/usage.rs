@@ -148,6 +148,14 @@ async fn usage_is_a_table_for_people_and_csv_for_billing() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1));
     assert!(said.contains("`by` has `company`"), "{said}");
+    // A partner that has asked nothing is no mistake, and one that there is not is one.
+    assert!(program.run(&["usage", "--partner", "bikes"]).status.success());
+    for form in [&[][..], &["--json"], &["--csv"]] {
+        let output = program.run(&[&["usage", "--partner", "carz"], form].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{form:?}: {said}");
+        assert!(said.contains("There is no partner `carz`. Did you mean `cars`?"), "{said}");
+    }
     let output = program.run(&["usage", "--csv", "--json"]);
     assert_eq!(output.status.code(), Some(2), "one form at a time");
 }

@@ -307,10 +307,14 @@ async fn a_bad_document_is_refused_with_its_place_and_leaves_what_is_in_force() 
     assert!(diagnostic["help"].is_string(), "{report}");
 
     door.program.signal("-HUP");
-    until("the mistake is in the log", async || {
-        door.program.read("stderr").contains("was not taken over").then_some(())
+    let line = until("the mistake is in the log", async || {
+        let log = door.program.read("stderr");
+        log.lines().find(|line| line.contains("was not taken over")).map(str::to_owned)
     })
     .await;
+    // In a line, with its place: what people are shown is drawn.
+    assert!(line.contains("orders.yaml:7:") && line.contains("/schema"), "{line}");
+    assert!(!line.contains('│') && !line.contains("\\n"), "{line}");
     assert_eq!(door.order("{}").await.status, 400);
     assert_eq!(door.order(GOOD).await.status, 201);
 

@@ -22,6 +22,11 @@ impl Reader<'_> {
             }
         }
         if log.text("requests").as_deref() == Some("off") {
+            for key in ["fields", "template"].into_iter().filter(|key| log.get(key).is_some()) {
+                let message = format!("`{key}` is not used: `requests: off` leaves no lines");
+                let problem = log.problem(key, &message);
+                self.problems.warn(problem.help("remove one of the two"));
+            }
             return RequestLog::Off;
         }
         if let Some(parts) = log.get("template").and_then(Node::text) {

@@ -366,6 +366,13 @@ static LIMITS: Object = Object {
         )
         .default_is("10000"),
         Field::new(
+            "address_connections",
+            Kind::Integer { min: 1, max: 1_000_000 },
+            "How many of them one address may hold, an IPv6 one with its /64; those of `proxies.trust` are not counted.",
+            "100",
+        )
+        .default_is("1000"),
+        Field::new(
             "head_timeout",
             Kind::Duration { min_ms: SECOND, max_ms: 5 * MINUTE },
             "How long a TLS handshake, and from its first byte a request's head, may take.",

@@ -154,7 +154,8 @@ async fn ten_thousand_that_say_nothing_cost_little_and_delay_nobody() {
     const SILENT: usize = 7_000;
     const ASKED: usize = 3_000;
     allow_files();
-    let (_service, program) = start("limits: { connections: 11000, idle_timeout: 5m }").await;
+    let limits = "limits: { connections: 11000, address_connections: 11000, idle_timeout: 5m }";
+    let (_service, program) = start(limits).await;
     assert_eq!(program.call("GET", "/open/ok", &[], "").await.status, 200);
     let mut held = Vec::new();
     let at_first = program.memory_kib("VmRSS");
