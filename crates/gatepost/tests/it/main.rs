@@ -32,6 +32,7 @@ mod proofs;
 mod protocols;
 mod proxy;
 mod refusals;
+mod renewals;
 mod replays;
 mod restarts;
 mod revocation;
