@@ -2,7 +2,7 @@
 //! steady rate.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -57,9 +57,39 @@ impl Load {
                 latencies_us
             });
         }
+        Outcome::of(connections, began).await
+    }
+
+    /// Each request once, by whichever connection has time for it, as fast as answers come.
+    pub(crate) async fn send_each(&self) -> Outcome {
+        let requests: Arc<[Vec<u8>]> = self.requests.clone().into();
+        let next = Arc::new(AtomicUsize::new(0));
+        let began = Instant::now();
+        let mut connections = JoinSet::new();
+        for _ in 0..self.connections {
+            let (address, requests) = (self.address.clone(), Arc::clone(&requests));
+            let next = Arc::clone(&next);
+            connections.spawn(async move {
+                let mut stream = connect(&address).await;
+                let mut latencies_us = Vec::new();
+                while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let sent = Instant::now();
+                    exchange(&mut stream, request).await;
+                    latencies_us.push(micros(sent.elapsed()));
+                }
+                latencies_us
+            });
+        }
+        Outcome::of(connections, began).await
+    }
+}
+
+impl Outcome {
+    /// Of all connections, once each is done.
+    async fn of(connections: JoinSet<Vec<u32>>, began: Instant) -> Self {
         let latencies_us: Vec<u32> = connections.join_all().await.concat();
         let requests = latencies_us.len() as u64;
-        Outcome { requests, seconds: began.elapsed().as_secs_f64(), latencies_us }
+        Self { requests, seconds: began.elapsed().as_secs_f64(), latencies_us }
     }
 }
 

@@ -8,6 +8,11 @@ pub(crate) fn row(what: &str, result: impl Display) {
     println!("| {what} | {result} |");
 }
 
+/// The numbers of a goal, and whether it is met.
+pub(crate) fn verdict(numbers: &str, met: bool) -> String {
+    if met { format!("{numbers}: met") } else { format!("{numbers}: **MISSED**") }
+}
+
 /// Latencies in microseconds, sorted.
 pub(crate) struct Latencies(Vec<u32>);
 

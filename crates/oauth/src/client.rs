@@ -65,16 +65,21 @@ pub(crate) fn authenticate<'a>(
 ) -> Result<&'a ClientEntry, Refusal> {
     let offered = state.digester.digest(&proof.secret);
     let client = state.client(&proof.client_id);
-    let mut proven = None;
+    let live = move || {
+        let client = client.into_iter();
+        let secrets = client.flat_map(|client| client.secrets.iter().zip(&client.marks));
+        secrets.filter(move |(secret, _)| secret.is_live(now))
+    };
     let none = Digest::from_bytes([0; 32]);
-    let secrets = client.iter().flat_map(|client| client.secrets.iter().zip(&client.marks));
-    let secrets = secrets.map(|(secret, mark)| (&secret.digest, secret.is_live(now), Some(mark)));
-    // As many comparisons for whoever asks: their number would tell which clients there are.
-    let most = client.map_or(0, |client| client.secrets.len()).max(LIVE_CREDENTIALS_MAX);
-    let nobodys = std::iter::repeat((&none, false, None));
-    for (digest, live, mark) in secrets.chain(nobodys).take(most) {
-        if digest.matches(&offered) & live {
-            proven = mark;
+    let nobodys = std::iter::repeat((&none, None));
+    // As many comparisons for whoever asks: their number would tell which clients there are, and of
+    // how many secrets. Those that are over are none of them, and may be more than can be live.
+    let most = live().count().max(LIVE_CREDENTIALS_MAX);
+    let secrets = live().map(|(secret, mark)| (&secret.digest, Some(mark)));
+    let mut proven = None;
+    for (digest, mark) in secrets.chain(nobodys).take(most) {
+        if digest.matches(&offered) {
+            proven = proven.or(mark);
         }
     }
     // Who has another way is not let in by a secret from before.

@@ -1,6 +1,7 @@
 //! `POST /oauth2/token`: client credentials (RFC 6749 §4.4) → an access token (RFC 9068).
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -27,6 +28,9 @@ use crate::{Service, assertion, certificates};
 
 /// The longest `traceparent` that is looked at; version 00 has 55 characters.
 const TRACEPARENT_MAX: usize = 128;
+/// How long after its answer a refusal is told of. At once would be too soon: the next answer on the
+/// connection would be late by what telling costs. So it is some other one's that is, of whomever.
+const TOLD_AFTER: Duration = Duration::from_millis(5);
 
 /// One token request as the log and the metrics see it. Holds no token and no secret.
 #[derive(Debug, Clone)]
@@ -65,7 +69,7 @@ pub struct TokenRecord {
 
 /// Is told of every token request. Must not block.
 pub trait Observer: Send + Sync {
-    /// A token request has been answered.
+    /// A token request has been answered; of refusals it is told some milliseconds later.
     fn record(&self, record: TokenRecord);
 }
 
@@ -145,8 +149,26 @@ pub(crate) async fn issue(
     record.observed = told.observed;
     record.status = response.status().as_u16();
     record.took_us = service.world.clock.ticks_ns().saturating_sub(began_ns) / 1000;
-    service.world.observer.record(record);
+    tell(service, &peer, record);
     response
+}
+
+/// Tells of a request: of a token at once, of a refusal when its answer has gone. What log, audit
+/// and metrics cost depends on what is known of the client, and would show in the answer's time.
+fn tell(service: Service, peer: &Peer, record: TokenRecord) {
+    if record.refusal.is_some() {
+        peer.tasks.spawn(tell_of_refusal(service, record));
+    } else {
+        service.world.observer.record(record);
+    }
+}
+
+async fn tell_of_refusal(service: Service, mut record: TokenRecord) {
+    tokio::time::sleep(TOLD_AFTER).await;
+    // Only the id of a client that exists is told: anything else may be a misplaced secret.
+    let state = service.state.load();
+    record.client = record.client.take().filter(|id| state.client(id).is_some());
+    service.world.observer.record(record);
 }
 
 /// What stands in `traceparent`, if it is no longer than any version so far could be.
@@ -275,8 +297,8 @@ fn prove<'s>(
         None => authentication::claim(state, headers, form, record.at)?,
     };
     record.method = Some(claim.method(state));
-    // Only the id of a client that exists is logged: anything else may be a misplaced secret.
-    record.client = state.client(claim.client_id()).map(|client| client.client.id.to_string());
+    // Alike for clients that are there and those that are not; `tell_of_refusal` tells them apart.
+    record.client = Some(claim.client_id().to_owned());
     let with = Proving { certificate, now: record.at };
     let client = authentication::prove(service, state, &claim, with).map_err(|refusal| {
         let limits = &service.world.limits;

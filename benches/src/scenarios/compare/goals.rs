@@ -1,6 +1,8 @@
 //! What we set out for, and whether it is met: a row for each goal, a column for each number of
 //! connections. The middle of all rounds counts.
 
+use crate::report::verdict;
+
 use super::CONNECTIONS;
 use super::contender::{Contender, Turn, Who};
 
@@ -101,8 +103,4 @@ fn cells(cell: impl Fn(usize) -> Option<String>) -> Cells {
 fn row(goal: &str, cells: Cells) {
     let cells = cells.map(|cell| format!(" {} |", cell.unwrap_or_default())).concat();
     println!("| {goal} |{cells}");
-}
-
-fn verdict(numbers: &str, met: bool) -> String {
-    if met { format!("{numbers}: met") } else { format!("{numbers}: **MISSED**") }
 }

@@ -74,6 +74,15 @@ impl Authority {
 }
 
 impl Leaf {
+    /// One that its holder has made.
+    pub(crate) fn self_signed(name: &str) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        params.distinguished_name = named(name);
+        let certificate = params.self_signed(&key).unwrap().pem();
+        Self { certificate, key: key.serialize_pem() }
+    }
+
     pub(crate) fn der(&self) -> CertificateDer<'static> {
         der(&self.certificate)
     }

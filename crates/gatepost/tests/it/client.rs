@@ -151,7 +151,8 @@ impl Line {
         self.try_send((method, path), headers, "").await
     }
 
-    async fn try_send(
+    /// A request with a body; an error where the connection ends before its answer.
+    pub(crate) async fn try_send(
         &mut self,
         (method, path): (&str, &str),
         headers: &[(&str, &str)],

@@ -34,6 +34,7 @@ mod protocols;
 mod proxied;
 mod proxy;
 mod refusals;
+mod renewals;
 mod replays;
 mod restarts;
 mod revocation;

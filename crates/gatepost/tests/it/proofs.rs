@@ -9,7 +9,6 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPai
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jwt::{Assertion, AssertionKey};
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use serde_json::{Value, json};
 use testkit::{Receiver, Reply, until};
 
@@ -260,17 +259,6 @@ async fn published_keys_are_got_kept_and_got_again_at_a_new_one() {
     assert_eq!(server.got().len(), 2);
 }
 
-/// A certificate that its holder has made.
-fn self_signed(name: &str) -> Leaf {
-    let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-    let mut subject = DistinguishedName::new();
-    subject.push(DnType::CommonName, name);
-    params.distinguished_name = subject;
-    let certificate = params.self_signed(&key).unwrap().pem();
-    Leaf { certificate, key: key.serialize_pem() }
-}
-
 /// A program whose door speaks TLS, and what its callers need.
 struct Door {
     program: Program,
@@ -340,7 +328,7 @@ fn claims(token: &str) -> Value {
 #[tokio::test]
 async fn rfc8705_2_a_certificate_proves_a_client_by_name_or_by_itself() {
     let (partners, others) = (Authority::new("the partners"), Authority::new("others"));
-    let (named, pinned) = (partners.leaf("named"), self_signed("pinned"));
+    let (named, pinned) = (partners.leaf("named"), Leaf::self_signed("pinned"));
     let clients = format!(
         "      named: {{ auth: tls_client_auth, tls_subject: CN=named, scopes: [tires/create.order] }}
       addressed: {{ auth: tls_client_auth, tls_san_ip: 127.0.0.1, scopes: [tires/create.order] }}
@@ -350,8 +338,8 @@ async fn rfc8705_2_a_certificate_proves_a_client_by_name_or_by_itself() {
     );
     let door = Door::open(&partners, &clients).await;
     // Names in certificates of other makers, who can write what they like.
-    let (forged, foreign) = (self_signed("named"), others.leaf("named"));
-    let twin = self_signed("pinned");
+    let (forged, foreign) = (Leaf::self_signed("named"), others.leaf("named"));
+    let twin = Leaf::self_signed("pinned");
     for (shown, client, is_its) in [
         (&named, "named", true),
         (&named, "addressed", true),
@@ -398,7 +386,7 @@ async fn rfc8705_2_a_certificate_proves_a_client_by_name_or_by_itself() {
 #[tokio::test]
 async fn rfc8705_3_a_bound_token_is_good_with_its_certificate_alone() {
     let partners = Authority::new("the partners");
-    let (named, pinned) = (partners.leaf("named"), self_signed("pinned"));
+    let (named, pinned) = (partners.leaf("named"), Leaf::self_signed("pinned"));
     let clients = format!(
         "      named: {{ auth: tls_client_auth, tls_subject: CN=named, scopes: [tires/create.order] }}
       free: {{ auth: tls_client_auth, tls_subject: CN=named, bound_tokens: false, scopes: [tires/create.order] }}
@@ -446,7 +434,7 @@ async fn rfc8705_3_a_bound_token_is_good_with_its_certificate_alone() {
 
 #[tokio::test]
 async fn rfc9440_behind_a_proxy_certificates_come_from_the_proxy_and_from_nobody_else() {
-    let own = self_signed("pinned");
+    let own = Leaf::self_signed("pinned");
     let clients = format!(
         "      pinned: {{ auth: self_signed_tls_client_auth, certificates: [\"{}\"], scopes: [tires/create.order] }}\n",
         own.fingerprint()
@@ -456,7 +444,7 @@ async fn rfc9440_behind_a_proxy_certificates_come_from_the_proxy_and_from_nobody
     let text = proxies.to_owned() + &definitions(&upstream.url(), &clients);
     let program = Program::start(&text).await;
     let field = |leaf: &Leaf| format!(":{}:", STANDARD.encode(leaf.der()));
-    let (field_of_own, of_twin) = (field(&own), field(&self_signed("pinned")));
+    let (field_of_own, of_twin) = (field(&own), field(&Leaf::self_signed("pinned")));
     let (field_of_own, of_twin) = (field_of_own.as_str(), of_twin.as_str());
     let body = format!("{GRANT}&client_id=pinned");
     let call = async |from: Ipv4Addr, (path, body): (&str, &str), headers: &[(&str, &str)]| {
