@@ -122,6 +122,19 @@ impl Refusal {
         }
     }
 
+    /// Whether somebody tried to prove to be a client and did not; who tried nothing, or has proven
+    /// itself and may not, is another thing.
+    pub(crate) fn is_of_wrong_credentials(&self) -> bool {
+        matches!(
+            self,
+            Self::Client
+                | Self::Assertion(_)
+                | Self::AssertionUnproven
+                | Self::AssertionReused
+                | Self::Certificate
+        )
+    }
+
     /// When the caller may come again.
     fn wait(&self) -> Option<Duration> {
         match self {
@@ -134,7 +147,8 @@ impl Refusal {
         }
     }
 
-    fn description(&self) -> String {
+    /// What the caller is told.
+    pub(crate) fn description(&self) -> String {
         match self {
             Self::Malformed(what) => format!("The request cannot be read: {what}."),
             Self::TooLarge => "The request's body is larger than 16 KiB.".to_owned(),

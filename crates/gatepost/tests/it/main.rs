@@ -13,6 +13,7 @@ mod commands;
 mod conformance;
 mod connections;
 mod crash;
+mod damping;
 mod deliveries;
 mod disk;
 mod doors;
