@@ -177,7 +177,7 @@ static TOKENS: Object = Object {
         Field::new(
             "rate",
             Kind::Rate { max_per_second: 1_000_000 },
-            "How many tokens each client may ask for, and apart from them how often it may revoke and introspect; counted once it has proved who it is.",
+            "Tokens each client may ask for, and apart from them how often it revokes and introspects.",
             "20/s",
         )
         .otherwise("no bound"),
@@ -191,7 +191,7 @@ static TOKENS: Object = Object {
         Field::new(
             "address_rate",
             Kind::Rate { max_per_second: 1_000_000 },
-            "How many requests for tokens, revocations and introspections may come from one address, whoever they are of.",
+            "How many token requests, revocations and introspections may come from one address.",
             "100/s",
         )
         .otherwise("no bound"),
@@ -1191,7 +1191,7 @@ static CLIENT: Object = Object {
         Field::new(
             "token_rate",
             Kind::Rate { max_per_second: 1_000_000 },
-            "How many tokens it may ask for.",
+            "How many tokens it may ask for, and apart from them how often it revokes and introspects.",
             "5/s",
         )
         .otherwise("`tokens.rate`"),
