@@ -13,7 +13,6 @@ use crate::authentication::Proving;
 use crate::error::Refusal;
 use crate::form::Form;
 use crate::limits::damped;
-use crate::profile::permitted;
 use crate::replay::Unusable;
 use crate::state::{ClientEntry, State};
 
@@ -95,7 +94,7 @@ pub(crate) fn prove<'s>(
         tracing::info!(client = %id, "a client assertion is refused: there are no keys to verify it");
         unproven()
     })?;
-    let algorithms = permitted(state.profile, &rule.algorithms);
+    let algorithms = state.profile.permitted(&rule.algorithms);
     claimed.verify(&keys, &algorithms).map_err(|fault| {
         tracing::info!(client = %id, %fault, "a client assertion is refused");
         if fault == AssertionFault::Signature {

@@ -17,13 +17,14 @@ pub(crate) async fn show(State(service): State<Service>, uri: Uri) -> Response {
     let Some(resource) = state.resources.get(base) else { return no_such_endpoint(uri).await };
     let others = resource.issuers.iter().map(String::as_str);
     let issuers: Vec<&str> = std::iter::once(state.issuer.as_str()).chain(others).collect();
+    let proofs = state.profile.permitted_names(&jwt::proof_algorithm_names());
     let document = json!({
         "resource": format!("{}{base}", state.issuer),
         "authorization_servers": issuers,
         "jwks_uri": format!("{}/.well-known/jwks.json", state.issuer),
         "scopes_supported": resource.scopes,
         "bearer_methods_supported": ["header"],
-        "dpop_signing_alg_values_supported": jwt::proof_algorithm_names(),
+        "dpop_signing_alg_values_supported": proofs,
     });
     let fields = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "public, max-age=300")];
     (fields, document.to_string()).into_response()

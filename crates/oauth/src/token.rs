@@ -256,8 +256,7 @@ fn check_profile(
         true => Binding::Mtls,
         false => Binding::None,
     };
-    // Algorithms are held to the profile where assertions and proofs are verified.
-    let facts = RequestFacts { method, algorithm: None, binding, lifetime_s };
+    let facts = RequestFacts { method, binding, lifetime_s };
     profile::of_request(profile, &facts).map_err(Refusal::Profile)
 }
 

@@ -29,6 +29,7 @@ mod ordeal;
 mod patterns;
 mod plans;
 mod program;
+mod proof_algorithms;
 mod proofs;
 mod protocols;
 mod proxy;

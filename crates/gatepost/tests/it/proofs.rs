@@ -21,7 +21,7 @@ const GRANT: &str = "grant_type=client_credentials&scope=tires/create.order";
 pub(crate) const TYPE: &str = "client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
-fn now_s() -> i64 {
+pub(crate) fn now_s() -> i64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     i64::try_from(now.as_secs()).unwrap()
 }
