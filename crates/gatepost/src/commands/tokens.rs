@@ -26,6 +26,9 @@ pub(super) enum Command {
     Revoke {
         #[command(flatten)]
         which: Which,
+        /// With `--jti`: the other issuer whose token it is, by its name in the file or its `iss`
+        #[arg(long, value_name = "NAME", requires = "jti")]
+        issuer: Option<String>,
         #[command(flatten)]
         operator: OperatorArguments,
     },
@@ -62,9 +65,9 @@ pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Audit(audit) => token_audit::run(&audit).await?,
         Command::Explain(arguments) => return token_explain::explain_token(*arguments).await,
         Command::Jwks(operator) => token_explain::jwks(operator).await?,
-        Command::Revoke { which, operator } => {
+        Command::Revoke { which, issuer, operator } => {
             let ask = match which {
-                Which { jti: Some(jti), .. } => json!({ "jti": jti }),
+                Which { jti: Some(jti), .. } => json!({ "jti": jti, "issuer": issuer }),
                 Which { client: Some(client), .. } => json!({ "client": client }),
                 Which { credential: Some(id), .. } => json!({ "credential": id }),
                 Which { file, .. } => json!({ "token": token(file)?.expose() }),
@@ -106,6 +109,12 @@ fn sentence(revoked: &Value) -> String {
             cell("client"),
             cell("issued_until"),
             cell("id")
+        ),
+        _ if revoked["issuer"].is_string() => format!(
+            "Revoked: the token {} of the issuer {} is refused from now on until {}.",
+            cell("id"),
+            cell("issuer"),
+            cell("until")
         ),
         // Nobody has asked whether there is one: a token of another process may be known by its id
         // alone.
