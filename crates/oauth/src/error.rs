@@ -45,6 +45,9 @@ pub(crate) enum Refusal {
         /// The first scope that is not the client's.
         asked: String,
     },
+    /// `unauthorized_client`: the client has no scopes at all, so there is nothing to give it a token
+    /// for.
+    NoScopes,
     /// `invalid_scope`: the scopes belong to several APIs.
     Audiences,
     /// `invalid_request`: the client's tokens are bound to a key, and there is no proof of one.
@@ -93,7 +96,7 @@ impl Refusal {
             | Self::AssertionReused
             | Self::AssertionsTooMany
             | Self::Certificate => "invalid_client",
-            Self::Suspended | Self::Expired => "unauthorized_client",
+            Self::Suspended | Self::Expired | Self::NoScopes => "unauthorized_client",
             Self::GrantType => "unsupported_grant_type",
             Self::Scope { .. } | Self::Audiences | Self::ScopeOfOther { .. } => "invalid_scope",
             Self::Target => "invalid_target",
@@ -115,6 +118,7 @@ impl Refusal {
             Self::ClientMissing => "no-credentials",
             Self::Suspended => "suspended",
             Self::Expired => "expired",
+            Self::NoScopes => "no-scopes",
             Self::Audiences => "several-apis",
             Self::Limited(limited) => limited.reason,
             Self::Unavailable => "store-unavailable",
@@ -177,6 +181,9 @@ impl Refusal {
                 "The client has not been given the scope {asked}. Leave scope out to get all it \
                  has."
             ),
+            Self::NoScopes => "This client has been given no scopes, and so gets no tokens. It may \
+                 revoke and introspect."
+                .into(),
             Self::Audiences => {
                 "The scopes belong to several APIs. Ask for those of one API at a time.".to_owned()
             }

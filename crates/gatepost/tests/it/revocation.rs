@@ -42,7 +42,7 @@ partners:
       van-orders: {{ scopes: [tires/create.order] }}
   ourselves:
     clients:
-      tires-service: {{ scopes: [tires/create.order] }}
+      tires-service: {{}}
       wheels-service: {{ scopes: [wheels/turn] }}
 "
     )
@@ -242,6 +242,24 @@ async fn rfc7009_2_and_rfc7662_2_1_refusals() {
         assert_eq!((answer.status, answer.header("allow")), (405, "POST"));
     }
     assert!(service.is_good(&token).await, "none of these revoked it");
+}
+
+#[tokio::test]
+async fn a_client_without_scopes_introspects_and_gets_no_token() {
+    let service = service().await;
+    let reader = Client::of(&service.program, "tires-service");
+    let token = service.token(&service.cars).await;
+    let answer = service.introspect(&reader, &token).await;
+    assert_eq!((answer.status, &answer.json()["active"]), (200, &true.into()), "{}", answer.body);
+    assert_eq!(service.revoke(&reader, &token).await.status, 200);
+    assert!(service.is_good(&token).await, "it is not its own");
+    let grant = "grant_type=client_credentials";
+    for more in ["", "&scope=tires/create.order", "&audience=tires"] {
+        let answer = service.post("/oauth2/token", &reader, &format!("{grant}{more}")).await;
+        let error = answer.json()["error"].clone();
+        assert_eq!((answer.status, error), (400, "unauthorized_client".into()), "{more}");
+        assert!(answer.body.contains("no scopes"), "{}", answer.body);
+    }
 }
 
 #[tokio::test]

@@ -825,7 +825,7 @@ static ROUTE: Object = Object {
 static ROUTE_SCOPES: ListOf =
     ListOf { item: Kind::Reference(Noun::Scope), min: 0, max: 50, example: "tires/create.order" };
 static CLIENT_SCOPES: ListOf =
-    ListOf { item: Kind::Reference(Noun::Scope), min: 1, max: 50, example: "tires/create.order" };
+    ListOf { item: Kind::Reference(Noun::Scope), min: 0, max: 50, example: "tires/create.order" };
 static CIDRS: ListOf =
     ListOf { item: Kind::Form(&CIDR), min: 0, max: 1_000, example: "203.0.113.0/24" };
 
@@ -1166,7 +1166,7 @@ static CLIENT: Object = Object {
             "The scopes, with their API's name, that it may ask for.",
             "[tires/create.order]",
         )
-        .required(),
+        .otherwise("none: it gets no token, and may only revoke and introspect"),
         Field::new(
             "dpop",
             Kind::Enum(WISHES),
