@@ -202,6 +202,16 @@ async fn a_secret_from_before_does_not_count_for_a_client_that_signs() {
     .await;
     let assertion = own.sign("orders", &program.public, "j1");
     assert_eq!(ask(&program, &with_assertion(&assertion)).await.status, 200);
+    // A new one would not either, and is not minted.
+    let (mint, rotate) = (["client", "secret", "orders"], ["client", "secret", "rotate", "orders"]);
+    for command in [&mint[..], &rotate[..]] {
+        let output = program.run(command);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && output.stdout.is_empty(), "{command:?}");
+        for word in ["private_key_jwt", "auth: client_secret", "partners.cars.clients.orders"] {
+            assert!(said.contains(word), "{command:?}: {said}");
+        }
+    }
 }
 
 #[tokio::test]
