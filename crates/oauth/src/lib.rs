@@ -72,7 +72,7 @@ use store::{DenyList, Store};
 
 pub use audit::AuditBook;
 pub use client_keys::PublishedKeys;
-pub use error::other_method;
+pub use error::{RequestId, other_method};
 pub use exchange::{ForeignVerifier, Verifying, Workload, WorkloadFault};
 pub use inspect::Inspector;
 pub use limits::Limits;

@@ -240,6 +240,7 @@ async fn rfc7009_2_and_rfc7662_2_1_refusals() {
         let answer =
             service.program.call("GET", path, &[("authorization", own.as_str())], "").await;
         assert_eq!((answer.status, answer.header("allow")), (405, "POST"));
+        assert!(answer.json()["request_id"].as_str().unwrap().starts_with("req_"));
     }
     assert!(service.is_good(&token).await, "none of these revoked it");
 }
@@ -350,6 +351,27 @@ async fn an_operator_revokes_by_id_by_token_by_credential_and_by_client() {
     ] {
         assert!(!service.program.run(&wrong).status.success(), "{wrong:?}");
     }
+}
+
+#[tokio::test]
+async fn a_token_given_as_an_argument_is_refused_and_never_shown() {
+    let service = service().await;
+    let token = service.token(&service.cars).await;
+    let signature = token.rsplit('.').next().unwrap();
+    for arguments in [
+        vec!["token", "introspect", &token],
+        vec!["token", "introspect", "--json", &token],
+        vec!["token", "introspect", "--file", "x", &token, &token],
+        vec!["token", "revoke", &token],
+        vec!["token", "revoke", "--jti", "x", &token],
+    ] {
+        let output = service.program.run(&arguments);
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8(said).unwrap();
+        assert!(!output.status.success() && !said.contains(signature), "{said}");
+        assert!(said.contains("standard input"), "{said}");
+    }
+    assert!(service.is_good(&token).await);
 }
 
 #[tokio::test]
