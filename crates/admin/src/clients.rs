@@ -4,9 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use credential::{Kind, Minted, RANDOM_BYTES, mint as mint_text};
 use http::StatusCode;
-use model::{
-    Authentication, LIVE_CREDENTIALS_MAX, Name, Secret, SecretCredential, Timestamp,
-};
+use model::{Authentication, LIVE_CREDENTIALS_MAX, Name, Secret, SecretCredential, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 

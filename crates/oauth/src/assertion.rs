@@ -10,9 +10,9 @@ use outbound::keys::Place;
 
 use crate::Service;
 use crate::authentication::Proving;
+use crate::damping::damped;
 use crate::error::Refusal;
 use crate::form::Form;
-use crate::limits::damped;
 use crate::replay::Unusable;
 use crate::state::{ClientEntry, State};
 
