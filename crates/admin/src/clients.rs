@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use credential::{Kind, Minted, RANDOM_BYTES, mint as mint_text};
 use http::StatusCode;
-use model::{LIVE_CREDENTIALS_MAX, Name, Secret, SecretCredential, Timestamp};
+use model::{Authentication, LIVE_CREDENTIALS_MAX, Name, Secret, SecretCredential, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -69,7 +69,7 @@ pub(crate) async fn import(
         let detail = "`secret` is not 24 to 64 letters, digits, `_` and `+`.";
         return Err(Problem::Malformed(detail.to_owned()));
     }
-    let id = known(&world, &client)?;
+    let id = with_secrets(&world, &client)?;
     let digest = world.digester.digest(text);
     let secrets = world.store.secret_credentials().await?;
     let mut live = secrets.iter().filter(|known| known.client == id && !known.is_over(now));
@@ -109,7 +109,7 @@ async fn mint_with(
     (span, others_end): (Span, Option<Timestamp>),
     now: Timestamp,
 ) -> Result<Minted, Problem> {
-    let id = known(world, client)?;
+    let id = with_secrets(world, client)?;
     let minted = mint_for(world);
     let credential = SecretCredential {
         id: minted.id.clone(),
@@ -128,9 +128,19 @@ async fn mint_with(
     Ok(minted)
 }
 
-fn known(world: &World, client: &str) -> Result<Name, Problem> {
+/// A client that proves itself by secrets: one of any other would never be taken.
+fn with_secrets(world: &World, client: &str) -> Result<Name, Problem> {
     let missing = || Problem::Missing { kind: "client", name: client.to_owned() };
-    Ok(world.definitions.load().clients.get(client).ok_or_else(missing)?.id.clone())
+    let definitions = world.definitions.load();
+    let client = definitions.clients.get(client).ok_or_else(missing)?;
+    if client.authentication != Authentication::Secret {
+        let (id, partner, method) = (&client.id, &client.partner, client.authentication.method());
+        return Err(Problem::Refused(format!(
+            "The client {id} proves itself by `{method}`, and no secret is taken of it. To give it \
+             one, write `auth: client_secret` in partners.{partner}.clients.{id}, and reload."
+        )));
+    }
+    Ok(client.id.clone())
 }
 
 fn mint_for(world: &World) -> Minted {

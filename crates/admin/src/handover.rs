@@ -1,7 +1,8 @@
 //! The hand-over: everything a partner needs to call us, in one sealed letter.
 //!
 //! The partner gives us the public half of its hand-over key; we mint a secret for each of its
-//! clients and a value for each of its keys, and seal them so that only the partner can read them. Nothing secret is shown, logged, or sent in clear.
+//! clients that has any and a value for each of its keys, and seal them so that only the partner can
+//! read them. Nothing secret is shown, logged, or sent in clear.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -9,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use credential::{KEY_BYTES, seal_to};
 use http::StatusCode;
-use model::{Api, Definitions, Name, Partner};
+use model::{Api, Authentication, Client, Definitions, Name, Partner};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -56,7 +57,7 @@ pub struct Bundle {
     pub token_url: String,
     /// The APIs its clients may call.
     pub apis: Vec<BundleApi>,
-    /// Its clients, each with a fresh secret.
+    /// Its clients that prove themselves by secrets, each with a fresh one.
     pub clients: Vec<BundleClient>,
     /// Its API keys, each with a fresh value.
     pub api_keys: Vec<BundleKey>,
@@ -155,7 +156,7 @@ async fn bundle(
 ) -> Result<Bundle, Problem> {
     room(world, definitions, partner).await?;
     let mut clients = Vec::new();
-    for client in definitions.clients.values().filter(|c| c.partner == partner.name) {
+    for client in of(definitions, partner).filter(|client| has_secrets(client)) {
         let minted = mint_secret(world, &client.id).await?;
         clients.push(BundleClient {
             client_id: client.id.to_string(),
@@ -178,7 +179,7 @@ async fn bundle(
     Ok(Bundle {
         from: definitions.company.clone(),
         token_url: format!("{issuer}/oauth2/token"),
-        apis: apis(definitions, &clients),
+        apis: apis(definitions, partner),
         issuer,
         clients,
         api_keys,
@@ -188,13 +189,23 @@ async fn bundle(
 /// Whether everything the letter needs can be minted: otherwise nothing is, for a value minted into
 /// a letter that is never written would be live and nobody's.
 async fn room(world: &World, definitions: &Definitions, partner: &Partner) -> Result<(), Problem> {
-    for client in definitions.clients.values().filter(|c| c.partner == partner.name) {
+    for client in of(definitions, partner).filter(|client| has_secrets(client)) {
         clients::room(world, &client.id).await?;
     }
     for key in definitions.api_keys.values().filter(|k| k.partner == partner.name) {
         keys::room(world, &key.name).await?;
     }
     Ok(())
+}
+
+/// The clients of a partner.
+fn of<'a>(definitions: &'a Definitions, partner: &'a Partner) -> impl Iterator<Item = &'a Client> {
+    definitions.clients.values().filter(move |client| client.partner == partner.name)
+}
+
+/// Whether a client proves itself by secrets; of the others the partner has what is needed.
+fn has_secrets(client: &Client) -> bool {
+    client.authentication == Authentication::Secret
 }
 
 fn plan_in_words(definitions: &Definitions, plan: &Name) -> Option<String> {
@@ -205,9 +216,9 @@ fn plan_in_words(definitions: &Definitions, plan: &Name) -> Option<String> {
     Some(parts.join(", "))
 }
 
-/// The APIs that any of the clients has a scope of.
-fn apis(definitions: &Definitions, clients: &[BundleClient]) -> Vec<BundleApi> {
-    let has = |scope: &String| clients.iter().any(|c| c.scope.split(' ').any(|own| own == scope));
+/// The APIs that any of the partner's clients has a scope of.
+fn apis(definitions: &Definitions, partner: &Partner) -> Vec<BundleApi> {
+    let has = |scope: &String| of(definitions, partner).any(|client| client.scopes.contains(scope));
     let open = |api: &&Api| api.routes.iter().any(|route| route.scopes.iter().any(has));
     let entry = |api: &Api| BundleApi {
         name: api.name.to_string(),

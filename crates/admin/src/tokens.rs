@@ -15,7 +15,11 @@ use crate::trail::audit;
 /// The longest name of a token that is taken; our own have 36 characters.
 const ID_BYTES_MAX: usize = 256;
 
-/// What is to be revoked: exactly one of these.
+/// How long a token of another issuer is refused that is revoked by its id, in milliseconds. When it
+/// ends is its issuer's to say; the longest access tokens of the usual servers last 30 days.
+const FOREIGN_LIFE_MAX_MS: i64 = 31 * 86_400_000;
+
+/// What is to be revoked: exactly one of these, but that `issuer` goes with `jti`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Ask {
@@ -27,6 +31,8 @@ pub(crate) struct Ask {
     client: Option<String>,
     /// A secret's id, all tokens of which end.
     credential: Option<String>,
+    /// The other issuer whose token `jti` is: its name here, or what stands in `iss`.
+    issuer: Option<String>,
 }
 
 /// A token that is looked at.
@@ -44,28 +50,29 @@ pub(crate) async fn revoke(
 ) -> Result<Json<Value>, Problem> {
     let now = world.clock.now();
     let entry = match ask {
-        Ask { token: Some(token), jti: None, client: None, credential: None } => {
+        Ask { token: Some(token), jti: None, client: None, credential: None, issuer: None } => {
             of_token(&world, &token, now)?
         }
-        Ask { token: None, jti: Some(id), client: None, credential: None } => of_id(id, now)?,
-        Ask { token: None, jti: None, client: Some(client), credential: None } => {
+        Ask { token: None, jti: Some(id), client: None, credential: None, issuer } => {
+            let id = readable(id)?;
+            match issuer {
+                Some(issuer) => of_issuer(&world, &issuer, &id, now)?,
+                None => of_id(id, now),
+            }
+        }
+        Ask { token: None, jti: None, client: Some(client), credential: None, issuer: None } => {
             DenyEntry::of_client(known_client(&world, &client)?, now)
         }
-        Ask { token: None, jti: None, client: None, credential: Some(id) } => {
+        Ask { token: None, jti: None, client: None, credential: Some(id), issuer: None } => {
             of_credential(&world, id, now).await?
         }
         _ => {
-            let detail = "Name one of `token`, `jti`, `client` and `credential`.";
+            let detail = "Name one of `token`, `jti`, `client` and `credential`; `issuer` only \
+                          beside `jti`.";
             return Err(Problem::Malformed(detail.to_owned()));
         }
     };
-    let (what, subject) = match &entry.what {
-        Denied::Token { id, .. } => ("revoke token", format!("token/{id}")),
-        Denied::Client { client } => ("revoke tokens of client", format!("client/{client}")),
-        Denied::Credential { id, .. } => {
-            ("revoke tokens of client secret", format!("client-secret/{id}"))
-        }
-    };
+    let (what, subject) = named(&entry.what);
     let audit = audit(now, what, &subject, "");
     let kept = world.denied.deny(&*world.store, entry, Some(audit)).await?;
     let kept = kept.ok_or_else(|| {
@@ -76,6 +83,20 @@ pub(crate) async fn revoke(
         )
     })?;
     Ok(Json(shown(&kept)))
+}
+
+/// What is done, and to what, as the audit trail has it.
+fn named(what: &Denied) -> (&'static str, String) {
+    match what {
+        Denied::Token { id, .. } => match what.issuer_and_id() {
+            Some((issuer, id)) => ("revoke token of issuer", format!("token/{id} of {issuer}")),
+            None => ("revoke token", format!("token/{id}")),
+        },
+        Denied::Client { client } => ("revoke tokens of client", format!("client/{client}")),
+        Denied::Credential { id, .. } => {
+            ("revoke tokens of client secret", format!("client-secret/{id}"))
+        }
+    }
 }
 
 /// What a token says, if it is good now (RFC 7662 §2.2): the operator may see any.
@@ -99,14 +120,29 @@ fn of_token(world: &World, token: &str, now: Timestamp) -> Result<DenyEntry, Pro
     Ok(DenyEntry { what, at: now, until: Timestamp::from_ms(exp.saturating_mul(1000)) })
 }
 
-/// When the token ends is not known, so it is refused for as long as any may live.
-fn of_id(id: String, now: Timestamp) -> Result<DenyEntry, Problem> {
+/// A name that a token can have. Without blanks: see [`Denied::of_issuer`].
+fn readable(id: String) -> Result<String, Problem> {
     if id.is_empty() || id.len() > ID_BYTES_MAX || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
         let detail = "`jti` has from 1 to 256 printable characters without blanks.";
         return Err(Problem::Malformed(detail.to_owned()));
     }
+    Ok(id)
+}
+
+/// When the token ends is not known, so it is refused for as long as any may live.
+fn of_id(id: String, now: Timestamp) -> DenyEntry {
     let what = Denied::Token { id, client: None };
-    Ok(DenyEntry { what, at: now, until: now.plus_ms(TOKEN_LIFE_MAX_MS) })
+    DenyEntry { what, at: now, until: now.plus_ms(TOKEN_LIFE_MAX_MS) }
+}
+
+/// A token of an issuer that is trusted beside our own token service.
+fn of_issuer(world: &World, issuer: &str, id: &str, now: Timestamp) -> Result<DenyEntry, Problem> {
+    let definitions = world.definitions.load();
+    let mut issuers = definitions.issuers.values();
+    let known = issuers.find(|known| known.name.as_str() == issuer || known.issuer == issuer);
+    let missing = || Problem::Missing { kind: "issuer", name: issuer.to_owned() };
+    let what = Denied::of_issuer(&known.ok_or_else(missing)?.issuer, id);
+    Ok(DenyEntry { what, at: now, until: now.plus_ms(FOREIGN_LIFE_MAX_MS) })
 }
 
 fn known_client(world: &World, id: &str) -> Result<Name, Problem> {
@@ -128,8 +164,9 @@ async fn of_credential(world: &World, id: String, now: Timestamp) -> Result<Deny
 
 /// What is refused from now on; where a single token's place was taken by all of its client's, those.
 fn shown(kept: &DenyEntry) -> Value {
+    let (issuer, id_there) = kept.what.issuer_and_id().unzip();
     let (kind, id, client) = match &kept.what {
-        Denied::Token { id, client } => ("token", id.as_str(), client.as_ref()),
+        Denied::Token { id, client } => ("token", id_there.unwrap_or(id), client.as_ref()),
         Denied::Client { client } => ("client", client.as_str(), Some(client)),
         Denied::Credential { id, client } => ("credential", id.as_str(), Some(client)),
     };
@@ -137,6 +174,7 @@ fn shown(kept: &DenyEntry) -> Value {
         "revoked": kind,
         "id": id,
         "client": client.map(Name::as_str),
+        "issuer": issuer,
         "issued_until": kept.at.to_string(),
         "until": kept.until.to_string(),
     })

@@ -103,6 +103,11 @@ impl Gateway {
         Self(Arc::new(Core { snapshot, world: Arc::new(world), upstreams, ids }))
     }
 
+    /// An id as its own requests have, for one that is answered elsewhere.
+    pub fn next_request_id(&self) -> String {
+        request_id(self.0.world.clock.now(), &self.0.ids)
+    }
+
     /// Answers one request of a partner.
     pub async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<Body> {
         let core = &self.0;

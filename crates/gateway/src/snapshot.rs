@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use contract::Contract;
 use credential::{Digest, Digester, Kind};
 use http::{HeaderName, HeaderValue};
-use jwt::{Jwk, Jwks, Keys, Proofs};
+use jwt::{Algorithm, Jwk, Jwks, Keys, PROOF_ALGORITHMS, Proofs};
 use limit::Bucket;
 use model::{
     Api, Definitions, Function, HeaderRules, IpNet, KeyCredential, Name, Partner, Service,
@@ -80,6 +80,8 @@ pub struct Snapshot {
     pub(crate) denied: Arc<DenyList>,
     pub(crate) damper: Arc<Damper>,
     pub(crate) proofs: Arc<Proofs>,
+    /// The algorithms that the profile in force permits for them.
+    pub(crate) proof_algorithms: Vec<Algorithm>,
 }
 
 /// Numbers routes and partners over the whole life of the program, so that what is counted by
@@ -95,6 +97,8 @@ pub(crate) struct ApiEntry {
     pub(crate) realm: String,
     /// Where the API describes itself to clients (RFC 9728).
     pub(crate) metadata_url: String,
+    /// The algorithms that proofs may have, as its challenges list them (RFC 9449 §7.1, `algs`).
+    pub(crate) proof_algorithms: String,
     /// The routes as the file has them, `POST /orders`.
     pub(crate) route_keys: Vec<String>,
     pub(crate) key_header: HeaderName,
@@ -208,6 +212,7 @@ impl Snapshot {
             signing_keys: signing_keys(source.signing_keys)?,
             digester: source.digester,
             proofs: source.proofs,
+            proof_algorithms: definitions.profile.permitted(&PROOF_ALGORITHMS),
             tokens: TokenMemory::default(),
             denied: source.denied,
             damper: before.map_or_else(Arc::default, |before| Arc::clone(&before.damper)),
@@ -270,6 +275,8 @@ fn apis(
     contracts: &Contracts,
     before: Option<&Snapshot>,
 ) -> Vec<Arc<ApiEntry>> {
+    let proof_algorithms = jwt::proof_algorithm_names();
+    let proof_algorithms = definitions.profile.permitted_names(&proof_algorithms).join(" ");
     let entry = |api: &Api| {
         let same = |entry: &&Arc<ApiEntry>| entry.api.name == api.name;
         let known = before.and_then(|before| before.apis.iter().find(same));
@@ -292,6 +299,7 @@ fn apis(
             route_keys: api.routes.iter().map(model::Route::key).collect(),
             realm,
             metadata_url,
+            proof_algorithms: proof_algorithms.clone(),
             key_header: name.unwrap_or(HeaderName::from_static("x-api-key")),
             request_headers: Rules::new(&api.request_headers),
             response_headers: Rules::new(&api.response_headers),

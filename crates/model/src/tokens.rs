@@ -11,7 +11,8 @@ pub const CLAIM_CHARS_MAX: usize = 256;
 /// What holds for the token requests of all clients.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TokenSettings {
-    /// How many tokens each client may ask for; counted once it has proved who it is.
+    /// How many tokens each client may ask for, and apart from them how often it may revoke and
+    /// introspect; counted once it has proved who it is.
     pub rate: Option<Limit>,
     /// How many requests may come from one address, whoever they are of.
     pub address_rate: Option<Limit>,

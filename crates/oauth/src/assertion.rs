@@ -1,6 +1,7 @@
 //! `private_key_jwt`: a client proves itself by an assertion that it has signed (RFC 7523 §2.2,
 //! RFC 7521 §4.2), made out to our issuer and nobody else (RFC 10070).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jwt::{AssertionDemand, AssertionFault, ClaimedAssertion, KeySet};
@@ -8,9 +9,10 @@ use model::{AssertionRule, Authentication, ClientKeys, Profile, Timestamp};
 use outbound::keys::Place;
 
 use crate::Service;
+use crate::authentication::Proving;
+use crate::damping::damped;
 use crate::error::Refusal;
 use crate::form::Form;
-use crate::profile::permitted;
 use crate::replay::Unusable;
 use crate::state::{ClientEntry, State};
 
@@ -38,8 +40,8 @@ pub(crate) fn demand(state: &State, now: Timestamp) -> AssertionDemand<'_> {
 }
 
 /// Gets the keys that a request's assertion may need and that are not here, before the request is
-/// judged. May wait 2 s.
-pub(crate) async fn prepare(service: &Service, body: &[u8], now: Timestamp) {
+/// judged; none for an assertion that will not be verified. May wait 2 s.
+pub(crate) async fn prepare(service: &Service, body: &[u8], (address, now): (IpAddr, Timestamp)) {
     // Who spells the name otherwise gets by with the keys that are here.
     if !body.windows(PARAMETER.len()).any(|part| part == PARAMETER) {
         return;
@@ -50,6 +52,10 @@ pub(crate) async fn prepare(service: &Service, body: &[u8], now: Timestamp) {
         let state = service.state.load();
         let Ok(claimed) = ClaimedAssertion::read(text, &demand(&state, now)) else { return };
         let Some(client) = state.client(claimed.client()) else { return };
+        let (limits, ticks_ns) = (&service.world.limits, service.world.clock.ticks_ns());
+        if limits.may_verify((address, claimed.client()), ticks_ns).is_err() {
+            return;
+        }
         let Some(place) = rule(client).and_then(place) else { return };
         (claimed, client.client.id.clone(), place)
     };
@@ -63,7 +69,7 @@ pub(crate) fn prove<'s>(
     service: &Service,
     state: &'s State,
     claimed: &ClaimedAssertion<'_>,
-    now: Timestamp,
+    with: Proving<'_>,
 ) -> Result<&'s ClientEntry, Refusal> {
     // Who is for the endpoint is told so, whether there is such a client or not.
     let unproven = || {
@@ -73,6 +79,9 @@ pub(crate) fn prove<'s>(
             Refusal::AssertionUnproven
         }
     };
+    let (limits, Proving { address, now, ticks_ns, .. }) = (&service.world.limits, with);
+    let may = limits.may_verify((address, claimed.client()), ticks_ns);
+    may.map_err(|wait| damped(&unproven(), wait))?;
     let client = state.client(claimed.client()).ok_or_else(unproven)?;
     let rule = rule(client).ok_or_else(unproven)?;
     // FAPI 2.0 Security Profile §5.3.2.1: the issuer is the audience, and nothing else.
@@ -85,16 +94,23 @@ pub(crate) fn prove<'s>(
         tracing::info!(client = %id, "a client assertion is refused: there are no keys to verify it");
         unproven()
     })?;
-    let algorithms = permitted(state.profile, &rule.algorithms);
+    let algorithms = state.profile.permitted(&rule.algorithms);
     claimed.verify(&keys, &algorithms).map_err(|fault| {
         tracing::info!(client = %id, %fault, "a client assertion is refused");
+        if fault == AssertionFault::Signature {
+            limits.verified_in_vain(address, id, ticks_ns);
+        }
         unproven()
     })?;
     let used = service.replays.try_use(id, claimed.id(), claimed.exp(), now.seconds());
     used.map_err(|unusable| match unusable {
-        Unusable::UsedBefore => Refusal::AssertionReused,
+        Unusable::UsedBefore => {
+            limits.verified_in_vain(address, id, ticks_ns);
+            Refusal::AssertionReused
+        }
         Unusable::TooMany => Refusal::AssertionsTooMany,
     })?;
+    limits.proven(address, id, ticks_ns);
     if claimed.is_legacy() {
         tracing::warn!(
             client = %id,

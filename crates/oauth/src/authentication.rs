@@ -1,7 +1,10 @@
 //! Which way a client proves itself in a request, and whether it has.
 //!
 //! A client has one way (`auth` of the configuration), and no other counts for it. Who cannot prove
-//! to be a client is not told whether there is one of that name.
+//! to be a client is not told whether there is one of that name. Whatever is offered and is wrong is
+//! counted where it comes from: see [`Limits`](crate::Limits).
+
+use std::net::IpAddr;
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -32,12 +35,29 @@ pub(crate) enum Claim<'a> {
 pub(crate) struct Proving<'a> {
     /// The certificate of whoever asks, of any maker.
     pub(crate) certificate: Option<&'a ClientCertificate>,
+    /// Where the request comes from.
+    pub(crate) address: IpAddr,
     /// The moment.
     pub(crate) now: Timestamp,
+    /// The same moment by the clock that never goes back, in nanoseconds.
+    pub(crate) ticks_ns: u64,
 }
 
 /// Reads what a request offers; two ways at once are refused (RFC 6749 §2.3).
 pub(crate) fn claim<'a>(
+    service: &Service,
+    state: &State,
+    (headers, form): (&HeaderMap, &'a Form),
+    with: Proving<'_>,
+) -> Result<Claim<'a>, Refusal> {
+    read(state, headers, form, with.now).map_err(|refusal| {
+        // What cannot be read names nobody, but for what may stand beside it.
+        let claimed = form.get("client_id").unwrap_or_default();
+        service.world.limits.failed(refusal, (with.address, claimed), with.ticks_ns)
+    })
+}
+
+fn read<'a>(
     state: &State,
     headers: &HeaderMap,
     form: &'a Form,
@@ -110,9 +130,21 @@ pub(crate) fn prove<'s>(
     claim: &Claim<'_>,
     with: Proving<'_>,
 ) -> Result<&'s ClientEntry, Refusal> {
+    entry(service, state, claim, with).map_err(|refusal| {
+        let from = (with.address, claim.client_id());
+        service.world.limits.failed(refusal, from, with.ticks_ns)
+    })
+}
+
+fn entry<'s>(
+    service: &Service,
+    state: &'s State,
+    claim: &Claim<'_>,
+    with: Proving<'_>,
+) -> Result<&'s ClientEntry, Refusal> {
     let client = match claim {
         Claim::Secret(proof) => return client::authenticate(state, proof, with.now),
-        Claim::Assertion(claimed) => assertion::prove(service, state, claimed, with.now)?,
+        Claim::Assertion(claimed) => assertion::prove(service, state, claimed, with)?,
         Claim::Certificate(id) => certificates::prove(state, id, with.certificate)?,
         Claim::Workload(id) => state.client(id).ok_or(Refusal::Client)?,
     };

@@ -5,7 +5,6 @@ use jwt::{Accepted, PROOF_ALGORITHMS, PROOF_WINDOW, ProofDemand, ProofFault};
 use model::{Client, DpopRule, Timestamp};
 
 use crate::error::Refusal;
-use crate::profile::permitted;
 use crate::state::State;
 
 /// The field that carries a proof (RFC 9449 §4.1).
@@ -42,7 +41,7 @@ pub(crate) fn bind(
     let demand = ProofDemand {
         method: "POST",
         url: &format!("{}/oauth2/token", state.issuer),
-        algorithms: &permitted(state.profile, &PROOF_ALGORITHMS),
+        algorithms: &state.profile.permitted(&PROOF_ALGORITHMS),
         thumbprint: None,
         access_token: None,
         window: PROOF_WINDOW,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::Extension;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode, Uri};
@@ -45,6 +46,9 @@ pub(crate) enum Refusal {
         /// The first scope that is not the client's.
         asked: String,
     },
+    /// `unauthorized_client`: the client has no scopes at all, so there is nothing to give it a token
+    /// for.
+    NoScopes,
     /// `invalid_scope`: the scopes belong to several APIs.
     Audiences,
     /// `invalid_request`: the client's tokens are bound to a key, and there is no proof of one.
@@ -93,7 +97,7 @@ impl Refusal {
             | Self::AssertionReused
             | Self::AssertionsTooMany
             | Self::Certificate => "invalid_client",
-            Self::Suspended | Self::Expired => "unauthorized_client",
+            Self::Suspended | Self::Expired | Self::NoScopes => "unauthorized_client",
             Self::GrantType => "unsupported_grant_type",
             Self::Scope { .. } | Self::Audiences | Self::ScopeOfOther { .. } => "invalid_scope",
             Self::Target => "invalid_target",
@@ -115,11 +119,25 @@ impl Refusal {
             Self::ClientMissing => "no-credentials",
             Self::Suspended => "suspended",
             Self::Expired => "expired",
+            Self::NoScopes => "no-scopes",
             Self::Audiences => "several-apis",
             Self::Limited(limited) => limited.reason,
             Self::Unavailable => "store-unavailable",
             other => other.code(),
         }
+    }
+
+    /// Whether somebody tried to prove to be a client and did not; who tried nothing, or has proven
+    /// itself and may not, is another thing.
+    pub(crate) fn is_of_wrong_credentials(&self) -> bool {
+        matches!(
+            self,
+            Self::Client
+                | Self::Assertion(_)
+                | Self::AssertionUnproven
+                | Self::AssertionReused
+                | Self::Certificate
+        )
     }
 
     /// When the caller may come again.
@@ -134,7 +152,8 @@ impl Refusal {
         }
     }
 
-    fn description(&self) -> String {
+    /// What the caller is told.
+    pub(crate) fn description(&self) -> String {
         match self {
             Self::Malformed(what) => format!("The request cannot be read: {what}."),
             Self::TooLarge => "The request's body is larger than 16 KiB.".to_owned(),
@@ -163,6 +182,9 @@ impl Refusal {
                 "The client has not been given the scope {asked}. Leave scope out to get all it \
                  has."
             ),
+            Self::NoScopes => "This client has been given no scopes, and so gets no tokens. It may \
+                 revoke and introspect."
+                .into(),
             Self::Audiences => {
                 "The scopes belong to several APIs. Ask for those of one API at a time.".to_owned()
             }
@@ -245,33 +267,47 @@ impl Refusal {
     }
 }
 
+/// The id of a request, as the gateway gives them; an extension of the request. Refusals that are
+/// problems show it.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
+
 /// The answer to a path below `/oauth2/` or `/.well-known/` that is none of ours.
-pub(crate) async fn no_such_endpoint(uri: Uri) -> Response {
+pub(crate) async fn no_such_endpoint(id: Option<Extension<RequestId>>, uri: Uri) -> Response {
     let detail = format!(
         "There is no {}. The token endpoint is POST /oauth2/token; \
          /.well-known/oauth-authorization-server lists what there is.",
         uri.path()
     );
-    problem(StatusCode::NOT_FOUND, "no-route", "No such path", &detail)
+    problem((StatusCode::NOT_FOUND, "no-route"), "No such path", &detail, id)
 }
 
 /// The answer to a known path with another method. RFC 6749 §3.2: tokens are asked for by POST.
-pub async fn other_method(uri: Uri) -> Response {
+pub async fn other_method(id: Option<Extension<RequestId>>, uri: Uri) -> Response {
     let allow = if uri.path().starts_with("/oauth2/") { "POST" } else { "GET, HEAD" };
     let detail = format!("{} takes {allow}.", uri.path());
-    let (status, code) = (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed");
-    let mut response = problem(status, code, "The path has other methods", &detail);
+    let kind = (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed");
+    let mut response = problem(kind, "The path has other methods", &detail, id);
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
     response
 }
 
-fn problem(status: StatusCode, code: &str, title: &str, detail: &str) -> Response {
-    let body = json!({
+fn problem(
+    (status, code): (StatusCode, &str),
+    title: &str,
+    detail: &str,
+    id: Option<Extension<RequestId>>,
+) -> Response {
+    let mut body = json!({
         "type": format!("urn:gatepost:problem:{code}"),
         "title": title,
         "status": status.as_u16(),
         "detail": detail,
     });
+    if let Some(Extension(RequestId(id))) = id {
+        tracing::debug!(request_id = %id, reason = code, "a request is refused");
+        body["request_id"] = id.into();
+    }
     let mut response = (status, body.to_string()).into_response();
     let problem = HeaderValue::from_static("application/problem+json");
     response.headers_mut().insert(CONTENT_TYPE, problem);

@@ -24,7 +24,8 @@
 //! rotation.rs   signing keys over time: next, active, retiring
 //! error.rs      every refusal (RFC 6749 §5.2); the only place of statuses
 //! claims.rs     how long a token lives, and what else it says
-//! limits.rs     rates, quotas, and the damping of wrong credentials; quota.rs their leases
+//! limits.rs     rates, quotas, and the damping of wrong credentials (damping.rs); quota.rs their
+//!               leases
 //! audit.rs      who got which token, until it is kept
 //! ```
 
@@ -36,6 +37,7 @@ mod certificates;
 mod claims;
 mod client;
 mod client_keys;
+mod damping;
 mod dpop;
 mod error;
 mod exchange;
@@ -70,7 +72,7 @@ use store::{DenyList, Store};
 
 pub use audit::AuditBook;
 pub use client_keys::PublishedKeys;
-pub use error::other_method;
+pub use error::{RequestId, other_method};
 pub use exchange::{ForeignVerifier, Verifying, Workload, WorkloadFault};
 pub use inspect::Inspector;
 pub use limits::Limits;

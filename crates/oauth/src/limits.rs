@@ -8,9 +8,13 @@
 //! others and with their own machines that still have an old secret, and a bound that refuses right
 //! secrets would be a switch that any of these can throw. It costs no safety: secrets have 256 random
 //! bits, imported ones at least 24 characters, so no rate of guessing finds one, and to look at a
-//! secret costs a digest. What is damped is the flood: its answers say when to come again, and its
-//! entries in the audit are added up. What a single address may cost us at all is `address_rate`,
-//! which comes before anything is looked at.
+//! secret costs a digest, to look at a certificate a comparison. What is damped is the flood: its
+//! answers say when to come again, and its entries in the audit are added up. What a single address
+//! may cost us at all is `address_rate`, which comes before anything is looked at.
+//!
+//! A signed assertion is dearer to look at. Where so many signatures did not fit that the address, or
+//! the address and client, is damped, the next are refused **unverified**, but for a client that has
+//! proven itself by an assertion from there within a day ([`Limits::may_verify`]).
 //!
 //! What is remembered has a bound. Where that is reached, what is as good as forgotten goes first, and
 //! then everything: a bound that is forgotten refuses nobody.
@@ -21,33 +25,20 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use limit::{Bucket, Limit, Rate, Taken};
+use limit::{Bucket, Limit, Taken};
 use model::{Client, Name, Timestamp, TokenSettings};
 use parking_lot::Mutex;
 use store::{Store, StoreError};
 
+use crate::damping::{Failures, Proven, damped};
 use crate::error::Refusal;
 use crate::fields::{Bound, Fields};
 use crate::quota::{Leased, Left, NotDebited};
 
 /// Addresses, and pairs of an address and a client, that are remembered of each kind.
-const KEPT_MAX: usize = 8192;
-/// The longest text that is taken for a client's name; longer ones, which nobody has, count as one.
-const NAME_BYTES_MAX: usize = 128;
+pub(crate) const KEPT_MAX: usize = 8192;
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
-
-/// Wrong credentials from an address: a hundred at once, then five a second, as of bad tokens at the
-/// gateway.
-fn failures_of_address() -> Limit {
-    Limit::new(Rate::per_second(5), 100)
-}
-
-/// Wrong credentials of a client from an address: what a program with an old secret sends until
-/// somebody looks, twenty at once and then one each two seconds.
-fn failures_of_pair() -> Limit {
-    Limit::new(Rate::per_seconds(30, 60), 20)
-}
 
 /// What is counted of token requests, from the start of the program to its end.
 #[derive(Default)]
@@ -55,13 +46,18 @@ pub struct Limits {
     /// Those that have proved who they are; never more than there were clients since the start.
     clients: Mutex<BTreeMap<Name, Arc<Meter>>>,
     addresses: Buckets<IpAddr>,
-    failed_addresses: Buckets<IpAddr>,
-    failed_pairs: Buckets<(IpAddr, String)>,
+    /// Wrong credentials of any kind.
+    wrong: Failures,
+    /// Of these, signatures that were verified in vain.
+    in_vain: Failures,
+    proven: Proven,
 }
 
 /// The counters of a client.
 struct Meter {
-    bucket: Bucket,
+    tokens: Bucket,
+    /// Requests for something else than a token.
+    requests: Bucket,
     hour: Leased,
     day: Leased,
 }
@@ -87,6 +83,19 @@ pub(crate) struct Limited {
 }
 
 impl Told {
+    /// Tells of a rate that was looked at; gives how long until there is a permit, if there is none.
+    fn take(
+        &mut self,
+        name: &'static str,
+        limit: Limit,
+        taken: Result<Taken, Duration>,
+    ) -> Result<(), Duration> {
+        let left = taken.map_or(0, |taken| taken.remaining);
+        self.fields.add(rate(name, limit, left.into()));
+        taken?;
+        Ok(())
+    }
+
     /// Refuses, or only notes that it would.
     fn refuse(&mut self, settings: &TokenSettings, limited: Limited) -> Result<(), Refusal> {
         if settings.observe {
@@ -111,31 +120,59 @@ impl Limits {
         told.fields.add(rate("address", limit, 0));
         let (rate, burst) = (limit.rate(), limit.burst());
         let description = format!(
-            "This address asks for tokens more often than {rate}, {burst} at once. Keep a token \
-             until shortly before its end, and share it."
+            "More requests come from this address than {rate}, {burst} at once. Keep a token until \
+             shortly before its end, and share it."
         );
         told.refuse(settings, Limited { reason: "address-rate", description, wait })
     }
 
-    /// What wrong credentials are answered with. Clients that exist and those that do not are treated
-    /// alike.
-    pub(crate) fn failed(&self, address: IpAddr, claimed: &str, ticks_ns: u64) -> Refusal {
-        let group = group(address);
-        let of_address = self.failed_addresses.take(group, failures_of_address(), ticks_ns);
-        // An address that is damped cannot fill the other memory with names.
-        let counted = of_address.and_then(|_| {
-            let name = if claimed.len() > NAME_BYTES_MAX { "" } else { claimed };
-            self.failed_pairs.take((group, name.to_owned()), failures_of_pair(), ticks_ns)
-        });
-        let Err(wait) = counted else { return Refusal::Client };
-        let description = "Client id or secret is wrong, or the secret is no longer live, as in \
-                           many requests before from this address. Wait as long as Retry-After \
-                           says, and mend what sends them."
-            .to_owned();
-        Refusal::Limited(Box::new(Limited { reason: "damped", description, wait }))
+    /// What a refused client is answered with. Wrong credentials are counted; clients that exist and
+    /// those that do not are treated alike. Every other refusal stays what it is.
+    pub(crate) fn failed(
+        &self,
+        refusal: Refusal,
+        (address, claimed): (IpAddr, &str),
+        ticks_ns: u64,
+    ) -> Refusal {
+        if !refusal.is_of_wrong_credentials() {
+            return refusal;
+        }
+        match self.wrong.count(address, claimed, ticks_ns) {
+            None => refusal,
+            Some(wait) => damped(&refusal, wait),
+        }
     }
 
-    /// Counts a request of a client that has proved who it is.
+    /// Whether the signature of somebody who claims to be a client may be verified; an `Err` says how
+    /// long not. Asked before it is known whether there is such a client.
+    ///
+    /// As with secrets, nobody else locks a client out of an address from which it has proven itself.
+    /// Its own bad signatures from there cost us what `address_rate` lets through.
+    pub(crate) fn may_verify(
+        &self,
+        (address, claimed): (IpAddr, &str),
+        ticks_ns: u64,
+    ) -> Result<(), Duration> {
+        match self.in_vain.wait(address, claimed, ticks_ns) {
+            Some(wait) if !self.proven.knows(address, claimed, ticks_ns) => Err(wait),
+            _ => Ok(()),
+        }
+    }
+
+    /// A signature was verified, and is not the client's or was used before.
+    pub(crate) fn verified_in_vain(&self, address: IpAddr, client: &Name, ticks_ns: u64) {
+        // Beyond the bound it is a client that has proven itself, and others there do not pay for it.
+        if self.in_vain.wait(address, client, ticks_ns).is_none() {
+            self.in_vain.count(address, client, ticks_ns);
+        }
+    }
+
+    /// A client has proven itself by its signature.
+    pub(crate) fn proven(&self, address: IpAddr, client: &Name, ticks_ns: u64) {
+        self.proven.note(address, client, ticks_ns);
+    }
+
+    /// Counts a request for a token, of a client that has proved who it is.
     pub(crate) fn client(
         &self,
         settings: &TokenSettings,
@@ -144,14 +181,32 @@ impl Limits {
         told: &mut Told,
     ) -> Result<(), Refusal> {
         let Some(limit) = client.tokens.rate.or(settings.rate) else { return Ok(()) };
-        let taken = self.meter(&client.id).bucket.take(limit, ticks_ns);
-        let left = taken.map_or(0, |taken| taken.remaining);
-        told.fields.add(rate("tokens", limit, left.into()));
-        let Err(wait) = taken else { return Ok(()) };
+        let taken = self.meter(&client.id).tokens.take(limit, ticks_ns);
+        let Err(wait) = told.take("tokens", limit, taken) else { return Ok(()) };
         let (rate, burst) = (limit.rate(), limit.burst());
         let description = format!(
             "This client asks for tokens more often than {rate}, {burst} at once. Keep a token \
              until shortly before its end, and share it."
+        );
+        told.refuse(settings, Limited { reason: "client-rate", description, wait })
+    }
+
+    /// Counts a request to revoke or introspect: the rate is the same, and counted apart, so that
+    /// neither costs the other anything.
+    pub(crate) fn request(
+        &self,
+        settings: &TokenSettings,
+        client: &Client,
+        ticks_ns: u64,
+        told: &mut Told,
+    ) -> Result<(), Refusal> {
+        let Some(limit) = client.tokens.rate.or(settings.rate) else { return Ok(()) };
+        let taken = self.meter(&client.id).requests.take(limit, ticks_ns);
+        let Err(wait) = told.take("requests", limit, taken) else { return Ok(()) };
+        let (rate, burst) = (limit.rate(), limit.burst());
+        let description = format!(
+            "This client revokes and introspects tokens more often than {rate}, {burst} at once. \
+             Wait as long as Retry-After says, or have its token_rate raised."
         );
         told.refuse(settings, Limited { reason: "client-rate", description, wait })
     }
@@ -206,7 +261,8 @@ impl Limits {
             return Arc::clone(known);
         }
         let meter = Arc::new(Meter {
-            bucket: Bucket::new(),
+            tokens: Bucket::new(),
+            requests: Bucket::new(),
             hour: Leased::new(client, "hour", HOUR_MS),
             day: Leased::new(client, "day", DAY_MS),
         });
@@ -264,7 +320,7 @@ fn rate(name: &'static str, limit: Limit, left: u64) -> Bound {
 }
 
 /// Whoever has an IPv6 address has its whole /64.
-fn group(address: IpAddr) -> IpAddr {
+pub(crate) fn group(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
         v4 @ IpAddr::V4(_) => v4,
@@ -272,7 +328,7 @@ fn group(address: IpAddr) -> IpAddr {
 }
 
 /// A bucket for each of some keys, of which so many are remembered.
-struct Buckets<K>(Mutex<HashMap<K, Bucket>>);
+pub(crate) struct Buckets<K>(pub(crate) Mutex<HashMap<K, Bucket>>);
 
 impl<K> Default for Buckets<K> {
     fn default() -> Self {
@@ -281,7 +337,7 @@ impl<K> Default for Buckets<K> {
 }
 
 impl<K: Eq + Hash> Buckets<K> {
-    fn take(&self, key: K, limit: Limit, ticks_ns: u64) -> Result<Taken, Duration> {
+    pub(crate) fn take(&self, key: K, limit: Limit, ticks_ns: u64) -> Result<Taken, Duration> {
         let mut buckets = self.0.lock();
         if buckets.len() >= KEPT_MAX && !buckets.contains_key(&key) {
             buckets.retain(|_, bucket| !bucket.is_full(ticks_ns));
@@ -291,10 +347,18 @@ impl<K: Eq + Hash> Buckets<K> {
         }
         buckets.entry(key).or_default().take(limit, ticks_ns)
     }
+
+    /// How long until there is a permit; what is not remembered has all of them.
+    pub(crate) fn wait(&self, key: &K, limit: Limit, ticks_ns: u64) -> Duration {
+        let buckets = self.0.lock();
+        buckets.get(key).map_or(Duration::ZERO, |bucket| bucket.wait(limit, ticks_ns))
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use jwt::AssertionFault;
+    use limit::Rate;
     use model::{ClientTokens, TokenQuota};
     use testkit::MemStore;
 
@@ -371,7 +435,7 @@ mod tests {
     fn wrong_credentials_are_damped_where_they_come_from_and_for_the_client_they_name() {
         let limits = Limits::default();
         let is_damped = |text: &str, claimed: &str| {
-            limits.failed(address(text), claimed, NOW) != Refusal::Client
+            limits.failed(Refusal::Client, (address(text), claimed), NOW) != Refusal::Client
         };
         assert!((0..20).all(|_| !is_damped("192.0.2.1", "a")) && is_damped("192.0.2.1", "a"));
         // Another client there, and the same from elsewhere, are not.
@@ -379,8 +443,81 @@ mod tests {
         // With ever other names, the address is.
         assert!((0..78).all(|number| !is_damped("192.0.2.1", &format!("c{number}"))));
         assert!(is_damped("192.0.2.1", "d") && !is_damped("192.0.2.2", "d"));
-        let later = limits.failed(address("192.0.2.1"), "a", NOW + 4 * SECOND);
-        assert_eq!(later, Refusal::Client);
+        let here = (address("192.0.2.1"), "a");
+        assert_eq!(limits.failed(Refusal::Client, here, NOW + 4 * SECOND), Refusal::Client);
+    }
+
+    #[test]
+    fn whatever_a_client_fails_to_prove_itself_with_is_damped_and_says_what_is_wrong() {
+        let check = |refusal: Refusal, is_counted: bool| {
+            let limits = Limits::default();
+            let here = (address("192.0.2.1"), "a");
+            for _ in 0..20 {
+                assert_eq!(limits.failed(refusal.clone(), here, NOW), refusal);
+            }
+            match limits.failed(refusal.clone(), here, NOW) {
+                Refusal::Limited(limited) => {
+                    assert!(is_counted, "{refusal:?}");
+                    assert!(limited.description.starts_with(&refusal.description()), "{refusal:?}");
+                    assert_eq!((limited.reason, limited.wait), ("damped", Duration::from_secs(2)));
+                }
+                other => assert!(!is_counted && other == refusal, "{other:?}"),
+            }
+        };
+        for refusal in [
+            Refusal::Client,
+            Refusal::Assertion(AssertionFault::Audience),
+            Refusal::Assertion(AssertionFault::Expired),
+            Refusal::AssertionUnproven,
+            Refusal::AssertionReused,
+            Refusal::Certificate,
+        ] {
+            check(refusal, true);
+        }
+        for refusal in [Refusal::ClientMissing, Refusal::Suspended, Refusal::Malformed("x")] {
+            check(refusal, false);
+        }
+    }
+
+    #[test]
+    fn signatures_in_vain_end_the_verifying_and_who_has_proven_itself_from_there_is_let_in() {
+        let limits = Limits::default();
+        let (here, there) = (address("192.0.2.1"), address("192.0.2.2"));
+        let (a, b) = (Name::new("a").unwrap(), Name::new("b").unwrap());
+        for _ in 0..20 {
+            assert_eq!(limits.may_verify((here, "a"), NOW), Ok(()));
+            limits.verified_in_vain(here, &a, NOW);
+        }
+        assert_eq!(limits.may_verify((here, "a"), NOW), Err(Duration::from_secs(2)));
+        assert_eq!(limits.may_verify((here, "a"), NOW + 2 * SECOND), Ok(()));
+        // Another client there, and the same from elsewhere, are verified.
+        assert_eq!(limits.may_verify((here, "b"), NOW), Ok(()));
+        assert_eq!(limits.may_verify((there, "a"), NOW), Ok(()));
+        // With bad signatures of many clients, the address is damped; who was good there is not.
+        limits.proven(here, &b, NOW);
+        for number in 0..80 {
+            limits.verified_in_vain(here, &Name::new(&format!("c{number}")).unwrap(), NOW);
+        }
+        assert!(limits.may_verify((here, "d"), NOW).is_err());
+        assert!(limits.may_verify((here, "a"), NOW).is_err());
+        assert_eq!(limits.may_verify((here, "b"), NOW), Ok(()));
+        // Credentials that cost no signature leave the verifying as it is.
+        for _ in 0..200 {
+            limits.failed(Refusal::AssertionUnproven, (there, "a"), NOW);
+        }
+        assert_eq!(limits.may_verify((there, "a"), NOW), Ok(()));
+    }
+
+    #[test]
+    fn tokens_and_other_requests_have_the_same_rate_each_for_itself() {
+        let limits = Limits::default();
+        let (client, settings) = (client("a", ClientTokens::default()), settings(Some(1), false));
+        let mut told = Told::default();
+        let asked: Vec<_> = (0..3)
+            .map(|_| reason(limits.request(&settings, &client, NOW, &mut told)))
+            .collect();
+        assert_eq!(asked, [None, None, Some("client-rate")]);
+        assert_eq!(reason(limits.client(&settings, &client, NOW, &mut told)), None);
     }
 
     #[test]
@@ -388,13 +525,9 @@ mod tests {
         let limits = Limits::default();
         for host in 0..20_000_u32 {
             let address = IpAddr::from(host.to_be_bytes());
-            limits.failed(address, &"x".repeat(20_000), NOW);
             drop(limits.address(&settings(Some(1), false), address, NOW, &mut Told::default()));
         }
-        let pairs = limits.failed_pairs.0.lock();
-        assert!(pairs.len() <= KEPT_MAX && pairs.keys().all(|(_, name)| name.is_empty()));
         assert!(limits.addresses.0.lock().len() <= KEPT_MAX);
-        assert!(limits.failed_addresses.0.lock().len() <= KEPT_MAX);
     }
 
     #[tokio::test]

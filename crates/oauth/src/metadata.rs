@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::Service;
 use crate::exchange;
-use crate::profile::{ClientMethod, permits_method, permitted_names};
+use crate::profile::{ClientMethod, permits_method};
 
 /// The methods there are, before a profile takes some away (RFC 7591 §4.2, RFC 8705 §2).
 const METHODS: [ClientMethod; 5] = [
@@ -31,8 +31,8 @@ pub(crate) async fn show(State(service): State<Service>) -> Response {
     let state = service.state.load();
     let issuer = &state.issuer;
     let methods = methods(state.profile, service.world.certificates);
-    let assertions = permitted_names(state.profile, &Algorithm::NAMES);
-    let proofs = permitted_names(state.profile, &jwt::proof_algorithm_names());
+    let assertions = state.profile.permitted_names(&Algorithm::NAMES);
+    let proofs = state.profile.permitted_names(&jwt::proof_algorithm_names());
     let document = json!({
         "issuer": issuer,
         "token_endpoint": state.endpoint,

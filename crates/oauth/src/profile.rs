@@ -112,13 +112,12 @@ pub struct ClientFacts<'a> {
     pub lifetime_s: i64,
 }
 
-/// What is known of a request that is about to get a token.
+/// What is known of a request that is about to get a token. Algorithms are held to the profile where
+/// assertions and proofs are verified.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestFacts {
     /// How the client proved who it is.
     pub method: ClientMethod,
-    /// The algorithm of its assertion or proof of possession; none without one.
-    pub algorithm: Option<jwt::Algorithm>,
     /// To what the token will be bound.
     pub binding: Binding,
     /// How long it will live, in seconds.
@@ -133,7 +132,7 @@ pub fn of_client(profile: Profile, client: &ClientFacts<'_>) -> Vec<Reason> {
     let methods = client.methods.iter().copied();
     let mut reasons: Vec<Reason> =
         methods.filter(|method| !permits_method(profile, *method)).map(Reason::Method).collect();
-    if !client.algorithms.iter().all(|algorithm| permits_algorithm(profile, *algorithm)) {
+    if !client.algorithms.iter().all(|algorithm| profile.permits(*algorithm)) {
         reasons.push(Reason::Algorithm);
     }
     if client.lifetime_s > LIFETIME_MAX_S {
@@ -149,9 +148,6 @@ pub fn of_request(profile: Profile, request: &RequestFacts) -> Result<(), Reason
     }
     if !permits_method(profile, request.method) {
         return Err(Reason::Method(request.method));
-    }
-    if request.algorithm.is_some_and(|algorithm| !permits_algorithm(profile, algorithm)) {
-        return Err(Reason::Algorithm);
     }
     if request.binding == Binding::None {
         return Err(Reason::Binding);
@@ -175,28 +171,6 @@ pub fn permits_method(profile: Profile, method: ClientMethod) -> bool {
     }
 }
 
-/// Whether a profile permits an algorithm for anything that is signed: assertions, proofs, tokens.
-pub fn permits_algorithm(profile: Profile, algorithm: jwt::Algorithm) -> bool {
-    use jwt::Algorithm::{EdDsa, Es256, Ps256};
-    profile == Profile::OAuth2 || matches!(algorithm, Ps256 | Es256 | EdDsa)
-}
-
-/// Those of the algorithms that a profile permits.
-pub(crate) fn permitted(profile: Profile, all: &[jwt::Algorithm]) -> Vec<jwt::Algorithm> {
-    all.iter().copied().filter(|algorithm| permits_algorithm(profile, *algorithm)).collect()
-}
-
-/// Those of the names of algorithms that a profile permits, as metadata list them.
-pub(crate) fn permitted_names<'a>(profile: Profile, names: &[&'a str]) -> Vec<&'a str> {
-    let is_permitted = |name: &&&str| {
-        // Another name of EdDSA over this curve (RFC 9864 §2.2).
-        let name = if **name == "Ed25519" { "EdDSA" } else { **name };
-        let algorithm = jwt::Algorithm::parse(name);
-        algorithm.is_some_and(|algorithm| permits_algorithm(profile, algorithm))
-    };
-    names.iter().filter(is_permitted).copied().collect()
-}
-
 #[cfg(test)]
 mod tests {
     use jwt::Algorithm;
@@ -205,7 +179,6 @@ mod tests {
 
     const GOOD: RequestFacts = RequestFacts {
         method: ClientMethod::PrivateKeyJwt,
-        algorithm: Some(Algorithm::Es256),
         binding: Binding::Dpop,
         lifetime_s: 900,
     };
@@ -218,7 +191,7 @@ mod tests {
         };
         check(GOOD, Ok(()));
         for method in [ClientMethod::TlsClientAuth, ClientMethod::SelfSignedTls] {
-            check(RequestFacts { method, algorithm: None, binding: Binding::Mtls, ..GOOD }, Ok(()));
+            check(RequestFacts { method, binding: Binding::Mtls, ..GOOD }, Ok(()));
         }
         for method in
             [ClientMethod::SecretBasic, ClientMethod::SecretPost, ClientMethod::TokenExchange]
@@ -227,23 +200,6 @@ mod tests {
         }
         check(RequestFacts { binding: Binding::None, ..GOOD }, Err(Reason::Binding));
         check(RequestFacts { lifetime_s: 901, ..GOOD }, Err(Reason::Lifetime));
-        for algorithm in [Algorithm::Ps256, Algorithm::EdDsa] {
-            check(RequestFacts { algorithm: Some(algorithm), ..GOOD }, Ok(()));
-        }
-        for algorithm in [Algorithm::Rs256, Algorithm::Rs384, Algorithm::Rs512, Algorithm::Es384] {
-            let request = RequestFacts { algorithm: Some(algorithm), ..GOOD };
-            check(request, Err(Reason::Algorithm));
-        }
-    }
-
-    #[test]
-    fn fapi2_permits_few_algorithms() {
-        let names = ["RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519"];
-        let few = ["PS256", "ES256", "EdDSA", "Ed25519"];
-        assert_eq!(permitted_names(Profile::Fapi2, &names), few);
-        let all = [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es384];
-        assert_eq!(permitted(Profile::Fapi2, &all), [Algorithm::Ps256]);
-        assert_eq!(permitted(Profile::OAuth2, &all), all);
     }
 
     #[test]

@@ -1,46 +1,52 @@
 //! `POST /oauth2/revoke`: a client ends one of its own tokens (RFC 7009).
 
-use axum::Extension;
+use std::net::SocketAddr;
+
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
+use axum::extract::{ConnectInfo, Extension, State};
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::{CACHE_CONTROL, PRAGMA};
-use listener::{ClientCertificate, Peer};
+use listener::Peer;
 use model::Timestamp;
 use store::{Denied, DenyEntry};
 
 use crate::Service;
-use crate::assertion;
-use crate::caller::{caller, token};
+use crate::caller::{Arrival, caller, token};
 use crate::error::Refusal;
 use crate::inspect::ours;
+use crate::limits::Told;
+use crate::token::Origin;
 
 pub(crate) async fn revoke(
     State(service): State<Service>,
-    Extension(peer): Extension<Peer>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    (Extension(peer), origin): (Extension<Peer>, Option<Extension<Origin>>),
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let now = service.world.clock.now();
-    let decided = match body {
-        Ok(body) => {
-            assertion::prepare(&service, &body, now).await;
-            let certificate = service.world.trusted.certificate(&peer, &headers);
-            decide(&service, (&headers, certificate.as_deref()), &body, now)
-        }
+    let arrival = Arrival::new(&service, (address, origin), (&peer, &headers));
+    let mut told = Told::default();
+    let outcome = match body {
+        Ok(body) => carry_out(&service, &arrival, &body, &mut told).await,
         Err(_) => Err(Refusal::TooLarge),
     };
-    let outcome = match decided {
-        Ok(Some(entry)) => deny(&service, entry).await,
-        Ok(None) => Ok(()),
-        Err(refusal) => Err(refusal),
-    };
-    match outcome {
-        // RFC 7009 §2.2: the body says nothing, and whether there was such a token neither.
-        Ok(()) => [(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")].into_response(),
-        Err(refusal) => refusal.into_answer(&service.state.load().realm),
+    // RFC 7009 §2.2: the body says nothing, and whether there was such a token neither.
+    let done = [(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")];
+    arrival.answer(&service, outcome.map(|()| done.into_response()), &told)
+}
+
+async fn carry_out(
+    service: &Service,
+    arrival: &Arrival<'_>,
+    body: &[u8],
+    told: &mut Told,
+) -> Result<(), Refusal> {
+    arrival.admit(service, body, told).await?;
+    match decide(service, (arrival, body), told)? {
+        Some(entry) => deny(service, entry).await,
+        None => Ok(()),
     }
 }
 
@@ -48,12 +54,11 @@ pub(crate) async fn revoke(
 /// client's. All of these are answered alike (RFC 7009 §2.2).
 fn decide(
     service: &Service,
-    shown: (&HeaderMap, Option<&ClientCertificate>),
-    body: &[u8],
-    now: Timestamp,
+    (arrival, body): (&Arrival<'_>, &[u8]),
+    told: &mut Told,
 ) -> Result<Option<DenyEntry>, Refusal> {
-    let state = service.state.load();
-    let (form, client) = caller(service, &state, shown, (body, now))?;
+    let (state, now) = (service.state.load(), arrival.now);
+    let (form, client) = caller(service, &state, (arrival, body), told)?;
     let claims = ours(&state, token(&form)?, now);
     let own = claims.filter(|claims| *claims.client_id == *client.client.id);
     Ok(own.map(|claims| DenyEntry {

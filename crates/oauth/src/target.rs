@@ -36,6 +36,10 @@ pub(crate) fn servers(definitions: &Definitions) -> Vec<Server> {
 
 /// Grants what a form asks for, of the API it names if it names one.
 pub(crate) fn grant(state: &State, client: &Client, form: &Form) -> Result<Grant, Refusal> {
+    // A client that only introspects or revokes, whatever it asks for.
+    if client.scopes.is_empty() {
+        return Err(Refusal::NoScopes);
+    }
     let asked = form.get("scope");
     match target(&state.servers, form)? {
         Some(named) => narrowed(client, named.as_str(), asked),

@@ -99,7 +99,7 @@ pub(crate) async fn issue(
     let began_ns = service.world.clock.ticks_ns();
     let mut record = TokenRecord {
         at: service.world.clock.now(),
-        address: origin.map_or_else(|| address.ip().to_canonical(), |Extension(origin)| origin.0),
+        address: caller::address_of(address, origin),
         client: None,
         partner: None,
         method: None,
@@ -210,7 +210,7 @@ async fn decide(
     let (settings, ticks_ns) = (&state.rules.settings, world.clock.ticks_ns());
     // Before anything is looked at or asked for elsewhere.
     world.limits.address(settings, record.address, ticks_ns, told)?;
-    assertion::prepare(service, body, record.at).await;
+    assertion::prepare(service, body, (record.address, record.at)).await;
     let form = caller::form(headers, body)?;
     let workload = exchange::proof(service, headers, &form, record).await?;
     let proven =
@@ -278,8 +278,7 @@ fn check_profile(
         true => Binding::Mtls,
         false => Binding::None,
     };
-    // Algorithms are held to the profile where assertions and proofs are verified.
-    let facts = RequestFacts { method, algorithm: None, binding, lifetime_s };
+    let facts = RequestFacts { method, binding, lifetime_s };
     profile::of_request(profile, &facts).map_err(Refusal::Profile)
 }
 
@@ -292,21 +291,15 @@ fn prove<'s>(
     (workload, ticks_ns): (Option<model::Name>, u64),
     record: &mut TokenRecord,
 ) -> Result<Proven<'s>, Refusal> {
+    let with = Proving { certificate, address: record.address, now: record.at, ticks_ns };
     let claim = match workload {
         Some(client) => Claim::Workload(client),
-        None => authentication::claim(state, headers, form, record.at)?,
+        None => authentication::claim(service, state, (headers, form), with)?,
     };
     record.method = Some(claim.method(state));
     // Alike for clients that are there and those that are not; `tell_of_refusal` tells them apart.
     record.client = Some(claim.client_id().to_owned());
-    let with = Proving { certificate, now: record.at };
-    let client = authentication::prove(service, state, &claim, with).map_err(|refusal| {
-        let limits = &service.world.limits;
-        match refusal {
-            Refusal::Client => limits.failed(record.address, claim.client_id(), ticks_ns),
-            other => other,
-        }
-    })?;
+    let client = authentication::prove(service, state, &claim, with)?;
     record.partner = Some(client.client.partner.to_string());
     let credential_id = claim.credential(state, client, record.at);
     // A method without a name here is one that no profile knows.

@@ -48,6 +48,27 @@ pub struct DenyEntry {
     pub until: Timestamp,
 }
 
+impl Denied {
+    /// One token of another issuer, by what it says in `iss` and `jti`.
+    ///
+    /// It is kept by both, with a blank between them. No token of ours has a blank in its name, and no
+    /// issuer in its URL: so neither is ever refused for the other's sake.
+    pub fn of_issuer(issuer: &str, id: &str) -> Self {
+        Self::Token { id: at_issuer(issuer, id), client: None }
+    }
+
+    /// Issuer and name of a token of another issuer; none of everything else.
+    pub fn issuer_and_id(&self) -> Option<(&str, &str)> {
+        let Self::Token { id, client: None } = self else { return None };
+        id.split_once(' ')
+    }
+}
+
+/// The name under which a token of another issuer is kept.
+pub(crate) fn at_issuer(issuer: &str, id: &str) -> String {
+    format!("{issuer} {id}")
+}
+
 impl DenyEntry {
     /// All tokens that a client has got until now, whenever they end.
     pub fn of_client(client: Name, now: Timestamp) -> Self {

@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use model::Timestamp;
 
+use crate::denied::at_issuer;
 use crate::{AuditEntry, Denied, DenyBounds, DenyEntry, Store, StoreError};
 
 /// How many single tokens are denied at the most: 100,000 take some 5 MiB, and copying them for a
@@ -95,6 +96,12 @@ impl DenyList {
         (!refused.tokens.is_empty() && refused.tokens.contains_key(&self.key(token.id)))
             || among(&refused.clients, token.client)
             || token.credential.is_some_and(|id| among(&refused.credentials, id))
+    }
+
+    /// Whether a token of another issuer, good otherwise, was revoked by name ([`Denied::of_issuer`]).
+    pub fn refuses_of_issuer(&self, issuer: &str, id: &str) -> bool {
+        let refused = self.refused.load();
+        !refused.tokens.is_empty() && refused.tokens.contains_key(&self.key(&at_issuer(issuer, id)))
     }
 
     /// Refuses tokens from now on: on disk first, then here. Gives what is kept, as
@@ -261,6 +268,23 @@ mod tests {
         assert!(!list.refuses(&presented("b", "cars", 5)));
         // A client of the name of a token is another thing.
         assert!(!list.refuses(&presented("b", "a", 5)));
+    }
+
+    #[test]
+    fn a_token_of_another_issuer_is_none_of_ours_and_none_of_a_third() {
+        let list = DenyList::new();
+        let (issuer, other) = ("https://login.example/a", "https://login.example/b");
+        assert!(!list.refuses_of_issuer(issuer, "t"));
+        list.add(&[token("own", None, 9)]);
+        let what = Denied::of_issuer(issuer, "t");
+        assert_eq!(what.issuer_and_id(), Some((issuer, "t")));
+        list.add(&[DenyEntry { what, at: at(0), until: at(9) }]);
+        assert!(list.refuses_of_issuer(issuer, "t"));
+        assert!(!list.refuses_of_issuer(issuer, "u") && !list.refuses_of_issuer(other, "t"));
+        assert!(!list.refuses(&presented("t", "cars", 5)));
+        assert!(list.refuses(&presented("own", "cars", 5)));
+        assert!(!list.refuses_of_issuer(issuer, "own"));
+        assert_eq!(token("own", None, 9).what.issuer_and_id(), None);
     }
 
     #[test]

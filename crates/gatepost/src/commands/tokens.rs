@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::{Args, Subcommand};
 use model::Secret;
 use serde_json::{Value, json};
@@ -26,6 +27,12 @@ pub(super) enum Command {
     Revoke {
         #[command(flatten)]
         which: Which,
+        /// With `--jti`: the other issuer whose token it is, by its name in the file or its `iss`
+        #[arg(long, value_name = "NAME", requires = "jti")]
+        issuer: Option<String>,
+        /// Taken so that it can be refused without being shown
+        #[arg(hide = true)]
+        misplaced: Vec<String>,
         #[command(flatten)]
         operator: OperatorArguments,
     },
@@ -34,6 +41,9 @@ pub(super) enum Command {
         /// The file with the token; standard input where none is given
         #[arg(long)]
         file: Option<PathBuf>,
+        /// Taken so that it can be refused without being shown
+        #[arg(hide = true)]
+        misplaced: Vec<String>,
         #[command(flatten)]
         operator: OperatorArguments,
     },
@@ -62,9 +72,10 @@ pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Audit(audit) => token_audit::run(&audit).await?,
         Command::Explain(arguments) => return token_explain::explain_token(*arguments).await,
         Command::Jwks(operator) => token_explain::jwks(operator).await?,
-        Command::Revoke { which, operator } => {
+        Command::Revoke { which, issuer, misplaced, operator } => {
+            refuse(&misplaced)?;
             let ask = match which {
-                Which { jti: Some(jti), .. } => json!({ "jti": jti }),
+                Which { jti: Some(jti), .. } => json!({ "jti": jti, "issuer": issuer }),
                 Which { client: Some(client), .. } => json!({ "client": client }),
                 Which { credential: Some(id), .. } => json!({ "credential": id }),
                 Which { file, .. } => json!({ "token": token(file)?.expose() }),
@@ -76,7 +87,8 @@ pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
                 say(&sentence(&revoked));
             }
         }
-        Command::Introspect { file, operator } => {
+        Command::Introspect { file, misplaced, operator } => {
+            refuse(&misplaced)?;
             let ask = json!({ "token": token(file)?.expose() });
             let shown = operator.operator()?.post("tokens/introspect", &ask).await?;
             let text = if operator.json { shown.to_string() } else { format!("{shown:#}") };
@@ -84,6 +96,17 @@ pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What stands where no argument may is most likely a token, and a message must not repeat it.
+fn refuse(misplaced: &[String]) -> anyhow::Result<()> {
+    if misplaced.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "a token is given on standard input or by --file, and not as an argument: those are seen by \
+         everybody on the machine, and kept by shells"
+    )
 }
 
 /// A token is never an argument: those are seen by everybody on the machine.
@@ -106,6 +129,12 @@ fn sentence(revoked: &Value) -> String {
             cell("client"),
             cell("issued_until"),
             cell("id")
+        ),
+        _ if revoked["issuer"].is_string() => format!(
+            "Revoked: the token {} of the issuer {} is refused from now on until {}.",
+            cell("id"),
+            cell("issuer"),
+            cell("until")
         ),
         // Nobody has asked whether there is one: a token of another process may be known by its id
         // alone.

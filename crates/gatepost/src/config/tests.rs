@@ -741,6 +741,14 @@ fn client_ids_of_other_servers_are_taken() {
 }
 
 #[test]
+fn a_client_that_gets_no_tokens_needs_no_scopes() {
+    for client in ["{}", "{ scopes: [] }"] {
+        let read = read_with(&format!("partners: {{ p: {{ clients: {{ c: {client} }} }} }}\n"));
+        assert!(read.unwrap().definitions.clients["c"].scopes.is_empty(), "{client}");
+    }
+}
+
+#[test]
 fn lines_of_requests_are_usual_chosen_by_a_template_or_off() {
     let log = |section: &str| read_with(section).unwrap().log;
     assert_eq!(log(""), RequestLog::Usual);

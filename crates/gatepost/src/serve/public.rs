@@ -35,6 +35,8 @@ impl Handler for Public {
         if oauth::owns(request.uri().path()) {
             let origin = self.origin(&request, peer);
             request.extensions_mut().insert(origin);
+            let id = oauth::RequestId(self.gateway.next_request_id());
+            request.extensions_mut().insert(id);
             self.tokens.handle(request, peer).await
         } else {
             let scheme = self.trusted.scheme(peer, request.headers());

@@ -148,6 +148,48 @@ async fn a_token_of_a_trusted_issuer_calls_as_the_partner_of_its_client() {
 }
 
 #[tokio::test]
+async fn an_operator_refuses_one_token_of_another_issuer_and_no_other_of_that_name() {
+    let mut world = World::start().await;
+    let sign = |id: &str| jwt::sign(&AccessToken { jti: id.into(), ..claims() }, &world.key);
+    let secret = world.program.done(&["client", "secret", "car-orders"]);
+    let own = world.program.token("car-orders", &secret, "tires/create.order").await;
+    let payload = URL_SAFE_NO_PAD.decode(own.split('.').nth(1).unwrap()).unwrap();
+    let own_id = serde_json::from_slice::<serde_json::Value>(&payload).unwrap();
+    let own_id = own_id["jti"].as_str().unwrap().to_owned();
+    let (token, other, namesake) = (sign("t1"), sign("t2"), sign(&own_id));
+    // The gateway knows them all: it will not verify them again.
+    for token in [&token, &other, &namesake, &own] {
+        assert_eq!(world.order(token).await.status, 201);
+    }
+    // Without the issuer it is one of ours that is meant.
+    world.program.done(&["token", "revoke", "--jti", "t1"]);
+    assert_eq!(world.order(&token).await.status, 201);
+    let said = world.program.done(&["token", "revoke", "--jti", "t1", "--issuer", "azure"]);
+    assert!(said.contains("t1") && said.contains(ISSUER), "{said}");
+    world.refused(&token, 401, "token-revoked").await;
+    assert_eq!(world.order(&other).await.status, 201);
+    world.program.done(&["token", "revoke", "--jti", &own_id, "--issuer", ISSUER]);
+    world.refused(&namesake, 401, "token-revoked").await;
+    assert_eq!(world.order(&own).await.status, 201);
+    world.program.done(&["token", "revoke", "--jti", &own_id]);
+    world.refused(&own, 401, "token-revoked").await;
+    let trail = world.program.admin_get("audit?limit=10").await.to_string();
+    assert!(trail.contains("revoke token of issuer") && trail.contains(ISSUER), "{trail}");
+    for wrong in [
+        &["token", "revoke", "--jti", "t1", "--issuer", "nobody"][..],
+        &["token", "revoke", "--client", "car-orders", "--issuer", "azure"][..],
+    ] {
+        assert!(!world.program.run(wrong).status.success(), "{wrong:?}");
+    }
+    world.program.kill_and_restart().await;
+    until("the keys are here again", async || {
+        (world.order(&other).await.status == 201).then_some(())
+    })
+    .await;
+    world.refused(&token, 401, "token-revoked").await;
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_token_of_another_issuer_is_said() {
     let world = World::start().await;
     let (own_key, now) = (&world.key, now_s());

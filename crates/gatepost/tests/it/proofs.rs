@@ -18,7 +18,7 @@ use crate::client::{ELSEWHERE, HERE, Line, code, connect};
 use crate::program::{Answer, Program};
 
 const GRANT: &str = "grant_type=client_credentials&scope=tires/create.order";
-const TYPE: &str = "client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+pub(crate) const TYPE: &str = "client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
 fn encode(bytes: impl AsRef<[u8]>) -> String {
@@ -26,12 +26,12 @@ fn encode(bytes: impl AsRef<[u8]>) -> String {
 }
 
 /// A client's key: what signs, and the public half as a JWK.
-struct Key {
+pub(crate) struct Key {
     private: AssertionKey,
-    jwk: Value,
+    pub(crate) jwk: Value,
 }
 
-fn key(kid: &str) -> Key {
+pub(crate) fn key(kid: &str) -> Key {
     let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
     let private: EcPrivateKeyBin<'_> = pair.private_key().as_be_bytes().unwrap();
     let point: EcPublicKeyUncompressedBin<'_> = pair.public_key().as_be_bytes().unwrap();
@@ -51,7 +51,7 @@ impl Key {
     }
 
     /// An assertion of a client for an audience, good for a minute, under this name.
-    fn sign(&self, client_id: &str, audience: &str, id: &str) -> String {
+    pub(crate) fn sign(&self, client_id: &str, audience: &str, id: &str) -> String {
         let (now_s, lifetime_s) = (now_s(), 60);
         let assertion = Assertion { client_id, audience, id, now_s, lifetime_s };
         self.private.sign(&assertion, None)
@@ -197,6 +197,16 @@ async fn a_secret_from_before_does_not_count_for_a_client_that_signs() {
     .await;
     let assertion = own.sign("orders", &program.public, "j1");
     assert_eq!(ask(&program, &with_assertion(&assertion)).await.status, 200);
+    // A new one would not either, and is not minted.
+    let (mint, rotate) = (["client", "secret", "orders"], ["client", "secret", "rotate", "orders"]);
+    for command in [&mint[..], &rotate[..]] {
+        let output = program.run(command);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && output.stdout.is_empty(), "{command:?}");
+        for word in ["private_key_jwt", "auth: client_secret", "partners.cars.clients.orders"] {
+            assert!(said.contains(word), "{command:?}: {said}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -381,6 +391,24 @@ async fn rfc8705_2_a_certificate_proves_a_client_by_name_or_by_itself() {
     assert_eq!(metadata["tls_client_certificate_bound_access_tokens"], true);
     let algorithms = metadata["token_endpoint_auth_signing_alg_values_supported"].as_array();
     assert!(!algorithms.unwrap().contains(&"none".into()), "{metadata}");
+}
+
+#[tokio::test]
+async fn wrong_certificates_are_damped_and_the_right_one_is_let_in() {
+    let partners = Authority::new("the partners");
+    let (named, other) = (partners.leaf("named"), partners.leaf("other"));
+    let clients = "      named: { auth: tls_client_auth, tls_subject: CN=named, scopes: [tires/create.order] }\n";
+    let door = Door::open(&partners, clients).await;
+    let body = format!("{GRANT}&client_id=named");
+    let mut statuses = Vec::new();
+    for _ in 0..45 {
+        let answer = door.ask(Some(&other), &body).await;
+        assert!(!answer.header("retry-after").is_empty() || answer.status == 401);
+        statuses.push(answer.status);
+    }
+    assert_eq!(statuses[0], 401);
+    assert!(statuses.contains(&429), "{statuses:?}");
+    assert_eq!(door.ask(Some(&named), &body).await.status, 200);
 }
 
 #[tokio::test]

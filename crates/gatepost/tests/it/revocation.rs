@@ -42,7 +42,7 @@ partners:
       van-orders: {{ scopes: [tires/create.order] }}
   ourselves:
     clients:
-      tires-service: {{ scopes: [tires/create.order] }}
+      tires-service: {{}}
       wheels-service: {{ scopes: [wheels/turn] }}
 "
     )
@@ -240,8 +240,27 @@ async fn rfc7009_2_and_rfc7662_2_1_refusals() {
         let answer =
             service.program.call("GET", path, &[("authorization", own.as_str())], "").await;
         assert_eq!((answer.status, answer.header("allow")), (405, "POST"));
+        assert!(answer.json()["request_id"].as_str().unwrap().starts_with("req_"));
     }
     assert!(service.is_good(&token).await, "none of these revoked it");
+}
+
+#[tokio::test]
+async fn a_client_without_scopes_introspects_and_gets_no_token() {
+    let service = service().await;
+    let reader = Client::of(&service.program, "tires-service");
+    let token = service.token(&service.cars).await;
+    let answer = service.introspect(&reader, &token).await;
+    assert_eq!((answer.status, &answer.json()["active"]), (200, &true.into()), "{}", answer.body);
+    assert_eq!(service.revoke(&reader, &token).await.status, 200);
+    assert!(service.is_good(&token).await, "it is not its own");
+    let grant = "grant_type=client_credentials";
+    for more in ["", "&scope=tires/create.order", "&audience=tires"] {
+        let answer = service.post("/oauth2/token", &reader, &format!("{grant}{more}")).await;
+        let error = answer.json()["error"].clone();
+        assert_eq!((answer.status, error), (400, "unauthorized_client".into()), "{more}");
+        assert!(answer.body.contains("no scopes"), "{}", answer.body);
+    }
 }
 
 #[tokio::test]
@@ -332,6 +351,27 @@ async fn an_operator_revokes_by_id_by_token_by_credential_and_by_client() {
     ] {
         assert!(!service.program.run(&wrong).status.success(), "{wrong:?}");
     }
+}
+
+#[tokio::test]
+async fn a_token_given_as_an_argument_is_refused_and_never_shown() {
+    let service = service().await;
+    let token = service.token(&service.cars).await;
+    let signature = token.rsplit('.').next().unwrap();
+    for arguments in [
+        vec!["token", "introspect", &token],
+        vec!["token", "introspect", "--json", &token],
+        vec!["token", "introspect", "--file", "x", &token, &token],
+        vec!["token", "revoke", &token],
+        vec!["token", "revoke", "--jti", "x", &token],
+    ] {
+        let output = service.program.run(&arguments);
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8(said).unwrap();
+        assert!(!output.status.success() && !said.contains(signature), "{said}");
+        assert!(said.contains("standard input"), "{said}");
+    }
+    assert!(service.is_good(&token).await);
 }
 
 #[tokio::test]

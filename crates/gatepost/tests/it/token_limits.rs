@@ -67,6 +67,17 @@ impl Service {
         self.program.call("POST", "/oauth2/token", &headers, &body).await
     }
 
+    /// Asks an endpoint beside the token endpoint, about something that is no token.
+    async fn ask_about(&self, path: &str, who: (&str, &str), address: &str) -> Answer {
+        let basic = format!("Basic {}", STANDARD.encode(format!("{}:{}", who.0, who.1)));
+        let headers = [
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("authorization", basic.as_str()),
+            ("x-forwarded-for", address),
+        ];
+        self.program.call("POST", path, &headers, "token=x").await
+    }
+
     fn plain(&self) -> (&str, &str) {
         ("plain", &self.plain)
     }
@@ -76,8 +87,8 @@ impl Service {
     }
 }
 
-const HERE: &str = "203.0.113.7";
-const THERE: &str = "198.51.100.9";
+pub(crate) const HERE: &str = "203.0.113.7";
+pub(crate) const THERE: &str = "198.51.100.9";
 
 fn claims(answer: &Answer) -> Value {
     let token = answer.json()["access_token"].as_str().unwrap().to_owned();
@@ -85,8 +96,11 @@ fn claims(answer: &Answer) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
 
+/// The endpoints beside the token endpoint.
+const BESIDE: [&str; 2] = ["/oauth2/revoke", "/oauth2/introspect"];
+
 /// RFC 6585 §4, and the form of RFC 6749 §5.2.
-fn is_limited(answer: &Answer) {
+pub(crate) fn is_limited(answer: &Answer) {
     assert_eq!(answer.status, 429, "{}", answer.body);
     assert_eq!(answer.json()["error"], "temporarily_unavailable");
     assert!(!answer.json()["error_description"].as_str().unwrap().is_empty());
@@ -154,6 +168,64 @@ async fn an_address_is_that_of_the_caller_behind_a_trusted_proxy() {
     })
     .await;
     assert_eq!(line["address"], HERE);
+}
+
+#[tokio::test]
+async fn revoking_and_introspecting_have_the_clients_rate_and_cost_no_token() {
+    let all = "tokens: { rate: 1/h, burst: 2 }";
+    let service = Service::start(all, "token_rate: 1/h, token_burst: 5").await;
+    let [revoke, introspect] = BESIDE;
+    for (path, left) in [(revoke, "1"), (introspect, "0")] {
+        let answer = service.ask_about(path, service.plain(), HERE).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert_eq!(answer.header("ratelimit-policy"), r#""requests";q=1;w=3600"#);
+        assert_eq!(answer.header("ratelimit"), format!(r#""requests";r={left};t=3600"#));
+    }
+    for path in BESIDE {
+        let beyond = service.ask_about(path, service.plain(), THERE).await;
+        is_limited(&beyond);
+        assert_eq!(beyond.header("ratelimit"), r#""requests";r=0;t=3600"#);
+        // Nobody else spends it, and others have their own.
+        assert_eq!(service.ask_about(path, ("own", "wrong"), HERE).await.status, 401);
+    }
+    for _ in 0..2 {
+        assert_eq!(service.ask(service.plain(), HERE).await.status, 200, "counted apart");
+    }
+    for _ in 0..5 {
+        assert_eq!(service.ask_about(introspect, service.own(), HERE).await.status, 200);
+    }
+    is_limited(&service.ask_about(introspect, service.own(), HERE).await);
+}
+
+#[tokio::test]
+async fn revoking_and_introspecting_are_only_told_of_where_bounds_observe() {
+    let all = "tokens: { rate: 1/h, burst: 1, address_rate: 1/h, address_burst: 1, mode: observe }";
+    let service = Service::start(all, "").await;
+    for path in BESIDE {
+        for _ in 0..2 {
+            assert_eq!(service.ask_about(path, service.plain(), HERE).await.status, 200);
+        }
+    }
+    until("the log tells", async || {
+        service.program.read("stderr").contains("only observes").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_rate_of_an_address_counts_all_endpoints_together() {
+    let service = Service::start("tokens: { address_rate: 1/h, address_burst: 3 }", "").await;
+    for path in BESIDE {
+        assert_eq!(service.ask_about(path, service.plain(), HERE).await.status, 200);
+    }
+    assert_eq!(service.ask(service.own(), HERE).await.status, 200);
+    is_limited(&service.ask(service.plain(), HERE).await);
+    for path in BESIDE {
+        let beyond = service.ask_about(path, service.own(), HERE).await;
+        is_limited(&beyond);
+        assert_eq!(beyond.header("ratelimit"), r#""address";r=0;t=3600"#);
+        assert_eq!(service.ask_about(path, service.own(), THERE).await.status, 200);
+    }
 }
 
 #[tokio::test]

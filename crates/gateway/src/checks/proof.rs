@@ -5,7 +5,7 @@
 //! with every request, and is verified with every request.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use jwt::{PROOF_ALGORITHMS, PROOF_WINDOW, ProofDemand, ProofFault};
+use jwt::{PROOF_WINDOW, ProofDemand, ProofFault};
 use model::Api;
 
 use crate::checks::token::{Scheme, presented};
@@ -42,7 +42,7 @@ pub(crate) fn check(
     let demand = ProofDemand {
         method: asked.method,
         url: &url,
-        algorithms: &PROOF_ALGORITHMS,
+        algorithms: &snapshot.proof_algorithms,
         thumbprint: Some(bound),
         access_token: Some(token),
         window: PROOF_WINDOW,

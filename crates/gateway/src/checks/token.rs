@@ -58,6 +58,10 @@ pub(crate) fn check(
         let partner = name.and_then(|name| snapshot.partner(&name).cloned());
         let gone = || Denial::TokenRevoked { client: claims.client_id.clone() };
         let partner = partner.ok_or_else(gone)?;
+        // By issuer and name, so that a name of another issuer never stands for one of ours.
+        if snapshot.denied.refuses_of_issuer(&claims.iss, &claims.jti) {
+            return Err(Denial::TokenDenied { id: claims.jti.clone() });
+        }
         return Ok((claims, partner));
     }
     match snapshot.client(&claims.client_id) {

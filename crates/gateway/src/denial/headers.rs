@@ -107,8 +107,9 @@ impl Denial {
             }
             _ => String::new(),
         };
-        let realm = facts.api.map_or("gatepost", |api| api.realm.as_str());
-        let algorithms = jwt::proof_algorithm_names().join(" ");
+        // Whoever is asked for a token or a proof has asked an API.
+        let Some(api) = facts.api else { return };
+        let (realm, algorithms) = (&api.realm, &api.proof_algorithms);
         let challenge = format!(r#"DPoP realm="{realm}"{error}{description}, algs="{algorithms}""#);
         if let Ok(challenge) = HeaderValue::try_from(challenge) {
             headers.append(WWW_AUTHENTICATE, challenge);

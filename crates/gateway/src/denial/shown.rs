@@ -209,7 +209,7 @@ impl Denial {
                 S::UNAUTHORIZED,
                 "token-revoked",
                 "The token was revoked",
-                "The token was revoked before its end. Get a new one from /oauth2/token.".into(),
+                "The token was revoked before its end. Get a new one from its issuer.".into(),
             ),
             Self::ClientUnknown { client, .. } => (
                 S::FORBIDDEN,

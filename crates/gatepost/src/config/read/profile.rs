@@ -1,7 +1,7 @@
 //! What the token service keeps to, and whether the clients can.
 
 use model::Profile;
-use oauth::profile::{ClientFacts, ClientMethod, Reason, of_client, permits_algorithm};
+use oauth::profile::{ClientFacts, ClientMethod, Reason, of_client};
 
 use super::Reader;
 use super::destination::host;
@@ -23,7 +23,7 @@ impl Reader<'_> {
         for (_, api) in root.children("apis") {
             let named = api.text("token_algorithm");
             let algorithm = named.as_deref().and_then(jwt::Algorithm::parse);
-            if algorithm.is_some_and(|algorithm| !permits_algorithm(profile, algorithm)) {
+            if algorithm.is_some_and(|algorithm| !profile.permits(algorithm)) {
                 let problem = api.problem("token_algorithm", &Reason::Algorithm.to_string());
                 self.error(problem, "write `ES256`, `PS256` or `EdDSA`");
             }

@@ -177,7 +177,7 @@ static TOKENS: Object = Object {
         Field::new(
             "rate",
             Kind::Rate { max_per_second: 1_000_000 },
-            "How many tokens each client may ask for; counted once it has proved who it is.",
+            "Tokens each client may ask for, and apart from them how often it revokes and introspects.",
             "20/s",
         )
         .otherwise("no bound"),
@@ -191,7 +191,7 @@ static TOKENS: Object = Object {
         Field::new(
             "address_rate",
             Kind::Rate { max_per_second: 1_000_000 },
-            "How many token requests may come from one address, whoever they are of.",
+            "How many token requests, revocations and introspections may come from one address.",
             "100/s",
         )
         .otherwise("no bound"),
@@ -832,7 +832,7 @@ static ROUTE: Object = Object {
 static ROUTE_SCOPES: ListOf =
     ListOf { item: Kind::Reference(Noun::Scope), min: 0, max: 50, example: "tires/create.order" };
 static CLIENT_SCOPES: ListOf =
-    ListOf { item: Kind::Reference(Noun::Scope), min: 1, max: 50, example: "tires/create.order" };
+    ListOf { item: Kind::Reference(Noun::Scope), min: 0, max: 50, example: "tires/create.order" };
 static CIDRS: ListOf =
     ListOf { item: Kind::Form(&CIDR), min: 0, max: 1_000, example: "203.0.113.0/24" };
 
@@ -1173,7 +1173,7 @@ static CLIENT: Object = Object {
             "The scopes, with their API's name, that it may ask for.",
             "[tires/create.order]",
         )
-        .required(),
+        .otherwise("none: it gets no token, and may only revoke and introspect"),
         Field::new(
             "dpop",
             Kind::Enum(WISHES),
@@ -1198,7 +1198,7 @@ static CLIENT: Object = Object {
         Field::new(
             "token_rate",
             Kind::Rate { max_per_second: 1_000_000 },
-            "How many tokens it may ask for.",
+            "How many tokens it may ask for, and apart from them how often it revokes and introspects.",
             "5/s",
         )
         .otherwise("`tokens.rate`"),
