@@ -22,10 +22,21 @@ pub struct AssertionDemand<'a> {
     pub issuer: &'a str,
     /// The token endpoint's URL, which clients named before RFC 10070.
     pub endpoint: &'a str,
+    /// How the audience may be written.
+    pub audience: AudienceForm,
     /// The moment, in seconds since 1970.
     pub now_s: i64,
     /// How far two clocks may differ, in seconds.
     pub leeway_s: i64,
+}
+
+/// How an assertion writes its one audience.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AudienceForm {
+    /// As a text, or as the only one of a list (RFC 7519 §4.1.3).
+    TextOrList,
+    /// As a text (FAPI 2.0 Security Profile §5.3.2.1).
+    Text,
 }
 
 /// Why an assertion is not accepted.
@@ -43,6 +54,9 @@ pub enum AssertionFault {
     /// `aud` is not our issuer alone.
     #[error("aud must be the issuer of the metadata and nothing else (RFC 10070)")]
     Audience,
+    /// `aud` is a list where only a text is taken.
+    #[error("aud must be a text and not a list (FAPI 2.0)")]
+    AudienceList,
     /// No `exp`, or no whole number.
     #[error("exp must be there, in whole seconds since 1970")]
     End,
@@ -180,6 +194,9 @@ fn is_of_type(header: &json::Object) -> Result<(), AssertionFault> {
 fn audience(aud: Option<&Value>, demand: &AssertionDemand<'_>) -> Result<bool, AssertionFault> {
     let only = match aud {
         Some(Value::String(aud)) => aud.as_str(),
+        Some(Value::Array(_)) if demand.audience == AudienceForm::Text => {
+            return Err(AssertionFault::AudienceList);
+        }
         Some(Value::Array(all)) => match all.as_slice() {
             [Value::String(aud)] => aud.as_str(),
             _ => return Err(AssertionFault::Audience),

@@ -28,7 +28,7 @@ pub use assertion::{Assertion, AssertionKey, AssertionKeyError};
 pub use certificates::{CertificatesError, certificates_of};
 pub use claims::{AccessToken, Confirmation, is_reserved_claim};
 pub use client_assertion::{
-    ASSERTION_LIFETIME_MAX_S, AssertionDemand, AssertionFault, ClaimedAssertion,
+    ASSERTION_LIFETIME_MAX_S, AssertionDemand, AssertionFault, AudienceForm, ClaimedAssertion,
 };
 pub use compact::TOKEN_BYTES_MAX;
 pub use dpop::{

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use jwt::{AssertionDemand, AssertionFault, ClaimedAssertion, KeySet};
+use jwt::{AssertionDemand, AssertionFault, AudienceForm, ClaimedAssertion, KeySet};
 use model::{AssertionRule, Authentication, ClientKeys, Profile, Timestamp};
 use outbound::keys::Place;
 
@@ -36,7 +36,12 @@ pub(crate) fn of(form: &Form) -> Result<Option<&str>, Refusal> {
 
 pub(crate) fn demand(state: &State, now: Timestamp) -> AssertionDemand<'_> {
     let (issuer, endpoint) = (&state.issuer, &state.endpoint);
-    AssertionDemand { issuer, endpoint, now_s: now.seconds(), leeway_s: LEEWAY_S }
+    let audience = match state.profile {
+        Profile::OAuth2 => AudienceForm::TextOrList,
+        // FAPI 2.0 Security Profile §5.3.2.1.
+        Profile::Fapi2 => AudienceForm::Text,
+    };
+    AssertionDemand { issuer, endpoint, audience, now_s: now.seconds(), leeway_s: LEEWAY_S }
 }
 
 /// Gets the keys that a request's assertion may need and that are not here, before the request is

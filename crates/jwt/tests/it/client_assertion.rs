@@ -5,8 +5,8 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPai
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jwt::{
-    Algorithm, Assertion, AssertionDemand, AssertionFault, AssertionKey, CertificatesError,
-    ClaimedAssertion, KeySet, SetError, certificates_of,
+    Algorithm, Assertion, AssertionDemand, AssertionFault, AssertionKey, AudienceForm,
+    CertificatesError, ClaimedAssertion, KeySet, SetError, certificates_of,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -67,7 +67,8 @@ fn claims() -> Value {
 }
 
 fn demand() -> AssertionDemand<'static> {
-    AssertionDemand { issuer: ISSUER, endpoint: ENDPOINT, now_s: NOW, leeway_s: 30 }
+    let audience = AudienceForm::TextOrList;
+    AssertionDemand { issuer: ISSUER, endpoint: ENDPOINT, audience, now_s: NOW, leeway_s: 30 }
 }
 
 fn judge(client: &Client, header: &Value, claims: &Value) -> Result<bool, AssertionFault> {
@@ -165,6 +166,24 @@ fn rfc10070_the_audience_is_the_issuer_and_nothing_else() {
         let mut claims = claims();
         claims["aud"] = aud.clone();
         assert_eq!(judge(&client, &header(), &claims), expected, "{aud}");
+    }
+}
+
+#[test]
+fn fapi2_5_3_2_1_an_audience_in_a_list_is_none() {
+    let client = client("k1");
+    let demand = AssertionDemand { audience: AudienceForm::Text, ..demand() };
+    for (aud, expected) in [
+        (json!(ISSUER), None),
+        (json!([ISSUER]), Some(AssertionFault::AudienceList)),
+        (json!([ISSUER, "https://other.example"]), Some(AssertionFault::AudienceList)),
+        (json!("https://other.example"), Some(AssertionFault::Audience)),
+        (json!(null), Some(AssertionFault::Audience)),
+    ] {
+        let mut claims = claims();
+        claims["aud"] = aud.clone();
+        let text = client.sign(&header(), &claims);
+        assert_eq!(ClaimedAssertion::read(&text, &demand).err(), expected, "{aud}");
     }
 }
 
