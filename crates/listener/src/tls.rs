@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSessions};
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{CipherSuite, RootCertStore, ServerConfig, SupportedCipherSuite};
 
 use crate::certificate::{AnyMaker, ClientCertificate, Judge};
 
@@ -98,7 +98,7 @@ impl std::fmt::Debug for TlsDoor {
 impl TlsDoor {
     /// TLS 1.2 and 1.3 with this material; HTTP/2 and HTTP/1.1 are offered.
     pub fn new(material: &TlsMaterial<'_>) -> Result<Self, TlsError> {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let provider = Arc::new(provider());
         let tickets = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(|_| TlsError::Tickets)?;
         let sessions = ServerSessionMemoryCache::new(SESSIONS_MAX);
         let parts: (Arc<dyn ProducesTickets>, Arc<dyn StoresServerSessions>) = (tickets, sessions);
@@ -124,6 +124,23 @@ impl TlsDoor {
     pub(crate) fn material(&self) -> Arc<Present> {
         self.present.load_full()
     }
+}
+
+/// What connections are encrypted with. In TLS 1.2 that is AES-GCM after an ephemeral exchange:
+/// RFC 9325 §4.2 recommends those suites alone, and FAPI 2.0 Security Profile §5.2.2 permits no
+/// others. TLS 1.3 keeps all of its own.
+fn provider() -> CryptoProvider {
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    let recommended = [
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+        CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+    ];
+    provider.cipher_suites.retain(|suite| {
+        matches!(suite, SupportedCipherSuite::Tls13(_)) || recommended.contains(&suite.suite())
+    });
+    provider
 }
 
 fn configure(
