@@ -6,9 +6,13 @@ use aws_lc_rs::digest::{SHA256, digest};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
 };
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ALL_VERSIONS, ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::{
+    ALL_VERSIONS, ClientConfig, RootCertStore, SupportedCipherSuite, SupportedProtocolVersion,
+};
 
 /// An authority of a test's own.
 pub(crate) struct Authority {
@@ -54,22 +58,37 @@ impl Authority {
         leaf: Option<&Leaf>,
         offered: &[&str],
     ) -> Arc<ClientConfig> {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = self.config(default_provider(), versions, leaf);
+        config.alpn_protocols = offered.iter().map(|name| name.as_bytes().to_vec()).collect();
+        Arc::new(config)
+    }
+
+    /// TLS 1.2 of a caller who trusts this authority and offers one cipher suite.
+    pub(crate) fn trusted_by(&self, suite: SupportedCipherSuite) -> Arc<ClientConfig> {
+        let mut provider = default_provider();
+        provider.cipher_suites = vec![suite];
+        Arc::new(self.config(provider, &[&rustls::version::TLS12], None))
+    }
+
+    fn config(
+        &self,
+        provider: CryptoProvider,
+        versions: &[&'static SupportedProtocolVersion],
+        leaf: Option<&Leaf>,
+    ) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(der(&self.pem)).unwrap();
-        let builder = ClientConfig::builder_with_provider(provider)
+        let builder = ClientConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(versions)
             .unwrap()
             .with_root_certificates(roots);
-        let mut config = match leaf {
+        match leaf {
             None => builder.with_no_client_auth(),
             Some(leaf) => {
                 let key = PrivateKeyDer::from_pem_slice(leaf.key.as_bytes()).unwrap();
                 builder.with_client_auth_cert(vec![der(&leaf.certificate)], key).unwrap()
             }
-        };
-        config.alpn_protocols = offered.iter().map(|name| name.as_bytes().to_vec()).collect();
-        Arc::new(config)
+        }
     }
 }
 

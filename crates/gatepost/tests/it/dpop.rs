@@ -6,50 +6,78 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::encoding::{AsBigEndian as _, EcPublicKeyUncompressedBin};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
+    RsaEncoding, RsaKeyPair,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jwt::{Algorithm, SigningKey};
 use serde_json::{Value, json};
 use testkit::{Receiver, Reply, until};
 
 use crate::claims::now_s;
 use crate::program::{Answer, Program};
 
-/// A client's key.
-struct Key {
-    pair: EcdsaKeyPair,
-    jwk: Value,
+/// A client's key, and its public half.
+pub(crate) struct Key {
+    pair: Pair,
+    pub(crate) jwk: Value,
+}
+
+enum Pair {
+    P256(EcdsaKeyPair),
+    Rsa(RsaKeyPair),
 }
 
 /// A proof in the making.
-struct Draft {
-    header: Value,
-    claims: Value,
+pub(crate) struct Draft {
+    pub(crate) header: Value,
+    pub(crate) claims: Value,
 }
 
-type Change = fn(&mut Draft);
+pub(crate) type Change = fn(&mut Draft);
 
-fn encode(bytes: impl AsRef<[u8]>) -> String {
+pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// A name that no other proof of this run has.
-fn fresh() -> String {
+pub(crate) fn fresh() -> String {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     format!("proof-{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 impl Key {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
         let point: EcPublicKeyUncompressedBin<'_> = pair.public_key().as_be_bytes().unwrap();
         let point = &point.as_ref()[1..];
         let (x, y) = (encode(&point[..32]), encode(&point[32..]));
-        Self { jwk: json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y }), pair }
+        let jwk = json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y });
+        Self { pair: Pair::P256(pair), jwk }
     }
 
-    fn draft(&self, (method, url): (&str, &str), token: Option<&str>) -> Draft {
-        let header = json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": self.jwk });
+    /// One that could sign by several algorithms, and does not say by which.
+    pub(crate) fn rsa() -> Self {
+        let pkcs8 = SigningKey::generate_for(Algorithm::Ps256).unwrap();
+        let public = SigningKey::read(Algorithm::Ps256, &pkcs8).unwrap();
+        let public = serde_json::to_value(public.jwk()).unwrap();
+        let jwk = json!({ "kty": "RSA", "n": public["n"], "e": public["e"] });
+        Self { pair: Pair::Rsa(RsaKeyPair::from_pkcs8(&pkcs8).unwrap()), jwk }
+    }
+
+    /// What it signs with.
+    pub(crate) fn algorithm(&self) -> &'static str {
+        match self.pair {
+            Pair::P256(_) => "ES256",
+            Pair::Rsa(_) => "PS256",
+        }
+    }
+
+    /// A proof that is in order.
+    pub(crate) fn draft(&self, (method, url): (&str, &str), token: Option<&str>) -> Draft {
+        let header = json!({ "typ": "dpop+jwt", "alg": self.algorithm(), "jwk": self.jwk });
         let mut claims = json!({ "jti": fresh(), "htm": method, "htu": url, "iat": now_s() });
         if let Some(token) = token {
             claims["ath"] = encode(digest(&SHA256, token.as_bytes())).into();
@@ -57,19 +85,37 @@ impl Key {
         Draft { header, claims }
     }
 
-    fn sign(&self, draft: &Draft) -> String {
-        let Draft { header, claims } = draft;
-        let signed = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
-        let signature = match header["alg"].as_str() {
-            Some("none") => Vec::new(),
-            _ => self.pair.sign(&SystemRandom::new(), signed.as_bytes()).unwrap().as_ref().to_vec(),
-        };
+    pub(crate) fn sign(&self, draft: &Draft) -> String {
+        self.sign_written(draft, &draft.claims.to_string())
+    }
+
+    /// Signs claims as they are written, by the algorithm of the draft's header.
+    pub(crate) fn sign_written(&self, draft: &Draft, claims: &str) -> String {
+        let signed = format!("{}.{}", encode(draft.header.to_string()), encode(claims));
+        let alg = draft.header["alg"].as_str().unwrap_or_default();
+        let signature = self.signature(alg, signed.as_bytes());
         format!("{signed}.{}", encode(signature))
+    }
+
+    /// An algorithm that is not of this kind of key is not heeded, as forgers do not.
+    fn signature(&self, alg: &str, message: &[u8]) -> Vec<u8> {
+        let random = SystemRandom::new();
+        match &self.pair {
+            _ if alg == "none" => Vec::new(),
+            Pair::P256(pair) => pair.sign(&random, message).unwrap().as_ref().to_vec(),
+            Pair::Rsa(pair) => {
+                let padding: &'static dyn RsaEncoding =
+                    if alg == "RS256" { &RSA_PKCS1_SHA256 } else { &RSA_PSS_SHA256 };
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(padding, &random, message, &mut signature).unwrap();
+                signature
+            }
+        }
     }
 }
 
 impl Draft {
-    fn without(&mut self, name: &str) {
+    pub(crate) fn without(&mut self, name: &str) {
         for object in [&mut self.header, &mut self.claims] {
             object.as_object_mut().unwrap().remove(name);
         }
@@ -161,7 +207,7 @@ impl Door {
 }
 
 /// All challenges of an answer.
-fn challenges(answer: &Answer) -> String {
+pub(crate) fn challenges(answer: &Answer) -> String {
     let values = answer.headers.get_all("www-authenticate").iter();
     values.map(|value| value.to_str().unwrap()).collect::<Vec<_>>().join(" / ")
 }

@@ -17,9 +17,9 @@ use crate::claims::now_s;
 use crate::client::{ELSEWHERE, HERE, Line, code, connect};
 use crate::program::{Answer, Program};
 
-const GRANT: &str = "grant_type=client_credentials&scope=tires/create.order";
+pub(crate) const GRANT: &str = "grant_type=client_credentials&scope=tires/create.order";
 pub(crate) const TYPE: &str = "client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+pub(crate) const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
 fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
@@ -74,7 +74,7 @@ partners:
     )
 }
 
-async fn upstream() -> Receiver {
+pub(crate) async fn upstream() -> Receiver {
     Receiver::start(|_, _| Reply::status(201).body("made")).await
 }
 
@@ -82,11 +82,11 @@ async fn ask(program: &Program, body: &str) -> Answer {
     program.call("POST", "/oauth2/token", &[FORM], body).await
 }
 
-fn with_assertion(assertion: &str) -> String {
+pub(crate) fn with_assertion(assertion: &str) -> String {
     format!("{GRANT}&{TYPE}&client_assertion={assertion}")
 }
 
-fn refused(answer: &Answer, status: u16, error: &str, says: &str) {
+pub(crate) fn refused(answer: &Answer, status: u16, error: &str, says: &str) {
     let body = answer.json();
     assert_eq!((answer.status, &body["error"]), (status, &error.into()), "{body}");
     let description = body["error_description"].as_str().unwrap();
@@ -270,9 +270,9 @@ async fn published_keys_are_got_kept_and_got_again_at_a_new_one() {
 }
 
 /// A program whose door speaks TLS, and what its callers need.
-struct Door {
-    program: Program,
-    company: Authority,
+pub(crate) struct Door {
+    pub(crate) program: Program,
+    pub(crate) company: Authority,
     _files: tempfile::TempDir,
     _upstream: Receiver,
 }
@@ -280,6 +280,11 @@ struct Door {
 impl Door {
     /// Takes certificates of these authorities and of any maker.
     async fn open(partners: &Authority, clients: &str) -> Self {
+        Self::open_with("", partners, clients).await
+    }
+
+    /// The same, with other sections in the file.
+    pub(crate) async fn open_with(sections: &str, partners: &Authority, clients: &str) -> Self {
         let (files, company) = (tempfile::tempdir().unwrap(), Authority::new("the company"));
         let leaf = company.leaf("the door");
         let mut section = "tls: { client_certificates: any".to_owned();
@@ -295,13 +300,13 @@ impl Door {
         std::fs::write(&path, &leaf.key).unwrap();
         writeln!(section, ", key: {{ file: {} }} }}", path.display()).unwrap();
         let upstream = upstream().await;
-        let text = section + &definitions(&upstream.url(), clients);
+        let text = section + sections + &definitions(&upstream.url(), clients);
         let program = Program::start(&text).await;
         Self { program, company, _files: files, _upstream: upstream }
     }
 
     /// A call by whoever shows this certificate.
-    async fn call(
+    pub(crate) async fn call(
         &self,
         shown: Option<&Leaf>,
         (method, path): (&str, &str),
@@ -313,24 +318,24 @@ impl Door {
         line.send(method, path, headers, body).await
     }
 
-    async fn ask(&self, shown: Option<&Leaf>, body: &str) -> Answer {
+    pub(crate) async fn ask(&self, shown: Option<&Leaf>, body: &str) -> Answer {
         self.call(shown, ("POST", "/oauth2/token"), &[FORM], body).await
     }
 
     /// A token for whoever shows this certificate.
-    async fn token(&self, shown: &Leaf, client: &str) -> String {
+    pub(crate) async fn token(&self, shown: &Leaf, client: &str) -> String {
         let answer = self.ask(Some(shown), &format!("{GRANT}&client_id={client}")).await;
         assert_eq!(answer.status, 200, "{client}: {}", answer.body);
         answer.json()["access_token"].as_str().unwrap().to_owned()
     }
 
-    async fn order(&self, shown: Option<&Leaf>, token: &str) -> Answer {
+    pub(crate) async fn order(&self, shown: Option<&Leaf>, token: &str) -> Answer {
         let bearer = format!("Bearer {token}");
         self.call(shown, ("POST", "/orders"), &[("authorization", &bearer)], "").await
     }
 }
 
-fn claims(token: &str) -> Value {
+pub(crate) fn claims(token: &str) -> Value {
     let part = token.split('.').nth(1).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
