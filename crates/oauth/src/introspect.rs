@@ -35,11 +35,8 @@ pub(crate) async fn introspect(
         Err(_) => Err(Refusal::TooLarge),
     };
     let shown = outcome.map(|answer| {
-        let fields = [
-            (CONTENT_TYPE, "application/json"),
-            (CACHE_CONTROL, "no-store"),
-            (PRAGMA, "no-cache"),
-        ];
+        let fields =
+            [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")];
         (fields, answer.to_string()).into_response()
     });
     arrival.answer(&service, shown, &told)

@@ -513,9 +513,8 @@ mod tests {
         let limits = Limits::default();
         let (client, settings) = (client("a", ClientTokens::default()), settings(Some(1), false));
         let mut told = Told::default();
-        let asked: Vec<_> = (0..3)
-            .map(|_| reason(limits.request(&settings, &client, NOW, &mut told)))
-            .collect();
+        let asked: Vec<_> =
+            (0..3).map(|_| reason(limits.request(&settings, &client, NOW, &mut told))).collect();
         assert_eq!(asked, [None, None, Some("client-rate")]);
         assert_eq!(reason(limits.client(&settings, &client, NOW, &mut told)), None);
     }

@@ -686,9 +686,8 @@ fn the_public_doors_limits_are_the_listeners_where_the_file_says_nothing() {
     };
     let standard = Limits::default();
     assert_eq!(read("").unwrap().server.limits, standard);
-    let some = read(
-        "limits: { connections: 7, address_connections: 3, head_timeout: 2s, drain: 0s }",
-    );
+    let some =
+        read("limits: { connections: 7, address_connections: 3, head_timeout: 2s, drain: 0s }");
     let expected = Limits {
         connections_max: 7,
         address_connections_max: 3,

@@ -49,10 +49,8 @@ partners:
 
     /// A form that says what each of the endpoints wants to know.
     async fn post(&self, path: &str, address: &str, proof: &str) -> Answer {
-        let headers = [
-            ("content-type", "application/x-www-form-urlencoded"),
-            ("x-forwarded-for", address),
-        ];
+        let headers =
+            [("content-type", "application/x-www-form-urlencoded"), ("x-forwarded-for", address)];
         let body = format!("grant_type=client_credentials&token=x&{proof}");
         self.program.call("POST", path, &headers, &body).await
     }

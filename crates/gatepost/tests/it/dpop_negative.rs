@@ -9,8 +9,9 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::json;
 
+use crate::claims::now_s;
 use crate::client::{HERE, code, raw};
-use crate::dpop::{Change, Draft, Key, challenges, encode, now_s};
+use crate::dpop::{Change, Draft, Key, challenges, encode};
 use crate::fapi_client_credentials::{Fapi, ISSUER, ORDERS, RSA};
 use crate::program::Answer;
 use crate::proofs;

@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::authority::{Authority, Leaf};
+use crate::claims::now_s;
 use crate::client::{HERE, code, connect, shake};
-use crate::dpop::{Draft, Key, fresh, now_s};
+use crate::dpop::{Draft, Key, fresh};
 use crate::program::{Answer, Program};
 use crate::proofs::{Door, FORM, GRANT, claims, refused, with_assertion};
 

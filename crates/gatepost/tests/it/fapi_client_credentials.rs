@@ -16,8 +16,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use testkit::Receiver;
 
+use crate::claims::now_s;
 use crate::client::code;
-use crate::dpop::{Change, Draft, Key, fresh, now_s};
+use crate::dpop::{Change, Draft, Key, fresh};
 use crate::program::{Answer, Program};
 use crate::proofs::{FORM, GRANT, TYPE, claims, refused, upstream, with_assertion};
 

@@ -10,8 +10,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use testkit::{Receiver, Reply};
 
+use crate::claims::now_s;
 use crate::program::{Answer, Program};
-use crate::proofs::{Key, TYPE, key, now_s};
+use crate::proofs::{Key, TYPE, key};
 
 struct Door {
     program: Program,

@@ -18,7 +18,8 @@ use crate::client::{ELSEWHERE, HERE, Line, code, connect};
 use crate::program::{Answer, Program};
 
 pub(crate) const GRANT: &str = "grant_type=client_credentials&scope=tires/create.order";
-pub(crate) const TYPE: &str = "client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+pub(crate) const TYPE: &str =
+    "client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 pub(crate) const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
 fn encode(bytes: impl AsRef<[u8]>) -> String {

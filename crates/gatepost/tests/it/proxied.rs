@@ -44,11 +44,7 @@ async fn a_service_hears_the_scheme_that_a_trusted_proxy_was_called_by() {
             ),
             (&[("x-forwarded-proto", "https")], "for=127.0.0.1;proto=https", ANOTHER),
             (&[("x-forwarded-for", "203.0.113.7")], "for=203.0.113.7;proto=http", ANOTHER),
-            (
-                &[("forwarded", "for=203.0.113.7;proto=https")],
-                "for=127.0.0.1;proto=http",
-                ANOTHER,
-            ),
+            (&[("forwarded", "for=203.0.113.7;proto=https")], "for=127.0.0.1;proto=http", ANOTHER),
         ],
     )
     .await;
