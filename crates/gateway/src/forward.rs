@@ -1,6 +1,6 @@
 //! Admission + request → the company's own service → answer, streamed both ways.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
@@ -19,7 +19,7 @@ use crate::record::Recorder;
 use crate::routes::Found;
 use crate::service::{ServiceState, UnderWay};
 use crate::tunnel;
-use crate::upstreams::{Came, Failed, FromService, Upstreams};
+use crate::upstreams::{Came, Failed, FromService, Line, Upstreams, came};
 
 /// The largest request head, in bytes of names and values (API Gateway's own limit).
 const HEAD_BYTES_MAX: usize = 10_240;
@@ -74,7 +74,11 @@ pub(crate) async fn send(
     let mut tries =
         Tries { upstreams, call, recorder, state, spoken, at, tried, called, retries, of_caller };
     let timeout = Duration::from_millis(timeout_ms);
-    let sent = tokio::time::timeout(timeout, tries.until_answered(body, began_ns)).await;
+    // Pinned here, so that it is not moved into what waits for it.
+    let sent = {
+        let answered = pin!(tries.until_answered(body, began_ns));
+        tokio::time::timeout(timeout, answered).await
+    };
     let Tries { state, at, called, retries, .. } = tries;
     let now_ns = recorder.ticks_ns();
     recorder.upstream(began_ns, now_ns);
@@ -178,9 +182,24 @@ impl Tries<'_> {
             Err(denial) => return Err(failed(denial, body.take())),
         };
         let unsent = body.take().unwrap_or_default();
-        let request = headers::outgoing(self.call, self.recorder, (member, self.spoken), unsent);
-        let request = request.map_err(|denial| failed(denial, None))?;
-        line.send(request).await
+        let parts = self.call.parts;
+        let mut lent = match line {
+            Line::One(lent) => lent,
+            Line::Two(_) => {
+                let how = (member, self.spoken);
+                let request = headers::outgoing(self.call, self.recorder, how, unsent);
+                return line.send(request.map_err(|denial| failed(denial, None))?).await;
+            }
+        };
+        let to = (lent.head(), unsent.size_hint().exact());
+        let framing = headers::write(self.call, self.recorder, (member, self.spoken), to);
+        let framing = framing.map_err(|denial| failed(denial, None))?;
+        // In HTTP/1.1 what follows a body is not taken, and announces nothing.
+        let announced = match parts.version {
+            Version::HTTP_2 => http1::announced(&parts.headers),
+            _ => Vec::new(),
+        };
+        came(lent.call(&parts.method, (framing, announced), unsent).await)
     }
 }
 

@@ -9,6 +9,7 @@ use http::header::{
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
+use http1::{Frame, Framing};
 use listener::{CallerScheme, Peer, Told};
 
 use crate::checks::Admission;
@@ -58,6 +59,81 @@ pub(crate) struct Call<'a> {
     pub(crate) peer: &'a Peer,
 }
 
+/// Where the fields of a head go.
+trait Sink {
+    /// One more line.
+    fn put(&mut self, name: HeaderName, value: &HeaderValue);
+
+    /// One more line, if the text may be a value.
+    fn put_text(&mut self, name: HeaderName, value: &str);
+}
+
+impl Sink for HeaderMap {
+    fn put(&mut self, name: HeaderName, value: &HeaderValue) {
+        self.append(name, value.clone());
+    }
+
+    fn put_text(&mut self, name: HeaderName, value: &str) {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.append(name, value);
+        }
+    }
+}
+
+/// A head in HTTP/1.1, written at once.
+struct Lines<'a> {
+    out: &'a mut Vec<u8>,
+    /// `Content-Length`, if there is one.
+    length: Option<u64>,
+}
+
+impl Sink for Lines<'_> {
+    fn put(&mut self, name: HeaderName, value: &HeaderValue) {
+        if name == CONTENT_LENGTH {
+            self.length = value.to_str().ok().and_then(|length| length.parse().ok());
+        }
+        http1::field(self.out, &name, value.as_bytes());
+    }
+
+    fn put_text(&mut self, name: HeaderName, value: &str) {
+        let may_stand = |byte: u8| (byte >= b' ' && byte != 0x7f) || byte == b'\t';
+        if value.bytes().all(may_stand) {
+            http1::field(self.out, &name, value.as_bytes());
+        }
+    }
+}
+
+/// Writes the head of the request as the service gets it, in HTTP/1.1, and says how its body of so
+/// many bytes, if that is known, is framed. Made anew for each try, so that one that failed can be
+/// followed by another.
+pub(crate) fn write(
+    call: Call<'_>,
+    recorder: &Recorder,
+    (member, spoken): (&Member, Spoken),
+    (out, length): (&mut Vec<u8>, Option<u64>),
+) -> Result<Framing, Denial> {
+    let Call { parts, found, .. } = call;
+    if !found.api.request_headers.set.is_empty() {
+        // What replaces a field must know the others.
+        let request = outgoing(call, recorder, (member, spoken), ())?;
+        let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+        let frame = Frame::of_request(request.headers(), length);
+        http1::request_head(out, (request.method(), target), request.headers(), frame);
+        return Ok(frame.framing);
+    }
+    let (path, query) = (found.path(parts.uri.path()), parts.uri.query());
+    let path_prefix = member.upstream.path_prefix.as_str();
+    match query {
+        None => http1::request_line(out, &parts.method, &[path_prefix, path]),
+        Some(query) => http1::request_line(out, &parts.method, &[path_prefix, path, "?", query]),
+    }
+    let mut lines = Lines { out, length: None };
+    fill(call, recorder, (member, spoken), &mut lines);
+    let frame = Frame::of_length(lines.length, length);
+    frame.end_head(lines.out);
+    Ok(frame.framing)
+}
+
 /// The request as the service gets it. Made anew for each try, so that one that failed can be
 /// followed by another.
 pub(crate) fn outgoing<B>(
@@ -66,39 +142,9 @@ pub(crate) fn outgoing<B>(
     (member, spoken): (&Member, Spoken),
     body: B,
 ) -> Result<Request<B>, Denial> {
-    let Call { parts, found, admission, peer } = call;
+    let Call { parts, found, .. } = call;
     let mut headers = HeaderMap::with_capacity(parts.headers.len() + OURS);
-    if spoken != Spoken::Two {
-        headers.insert(HOST, member.host.clone());
-    }
-    keep(call, &mut headers);
-    // gRPC services answer nobody who does not take trailers.
-    if spoken == Spoken::Two && says(&parts.headers, &TE, "trailers") {
-        headers.insert(TE, HeaderValue::from_static("trailers"));
-    }
-    if spoken == Spoken::Upgrade
-        && let Some(protocol) = parts.headers.get(UPGRADE)
-    {
-        headers.insert(UPGRADE, protocol.clone());
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-    }
-    identify(&mut headers, admission, recorder);
-    // RFC 9112 §3.2.2: what stands in the target comes before what stands in Host.
-    let authority = parts.uri.authority();
-    let host = authority.and_then(|authority| {
-        let (_, host) = authority.as_str().rsplit_once('@').unwrap_or(("", authority.as_str()));
-        HeaderValue::from_str(host).ok()
-    });
-    let host = host.or_else(|| parts.headers.get(HOST).cloned());
-    let caller = parts.extensions.get::<CallerScheme>();
-    let scheme = caller.map_or(peer.scheme(), |caller| caller.0);
-    origin(&mut headers, (peer, scheme), recorder.address(), host);
-    headers.append(VIA, via(parts.version));
-    if parts.method == Method::OPTIONS
-        && let Some(hops) = max_forwards(&parts.headers)
-    {
-        headers.insert(MAX_FORWARDS, HeaderValue::from(hops.saturating_sub(1)));
-    }
+    fill(call, recorder, (member, spoken), &mut headers);
     for (name, value) in &found.api.request_headers.set {
         headers.insert(name.clone(), value.clone());
     }
@@ -115,11 +161,51 @@ pub(crate) fn outgoing<B>(
     Ok(request)
 }
 
+/// All fields, but for what the API's file sets. None of ours is among those that are kept.
+fn fill(
+    call: Call<'_>,
+    recorder: &Recorder,
+    (member, spoken): (&Member, Spoken),
+    sink: &mut impl Sink,
+) {
+    let Call { parts, admission, peer, .. } = call;
+    if spoken != Spoken::Two {
+        sink.put(HOST, &member.host);
+    }
+    keep(call, sink);
+    // gRPC services answer nobody who does not take trailers.
+    if spoken == Spoken::Two && says(&parts.headers, &TE, "trailers") {
+        sink.put(TE, &HeaderValue::from_static("trailers"));
+    }
+    if spoken == Spoken::Upgrade
+        && let Some(protocol) = parts.headers.get(UPGRADE)
+    {
+        sink.put(UPGRADE, protocol);
+        sink.put(CONNECTION, &HeaderValue::from_static("upgrade"));
+    }
+    identify(sink, admission, recorder);
+    // RFC 9112 §3.2.2: what stands in the target comes before what stands in Host.
+    let authority = parts.uri.authority();
+    let host = authority.and_then(|authority| {
+        let (_, host) = authority.as_str().rsplit_once('@').unwrap_or(("", authority.as_str()));
+        HeaderValue::from_str(host).ok()
+    });
+    let host = host.as_ref().or_else(|| parts.headers.get(HOST));
+    origin(sink, (parts, peer), recorder.address(), host);
+    sink.put(VIA, &via(parts.version));
+    if parts.method == Method::OPTIONS
+        && let Some(hops) = max_forwards(&parts.headers)
+    {
+        sink.put(MAX_FORWARDS, &HeaderValue::from(hops.saturating_sub(1)));
+    }
+}
+
 /// Copies what may go on.
-fn keep(call: Call<'_>, headers: &mut HeaderMap) {
+fn keep(call: Call<'_>, sink: &mut impl Sink) {
     let api = &call.found.api;
     let parts = call.parts;
     let named = Named::of(&parts.headers);
+    let counts_hops = parts.method == Method::OPTIONS && max_forwards(&parts.headers).is_some();
     let mut cookies: Option<Vec<u8>> = None;
     let split = parts.headers.get_all(COOKIE).iter().nth(1).is_some();
     for (name, value) in &parts.headers {
@@ -130,6 +216,7 @@ fn keep(call: Call<'_>, headers: &mut HeaderMap) {
             || *name == api.key_header
             || (*name == AUTHORIZATION && !api.api.forward_token)
             || (*name == DPOP && !api.api.forward_token)
+            || (counts_hops && *name == MAX_FORWARDS)
             || api.request_headers.remove.contains(name)
         {
             continue;
@@ -143,10 +230,10 @@ fn keep(call: Call<'_>, headers: &mut HeaderMap) {
             joined.extend_from_slice(value.as_bytes());
             continue;
         }
-        headers.append(name.clone(), value.clone());
+        sink.put(name.clone(), value);
     }
     if let Some(joined) = cookies.and_then(|joined| HeaderValue::from_bytes(&joined).ok()) {
-        headers.insert(COOKIE, joined);
+        sink.put(COOKIE, &joined);
     }
 }
 
@@ -244,45 +331,45 @@ pub(crate) fn says(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
 }
 
 /// Tells the service who calls.
-fn identify(headers: &mut HeaderMap, admission: &Admission, recorder: &Recorder) {
-    let mut insert = |name: HeaderName, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(name, value);
-        }
-    };
+fn identify(sink: &mut impl Sink, admission: &Admission, recorder: &Recorder) {
     if let Some(partner) = admission.partner() {
-        insert(PARTNER, partner);
+        sink.put_text(PARTNER, partner);
     }
     if let Some(token) = admission.token() {
-        insert(CLIENT, &token.client_id);
-        insert(SCOPES, &token.scope);
+        sink.put_text(CLIENT, &token.client_id);
+        sink.put_text(SCOPES, &token.scope);
     }
     if let Some(key) = admission.key() {
-        headers.insert(KEY_ID, key.id_value.clone());
+        sink.put(KEY_ID, &key.id_value);
     }
-    headers.insert(REQUEST_ID, recorder.request_id().clone());
-    if let Ok(trace) = HeaderValue::from_bytes(&recorder.onward().to_bytes()) {
-        headers.insert(TRACEPARENT, trace);
+    sink.put(REQUEST_ID, recorder.request_id());
+    let trace = recorder.onward().to_bytes();
+    if let Ok(trace) = std::str::from_utf8(&trace) {
+        sink.put_text(TRACEPARENT, trace);
     }
 }
 
 /// Tells the service where the call came from (RFC 7239, and the older fields).
 fn origin(
-    headers: &mut HeaderMap,
-    (peer, scheme): (&Peer, &'static str),
+    sink: &mut impl Sink,
+    (parts, peer): (&Parts, &Peer),
     address: IpAddr,
-    host: Option<HeaderValue>,
+    host: Option<&HeaderValue>,
 ) {
+    let caller = parts.extensions.get::<CallerScheme>();
+    let scheme = caller.map_or_else(|| peer.scheme(), |caller| caller.0);
+    let anew;
     let told = if peer.address.ip().to_canonical() == address && scheme == peer.scheme() {
-        peer.told.clone()
+        &peer.told
     } else {
-        Told::of(address, scheme)
+        anew = Told::of(address, scheme);
+        &anew
     };
-    headers.insert(FORWARDED, told.forwarded);
-    headers.insert(FORWARDED_FOR, told.address);
-    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
+    sink.put(FORWARDED, &told.forwarded);
+    sink.put(FORWARDED_FOR, &told.address);
+    sink.put_text(FORWARDED_PROTO, scheme);
     if let Some(host) = host {
-        headers.insert(FORWARDED_HOST, host);
+        sink.put(FORWARDED_HOST, host);
     }
 }
 

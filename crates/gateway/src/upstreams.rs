@@ -41,7 +41,7 @@ enum Connections {
 
 /// A connection for one call.
 pub(crate) enum Line {
-    One(Box<Lent>),
+    One(Lent),
     Two(Shared<Body>),
 }
 
@@ -96,12 +96,12 @@ impl Upstreams {
         match connections {
             Connections::One(pool) => {
                 if let Some(lent) = pool.idle().filter(|_| !fresh) {
-                    return Ok(Line::One(Box::new(lent)));
+                    return Ok(Line::One(lent));
                 }
                 let connected = tokio::time::timeout(within, pool.connect()).await;
                 let lent = connected.map_err(too_slow)?;
                 let lent = lent.map_err(|error| unreachable(in_words(&error)))?;
-                Ok(Line::One(Box::new(lent)))
+                Ok(Line::One(lent))
             }
             Connections::Two(shared) => {
                 if let Some(present) = shared.present() {
@@ -132,17 +132,10 @@ impl Line {
     /// Sends a call; gives the answer's head, and its body as it comes.
     pub(crate) async fn send(self, request: Request<Body>) -> Result<Came, Failed> {
         match self {
-            Self::One(lent) => match lent.send(request).await {
-                Ok(Answered::Coming(response)) => Ok(Came::Answer(response.map(FromService::One))),
-                Ok(Answered::Switched(response, switched)) => {
-                    Ok(Came::Switched(response, switched))
-                }
-                Err(NotAnswered { error, unsent, answering, reused }) => {
-                    let denial = Denial::UpstreamBroke { reason: in_words(&error) };
-                    let unsent = unsent.map(Request::into_body);
-                    Err(Failed { denial, unsent, reused, answering })
-                }
-            },
+            Self::One(lent) => {
+                let answered = lent.send(request).await;
+                came(answered.map_err(|failed| failed.map(Request::into_body)))
+            }
             Self::Two(mut shared) => {
                 let sent = shared.sender.try_send_request(request).await;
                 let response = sent.map_err(|mut error| {
@@ -154,6 +147,18 @@ impl Line {
                 })?;
                 Ok(Came::Answer(response.map(FromService::Two)))
             }
+        }
+    }
+}
+
+/// What came on a connection in HTTP/1.1.
+pub(crate) fn came(answered: Result<Answered<Body>, NotAnswered<Body>>) -> Result<Came, Failed> {
+    match answered {
+        Ok(Answered::Coming(response)) => Ok(Came::Answer(response.map(FromService::One))),
+        Ok(Answered::Switched(response, switched)) => Ok(Came::Switched(response, switched)),
+        Err(NotAnswered { error, unsent, answering, reused }) => {
+            let denial = Denial::UpstreamBroke { reason: in_words(&error) };
+            Err(Failed { denial, unsent, reused, answering })
         }
     }
 }

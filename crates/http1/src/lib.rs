@@ -27,7 +27,9 @@ pub use body::{Decoder, Piece};
 pub use fault::Fault;
 pub use request::RequestHead;
 pub use scan::Scan;
-pub use write::{Frame, announced, answer_head, chunk, last_chunk, request_head, trailers};
+pub use write::{
+    Frame, announced, answer_head, chunk, field, last_chunk, request_head, request_line, trailers,
+};
 
 /// The most fields that a head may have.
 pub const FIELDS_MAX: usize = 100;

@@ -55,6 +55,7 @@ impl RequestHead {
         let status = parsed.parse_with_uninit_headers(&head, &mut fields);
         let status = status.map_err(|error| match error {
             httparse::Error::Token if parsed_method(&head) => Fault::Target,
+            httparse::Error::Version if !names_http(&head) => Fault::FirstLine,
             error => fault(error),
         })?;
         // What ends elsewhere than where the lines end is read in two ways.
@@ -111,4 +112,11 @@ fn too_large(buffer: &BytesMut) -> Fault {
 fn parsed_method(head: &[u8]) -> bool {
     let word = head.split(|byte| *byte == b' ').next().unwrap_or_default();
     !word.is_empty() && Method::from_bytes(word).is_ok()
+}
+
+/// Whether a head's first line ends in a version of HTTP, whichever.
+fn names_http(head: &[u8]) -> bool {
+    let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let word = line.split(|byte| *byte == b' ').next_back().unwrap_or_default();
+    word.starts_with(b"HTTP/") && word.iter().any(u8::is_ascii_digit)
 }

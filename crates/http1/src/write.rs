@@ -25,7 +25,13 @@ pub struct Frame {
 impl Frame {
     /// That of a request whose body has so many bytes, if that is known.
     pub fn of_request(headers: &HeaderMap, length: Option<u64>) -> Self {
-        match (stated(headers), length) {
+        Self::of_length(stated(headers), length)
+    }
+
+    /// That of a request whose head states a length or not, and whose body has so many bytes, if
+    /// that is known.
+    pub fn of_length(stated: Option<u64>, length: Option<u64>) -> Self {
+        match (stated, length) {
             // No body, and no word of it (RFC 9110 §8.6 leaves that open for most methods).
             (None, Some(0)) => Self { framing: Framing::None, said: true },
             (Some(0), _) => Self { framing: Framing::None, said: true },
@@ -57,7 +63,8 @@ impl Frame {
         }
     }
 
-    fn write(self, out: &mut Vec<u8>) {
+    /// Ends a head: writes what it does not say of the body yet, and the empty line.
+    pub fn end_head(self, out: &mut Vec<u8>) {
         match self.framing {
             _ if self.said => {}
             Framing::Length(length) => {
@@ -68,6 +75,7 @@ impl Frame {
             Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
             Framing::None | Framing::ToEnd => {}
         }
+        out.extend_from_slice(b"\r\n");
     }
 }
 
@@ -82,12 +90,9 @@ pub fn request_head(
     headers: &HeaderMap,
     frame: Frame,
 ) {
-    for piece in [method.as_str(), " ", target, " HTTP/1.1\r\n"] {
-        out.extend_from_slice(piece.as_bytes());
-    }
+    request_line(out, method, &[target]);
     fields(out, headers, false);
-    frame.write(out);
-    out.extend_from_slice(b"\r\n");
+    frame.end_head(out);
 }
 
 /// Writes the head of an answer. `connection` is what it says of the connection, and `date` the time
@@ -115,8 +120,7 @@ pub fn answer_head(
         out.extend_from_slice(date);
         out.extend_from_slice(b"\r\n");
     }
-    frame.write(out);
-    out.extend_from_slice(b"\r\n");
+    frame.end_head(out);
 }
 
 fn fields(out: &mut Vec<u8>, headers: &HeaderMap, without_length: bool) {
@@ -125,11 +129,28 @@ fn fields(out: &mut Vec<u8>, headers: &HeaderMap, without_length: bool) {
         if *name == TRANSFER_ENCODING || (without_length && *name == CONTENT_LENGTH) {
             continue;
         }
-        out.extend_from_slice(name.as_str().as_bytes());
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(value.as_bytes());
-        out.extend_from_slice(b"\r\n");
+        field(out, name, value.as_bytes());
     }
+}
+
+/// Writes a field. The value must be one that a [`http::HeaderValue`] may have.
+pub fn field(out: &mut Vec<u8>, name: &HeaderName, value: &[u8]) {
+    let name = name.as_str().as_bytes();
+    out.reserve(name.len() + value.len() + 4);
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Writes the first line of a request, whose target is in origin form and comes in pieces.
+pub fn request_line(out: &mut Vec<u8>, method: &Method, target: &[&str]) {
+    out.extend_from_slice(method.as_str().as_bytes());
+    out.push(b' ');
+    for piece in target {
+        out.extend_from_slice(piece.as_bytes());
+    }
+    out.extend_from_slice(b" HTTP/1.1\r\n");
 }
 
 /// Writes a chunk. An empty one would be the last: nothing is written of it.
@@ -161,10 +182,7 @@ pub fn trailers(out: &mut Vec<u8>, trailers: &HeaderMap, announced: &[HeaderName
     for (name, value) in trailers {
         // RFC 9110 §6.5.1: what frames or routes a message may not stand behind it.
         if announced.contains(name) && !may_not_trail(name) {
-            out.extend_from_slice(name.as_str().as_bytes());
-            out.extend_from_slice(b": ");
-            out.extend_from_slice(value.as_bytes());
-            out.extend_from_slice(b"\r\n");
+            field(out, name, value.as_bytes());
         }
     }
     out.extend_from_slice(b"\r\n");

@@ -243,7 +243,7 @@ impl<H: Handler> Shared<H> {
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let mut under_way = InFlight::begin(&self.activity);
         // A panic in one request harms no other, and not the connection either.
-        let answered = self.handler.handle(request, &self.peer);
+        let answered = pin!(self.handler.handle(request, &self.peer));
         let answer = AssertUnwindSafe(answered).catch_unwind().await;
         let mut answer = answer.unwrap_or_else(|_| {
             tracing::error!(peer = %self.peer.address, "a request's handling panicked");

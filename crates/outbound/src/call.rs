@@ -53,12 +53,20 @@ pub enum CallError {
 pub struct NotAnswered<B> {
     /// Why.
     pub error: CallError,
-    /// The request, where the other side has taken nothing of it.
-    pub unsent: Option<Request<B>>,
+    /// The request or its body, where the other side has taken nothing of it.
+    pub unsent: Option<B>,
     /// Whether something came that is no answer.
     pub answering: bool,
     /// Whether the connection had served a request before: it may have been closed meanwhile.
     pub reused: bool,
+}
+
+impl<B> NotAnswered<B> {
+    /// The same with something else of what was not sent.
+    pub fn map<T>(self, change: impl FnOnce(B) -> T) -> NotAnswered<T> {
+        let Self { error, unsent, answering, reused } = self;
+        NotAnswered { error, unsent: unsent.map(change), answering, reused }
+    }
 }
 
 /// An answer.
@@ -150,9 +158,17 @@ where
 }
 
 impl Lent {
+    /// Where the head of a request is written before [`Self::call`].
+    pub fn head(&mut self) -> &mut Vec<u8> {
+        &mut self.line.wire.write
+    }
+
     /// Sends a request in HTTP/1.1 and waits for the answer's head. The request's target must be in
     /// origin form.
-    pub async fn send<B>(mut self, request: Request<B>) -> Result<Answered<B>, NotAnswered<B>>
+    pub async fn send<B>(
+        mut self,
+        request: Request<B>,
+    ) -> Result<Answered<B>, NotAnswered<Request<B>>>
     where
         B: Body<Data = Bytes> + Unpin,
         B::Error: Into<BoxError>,
@@ -160,44 +176,50 @@ impl Lent {
         let (parts, body) = request.into_parts();
         let frame = Frame::of_request(&parts.headers, body.size_hint().exact());
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
-        let wire = &mut self.wire;
-        http1::request_head(&mut wire.write, (&parts.method, target), &parts.headers, frame);
-        let mut call = Calling {
-            sending: Sending {
-                body,
-                is_over: false,
-                framing: frame.framing,
-                sent: 0,
-                announced: http1::announced(&parts.headers),
-            },
-            is_sent: false,
-            interim: 0,
-            asked: &parts.method,
-        };
-        let answered = poll_fn(|context| call.poll(wire, context)).await;
+        http1::request_head(self.head(), (&parts.method, target), &parts.headers, frame);
+        let announced = http1::announced(&parts.headers);
+        let answered = self.call(&parts.method, (frame.framing, announced), body).await;
+        answered.map_err(|failed| failed.map(|body| Request::from_parts(parts, body)))
+    }
+
+    /// Sends the request whose head has been written, with a body that ends as that head says, and
+    /// with those trailers that it announces; waits for the answer's head.
+    pub async fn call<B>(
+        mut self,
+        asked: &Method,
+        (framing, announced): (Framing, Vec<HeaderName>),
+        body: B,
+    ) -> Result<Answered<B>, NotAnswered<B>>
+    where
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: Into<BoxError>,
+    {
+        let sending = Sending { body, is_over: false, framing, sent: 0, announced };
+        let mut call = Calling { sending, is_sent: false, interim: 0, asked };
+        let answered = poll_fn(|context| call.poll(&mut self.line.wire, context)).await;
         let Calling { sending, is_sent, interim, .. } = call;
         match answered {
-            Ok(head) => Ok(self.answered(head, (!is_sent).then_some(sending))),
+            Ok(head) => Ok(self.answered(head, (!is_sent).then(|| Box::new(sending)))),
             Err(error) => {
-                let wire = &self.wire;
                 let answering = interim > 0 || matches!(error, CallError::Fault(_));
                 // Nothing was taken of the body, and the other side has taken nothing of the head.
                 let untouched = matches!(error, CallError::Closed | CallError::Io(_))
                     && sending.sent == 0
-                    && !wire.has_sent();
-                let unsent = untouched.then(|| Request::from_parts(parts, sending.body));
+                    && !self.line.wire.has_sent();
+                let unsent = untouched.then_some(sending.body);
                 Err(NotAnswered { error, unsent, answering, reused: self.reused })
             }
         }
     }
 
-    fn answered<B>(mut self, head: AnswerHead, sending: Option<Sending<B>>) -> Answered<B> {
+    fn answered<B>(mut self, head: AnswerHead, sending: Option<Box<Sending<B>>>) -> Answered<B> {
         let AnswerHead { answer, framing, keeps_open } = head;
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let Wire { io, read, .. } = self.into_wire();
+            let Wire { io, read, .. } = self.line.wire;
             return Answered::Switched(answer, Switched { io, ahead: read });
         }
-        self.wire.decoder = Decoder::new(framing, self.wire.head_bytes_max);
+        let wire = &mut self.line.wire;
+        wire.decoder = Decoder::new(framing, wire.head_bytes_max);
         let mut arriving = Arriving { lent: Some(self), sending, keeps_open, is_over: false };
         arriving.end_if_over();
         Answered::Coming(answer.map(|()| arriving))
@@ -262,7 +284,7 @@ where
 pub struct Arriving<B> {
     lent: Option<Lent>,
     /// The rest of the request, where the answer came before its end.
-    sending: Option<Sending<B>>,
+    sending: Option<Box<Sending<B>>>,
     keeps_open: bool,
     is_over: bool,
 }
@@ -272,10 +294,10 @@ impl<B> Arriving<B> {
     /// be used again.
     fn end_if_over(&mut self) {
         let Some(lent) = &self.lent else { return };
-        if !lent.wire.decoder.is_done() {
+        if !lent.line.wire.decoder.is_done() {
             return;
         }
-        let is_clean = lent.wire.is_done() && self.sending.is_none() && self.keeps_open;
+        let is_clean = lent.line.wire.is_done() && self.sending.is_none() && self.keeps_open;
         self.is_over = true;
         if let Some(lent) = self.lent.take().filter(|_| is_clean) {
             lent.give_back();
@@ -299,7 +321,7 @@ where
         let Some(lent) = this.lent.as_mut().filter(|_| !this.is_over) else {
             return Poll::Ready(None);
         };
-        let wire = &mut lent.wire;
+        let wire = &mut lent.line.wire;
         if let Some(sending) = &mut this.sending {
             match sending.poll(wire, context) {
                 Poll::Ready(Ok(())) => this.sending = None,
@@ -336,7 +358,7 @@ where
 
     fn size_hint(&self) -> SizeHint {
         let missing = match &self.lent {
-            Some(lent) if !self.is_over => lent.wire.decoder.missing(),
+            Some(lent) if !self.is_over => lent.line.wire.decoder.missing(),
             _ => Some(0),
         };
         missing.map_or_else(SizeHint::default, SizeHint::with_exact)

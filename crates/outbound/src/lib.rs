@@ -6,7 +6,6 @@
 //! never followed and answers never decompressed.
 
 mod call;
-mod clock;
 mod dial;
 mod guard;
 pub mod keys;

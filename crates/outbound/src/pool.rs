@@ -6,15 +6,13 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::clock;
 use crate::dial::{DialError, Dialer, Origin};
 use crate::guard::Guard;
 use crate::resolve::{Resolver, SystemResolver};
@@ -29,6 +27,8 @@ const IDLE_FOR: Duration = Duration::from_secs(90);
 const USED_FOR: Duration = Duration::from_mins(5);
 /// How often those that rest are looked at, at the least.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often at the most, where somebody lets them rest for next to no time.
+const LOOK_EVERY_MIN: Duration = Duration::from_millis(5);
 /// The most bytes of an answer's head and of its trailers, from receivers that the company does not
 /// choose, and from its own services.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -45,66 +45,69 @@ pub struct Pool {
 /// The connections that rest, those used last at the end.
 #[derive(Debug)]
 struct Idle {
-    resting: Mutex<VecDeque<Resting>>,
+    resting: Mutex<VecDeque<Box<Line>>>,
     /// Whether somebody looks at them.
     is_watched: AtomicBool,
+    /// How often somebody has looked: what connections' ages are told by, so that no clock is read
+    /// for each call.
+    looks: AtomicU32,
     idle_max: usize,
     idle_for: Duration,
     used_for: Duration,
 }
 
+/// One connection, and what is known of it.
 #[derive(Debug)]
-struct Resting {
-    wire: Wire,
-    facts: Facts,
-    since: Instant,
-}
-
-/// What is known of a connection.
-#[derive(Debug, Clone, Copy)]
-struct Facts {
+pub(crate) struct Line {
+    pub(crate) wire: Wire,
     peer: SocketAddr,
     /// The number of the TLS material it was made with; 0 for that of nobody in particular.
     material: u64,
-    made: Instant,
+    /// How often had been looked when it was made, and when it came to rest.
+    made: u32,
+    rests_since: u32,
+    idle: Weak<Idle>,
+    tracker: TaskTracker,
 }
 
 /// A connection taken from the pool. It returns by itself when it has been used to the end of an
 /// answer; dropping it closes it.
 #[derive(Debug)]
 pub struct Lent {
-    pub(crate) wire: Wire,
+    pub(crate) line: Box<Line>,
     /// Whether it had served a request before: an error on it may only mean that the other side
     /// closed it while it was idle.
     pub reused: bool,
-    /// Whom it reaches.
-    pub peer: SocketAddr,
-    facts: Facts,
-    idle: Arc<Idle>,
-    tracker: TaskTracker,
 }
 
 impl Lent {
+    /// Whom it reaches.
+    pub fn peer(&self) -> SocketAddr {
+        self.line.peer
+    }
+
     /// Returns the connection; to be called when the answer's body has ended.
     pub(crate) fn give_back(self) {
-        let Self { mut wire, facts, idle, tracker, .. } = self;
-        let since = clock::now();
-        if idle.idle_max == 0 || since.duration_since(facts.made) >= idle.used_for {
+        let Self { mut line, .. } = self;
+        let Some(idle) = line.idle.upgrade() else { return };
+        let now = idle.looks.load(Ordering::Relaxed);
+        if idle.idle_max == 0 || idle.is_old(&line, now) {
             return;
         }
-        wire.rest();
+        line.wire.rest();
+        line.rests_since = now;
+        let watched = idle.is_watched.load(Ordering::Relaxed);
+        let tracker = (!watched).then(|| line.tracker.clone());
         {
             let mut resting = idle.resting.lock();
             if resting.len() >= idle.idle_max {
                 return;
             }
-            resting.push_back(Resting { wire, facts, since });
+            resting.push_back(line);
         }
-        idle.watch(&tracker);
-    }
-
-    pub(crate) fn into_wire(self) -> Wire {
-        self.wire
+        if let Some(tracker) = tracker {
+            idle.watch(&tracker);
+        }
     }
 }
 
@@ -112,9 +115,7 @@ impl Pool {
     /// An empty pool; what looks at its connections runs on `tracker`.
     pub fn new(origin: Origin, guard: Guard, idle_max: usize, tracker: TaskTracker) -> Self {
         let dialer = Dialer { guard, resolver: Arc::new(SystemResolver), tls: None };
-        let (resting, is_watched) = (Mutex::default(), AtomicBool::new(false));
-        let (idle_for, used_for) = (IDLE_FOR, USED_FOR);
-        let idle = Arc::new(Idle { resting, is_watched, idle_max, idle_for, used_for });
+        let idle = Arc::new(Idle::new(idle_max, IDLE_FOR, USED_FOR));
         Self { origin, dialer, idle, tracker }
     }
 
@@ -134,21 +135,15 @@ impl Pool {
 
     /// Lets connections rest for another time than 90 s at the most.
     #[must_use]
-    pub fn with_idle_for(self, idle_for: Duration) -> Self {
-        self.with(|idle| Idle { idle_for, ..idle })
+    pub fn with_idle_for(mut self, idle_for: Duration) -> Self {
+        self.idle = Arc::new(Idle::new(self.idle.idle_max, idle_for, self.idle.used_for));
+        self
     }
 
     /// Uses connections for another time than 5 minutes at the most.
     #[must_use]
-    pub fn with_used_for(self, used_for: Duration) -> Self {
-        self.with(|idle| Idle { used_for, ..idle })
-    }
-
-    fn with(mut self, change: impl FnOnce(Idle) -> Idle) -> Self {
-        let Idle { idle_max, idle_for, used_for, .. } = *self.idle;
-        let (resting, is_watched) = (Mutex::default(), AtomicBool::new(false));
-        let present = Idle { resting, is_watched, idle_max, idle_for, used_for };
-        self.idle = Arc::new(change(present));
+    pub fn with_used_for(mut self, used_for: Duration) -> Self {
+        self.idle = Arc::new(Idle::new(self.idle.idle_max, self.idle.idle_for, used_for));
         self
     }
 
@@ -159,12 +154,11 @@ impl Pool {
 
     /// An idle connection that is ready, the one used last first (the others may rest and close).
     pub fn idle(&self) -> Option<Lent> {
-        let now = clock::now();
+        let now = self.idle.looks.load(Ordering::Relaxed);
         loop {
-            let Resting { mut wire, facts, since } = self.idle.resting.lock().pop_back()?;
-            let rested = now.duration_since(since) >= self.idle.idle_for;
-            if !rested && self.is_current(facts, now) && wire.is_quiet() {
-                return Some(self.lend(wire, facts, true));
+            let mut line = self.idle.resting.lock().pop_back()?;
+            if !self.idle.has_rested(&line, now) && self.is_current(&line) && line.wire.is_quiet() {
+                return Some(Lent { line, reused: true });
             }
         }
     }
@@ -174,58 +168,85 @@ impl Pool {
         let dialled = self.dialer.dial(&self.origin).await?;
         let is_own = matches!(self.dialer.guard, Guard::Own);
         let head_bytes_max = if is_own { OWN_HEAD_BYTES_MAX } else { HEAD_BYTES_MAX };
-        let (peer, material) = (dialled.peer, dialled.material);
-        let facts = Facts { peer, material, made: clock::now() };
-        Ok(self.lend(Wire::new(dialled.stream, head_bytes_max), facts, false))
+        let now = self.idle.looks.load(Ordering::Relaxed);
+        let line = Line {
+            wire: Wire::new(dialled.stream, head_bytes_max),
+            peer: dialled.peer,
+            material: dialled.material,
+            made: now,
+            rests_since: now,
+            idle: Arc::downgrade(&self.idle),
+            tracker: self.tracker.clone(),
+        };
+        // From now on its age is told.
+        self.idle.watch(&self.tracker);
+        Ok(Lent { line: Box::new(line), reused: false })
     }
 
-    /// Whether a connection may be used again: it speaks as whom we speak now, or as nobody, and is
-    /// not too old.
-    fn is_current(&self, facts: Facts, now: Instant) -> bool {
-        let tls = self.dialer.tls.as_ref().filter(|_| facts.material != 0);
-        now.duration_since(facts.made) < self.idle.used_for
-            && tls.is_none_or(|tls| tls.is_present(facts.material))
-    }
-
-    fn lend(&self, wire: Wire, facts: Facts, reused: bool) -> Lent {
-        let (idle, tracker) = (Arc::clone(&self.idle), self.tracker.clone());
-        Lent { wire, reused, peer: facts.peer, facts, idle, tracker }
+    /// Whether a connection may be used again: it speaks as whom we speak now, or as nobody.
+    fn is_current(&self, line: &Line) -> bool {
+        let tls = self.dialer.tls.as_ref().filter(|_| line.material != 0);
+        tls.is_none_or(|tls| tls.is_present(line.material))
     }
 }
 
 impl Idle {
-    /// Sees to it that somebody looks at the connections that rest, as long as there are any.
-    fn watch(self: &Arc<Self>, tracker: &TaskTracker) {
-        if self.is_watched.swap(true, Ordering::Relaxed) {
-            return;
-        }
-        let (idle, every) = (Arc::downgrade(self), (self.idle_for / 2).min(LOOK_EVERY));
-        tracker.spawn(watch(idle, every));
+    fn new(idle_max: usize, idle_for: Duration, used_for: Duration) -> Self {
+        let (resting, is_watched) = (Mutex::default(), AtomicBool::new(false));
+        let looks = AtomicU32::new(0);
+        Self { resting, is_watched, looks, idle_max, idle_for, used_for }
     }
 
-    /// Closes those that have rested for long enough, are old, or were closed by the other side.
-    fn look(&self) -> usize {
-        let now = clock::now();
+    /// How often is looked.
+    fn every(&self) -> Duration {
+        (self.idle_for / 2).min(self.used_for / 2).min(LOOK_EVERY).max(LOOK_EVERY_MIN)
+    }
+
+    /// Whether so many looks took so long.
+    fn took(&self, looks: u32, time: Duration) -> bool {
+        self.every().saturating_mul(looks) >= time
+    }
+
+    fn has_rested(&self, line: &Line, now: u32) -> bool {
+        self.took(now.wrapping_sub(line.rests_since), self.idle_for) || self.is_old(line, now)
+    }
+
+    fn is_old(&self, line: &Line, now: u32) -> bool {
+        self.took(now.wrapping_sub(line.made), self.used_for)
+    }
+
+    /// Sees to it that somebody looks at the connections, as long as there are any.
+    fn watch(self: &Arc<Self>, tracker: &TaskTracker) {
+        if self.idle_max == 0 || self.is_watched.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        tracker.spawn(watch(Arc::downgrade(self), self.every()));
+    }
+
+    /// Closes those that have rested for long enough, are old, or were closed by the other side;
+    /// says whether to look again.
+    fn look(&self, is_alone: bool) -> bool {
+        let now = self.looks.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let mut resting = self.resting.lock();
-        resting.retain_mut(|one| {
-            now.duration_since(one.since) < self.idle_for
-                && now.duration_since(one.facts.made) < self.used_for
-                && one.wire.is_quiet()
-        });
-        if resting.is_empty() {
+        resting.retain_mut(|line| !self.has_rested(line, now) && line.wire.is_quiet());
+        let again = !(is_alone && resting.is_empty());
+        if !again {
             // Under the lock: whoever gives one back from here on begins anew.
             self.is_watched.store(false, Ordering::Relaxed);
         }
-        resting.len()
+        again
     }
 }
 
+/// Looks as long as there is a connection, resting or lent.
 async fn watch(idle: Weak<Idle>, every: Duration) {
     loop {
         tokio::time::sleep(every).await;
-        match idle.upgrade().map(|idle| idle.look()) {
-            None | Some(0) => return,
-            Some(_) => {}
+        let Some(idle) = idle.upgrade() else { return };
+        // Each connection knows the pool, resting or lent, and so do we.
+        let is_alone = Arc::weak_count(&idle) <= 1;
+        if !idle.look(is_alone) {
+            return;
         }
     }
 }

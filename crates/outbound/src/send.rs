@@ -160,7 +160,7 @@ async fn exchange(
             let bound = (bounds.connect_timeout, Wait::Connect);
             tighter(bounds, bound, pool.connect()).await??
         };
-        let reached = lent.peer;
+        let reached = lent.peer();
         *peer = Some(reached);
         let bound = (bounds.first_byte_timeout, Wait::FirstByte);
         let failed = match tighter(bounds, bound, lent.send(request)).await? {

@@ -28,7 +28,7 @@ pub(super) enum Command {
         #[command(flatten)]
         which: Which,
         /// With `--jti`: the other issuer whose token it is, by its name in the file or its `iss`
-        #[arg(long, value_name = "NAME", requires = "jti")]
+        #[arg(long, value_name = "NAME", conflicts_with_all = ["client", "credential", "file"], requires = "jti")]
         issuer: Option<String>,
         /// Taken so that it can be refused without being shown
         #[arg(hide = true)]

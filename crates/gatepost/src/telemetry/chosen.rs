@@ -33,12 +33,12 @@ fn member(field: LogField, record: &Record, fields: &mut Fields<'_>) {
             fields.0.push(b'"');
         }
         LogField::TraceId => fields.trace(record),
-        LogField::Address => fields.number(name, format_args!("\"{}\"", record.address)),
-        LogField::Status => fields.number(name, format_args!("{}", record.status)),
-        LogField::Replayed => fields.number(name, format_args!("{}", record.replayed)),
-        LogField::Retries => fields.number(name, format_args!("{}", record.retries)),
-        LogField::BytesIn => fields.number(name, format_args!("{}", record.bytes_in)),
-        LogField::BytesOut => fields.number(name, format_args!("{}", record.bytes_out)),
+        LogField::Address => fields.address(name, record.address),
+        LogField::Status => fields.whole(name, record.status.into()),
+        LogField::Replayed => fields.truth(name, record.replayed),
+        LogField::Retries => fields.whole(name, record.retries.into()),
+        LogField::BytesIn => fields.whole(name, record.bytes_in),
+        LogField::BytesOut => fields.whole(name, record.bytes_out),
         LogField::DurationMs => fields.ms(name, Some(record.took_us)),
         LogField::UpstreamMs => fields.ms(name, record.upstream_us),
         LogField::Passed => fields.passed(record),

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::Write as _;
+use std::net::IpAddr;
 
 use gateway::Record;
 use model::{Name, Timestamp};
@@ -33,15 +34,16 @@ fn json(record: &Record, line: &mut Vec<u8>) {
     let mut fields = Fields(line);
     fields.plain("request_id", Some(record.request_id()));
     fields.trace(record);
-    fields.number("address", format_args!("\"{}\"", record.address));
+    fields.address("address", record.address);
     fields.text("method", Some(record.method.as_str()));
     fields.text("path", Some(record.path()));
-    fields.text("api", record.api());
+    // Names of ours have no letters that need escaping.
+    fields.plain("api", record.api());
     fields.text("route", record.route());
-    fields.text("partner", record.partner().map(Name::as_str));
+    fields.plain("partner", record.partner().map(Name::as_str));
     fields.text("client", record.client());
     fields.text("key_id", record.key_id());
-    fields.number("status", format_args!("{}", record.status));
+    fields.whole("status", record.status.into());
     let (code, reason) = match &record.refusal {
         Some((code, reason)) => (Some(*code), Some(reason.as_str())),
         None => (None, None),
@@ -50,12 +52,35 @@ fn json(record: &Record, line: &mut Vec<u8>) {
     fields.text("reason", reason);
     fields.passed(record);
     fields.plain("observed", record.observed);
-    fields.number("replayed", format_args!("{}", record.replayed));
+    fields.truth("replayed", record.replayed);
     fields.ms("duration_ms", Some(record.took_us));
     fields.ms("upstream_ms", record.upstream_us);
-    fields.number("bytes_in", format_args!("{}", record.bytes_in));
-    fields.number("bytes_out", format_args!("{}", record.bytes_out));
+    fields.whole("bytes_in", record.bytes_in);
+    fields.whole("bytes_out", record.bytes_out);
     line.push(b'}');
+}
+
+/// The bytes that stand for themselves in a text of JSON.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        plain[byte as usize] = byte != b'"' && byte != b'\\';
+        byte += 1;
+    }
+    plain
+};
+
+/// Writes a number in decimal digits, with as many zeros before it as make `least` digits.
+fn digits(mut number: u64, least: usize, line: &mut Vec<u8>) {
+    let mut digits = [b'0'; 20];
+    let mut at = digits.len();
+    while number > 0 || digits.len() - at < least {
+        at -= 1;
+        digits[at] = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
+    }
+    line.extend_from_slice(&digits[at..]);
 }
 
 /// The members of an object that has begun.
@@ -84,9 +109,7 @@ impl Fields<'_> {
     pub(super) fn text(&mut self, name: &str, text: Option<&str>) {
         match text {
             // What most texts are made of stands for itself.
-            Some(plain)
-                if plain.bytes().all(|b| (b' '..=b'~').contains(&b) && b != b'"' && b != b'\\') =>
-            {
+            Some(plain) if plain.bytes().all(|byte| PLAIN[usize::from(byte)]) => {
                 self.plain(name, Some(plain));
             }
             Some(text) => {
@@ -97,10 +120,34 @@ impl Fields<'_> {
         }
     }
 
-    pub(super) fn number(&mut self, name: &str, number: std::fmt::Arguments<'_>) {
+    pub(super) fn whole(&mut self, name: &str, number: u64) {
         self.name(name);
-        // Writing to a vector cannot fail.
-        let _written = self.0.write_fmt(number);
+        digits(number, 1, self.0);
+    }
+
+    pub(super) fn truth(&mut self, name: &str, is_so: bool) {
+        self.name(name);
+        self.0.extend_from_slice(if is_so { b"true" } else { b"false" });
+    }
+
+    pub(super) fn address(&mut self, name: &str, address: IpAddr) {
+        self.name(name);
+        self.0.push(b'"');
+        match address {
+            IpAddr::V4(v4) => {
+                for (place, part) in v4.octets().into_iter().enumerate() {
+                    if place > 0 {
+                        self.0.push(b'.');
+                    }
+                    digits(part.into(), 1, self.0);
+                }
+            }
+            IpAddr::V6(v6) => {
+                // Writing to a vector cannot fail.
+                let _written = write!(self.0, "{v6}");
+            }
+        }
+        self.0.push(b'"');
     }
 
     pub(super) fn trace(&mut self, record: &Record) {
@@ -132,7 +179,9 @@ impl Fields<'_> {
 
 /// Milliseconds with three digits behind the point, without zeros at the end.
 pub(super) fn ms(us: u64, line: &mut Vec<u8>) {
-    let _written = write!(line, "{}.{:03}", us / 1000, us % 1000);
+    digits(us / 1000, 1, line);
+    line.push(b'.');
+    digits(us % 1000, 3, line);
     while line.ends_with(b"0") && !line.ends_with(b".0") {
         line.pop();
     }
@@ -148,7 +197,9 @@ pub(super) fn moment(at: Timestamp, line: &mut Vec<u8>) {
         }
         line.extend_from_slice(text.as_bytes());
     });
-    let _written = write!(line, ".{:03}Z", at.ms().rem_euclid(1000));
+    line.push(b'.');
+    digits(at.ms().rem_euclid(1000).unsigned_abs(), 3, line);
+    line.push(b'Z');
 }
 
 fn human(record: &Record, line: &mut Vec<u8>) {
@@ -188,6 +239,20 @@ mod tests {
     fn every_text_is_read_back_as_it_was() {
         for text in ["/orders", "", "a\"b", "a\\b", "ä", "line\nbreak", "\u{0}", "\u{7f}"] {
             assert_eq!(member(text), text);
+        }
+    }
+
+    #[test]
+    fn numbers_and_addresses_are_written_as_they_are_read() {
+        for number in [0, 7, 10, 999, 1_000_000, u64::MAX] {
+            let mut line = Vec::new();
+            digits(number, 1, &mut line);
+            assert_eq!(line, number.to_string().into_bytes());
+        }
+        for address in ["127.0.0.1", "203.0.113.255", "2001:db8::1", "::"] {
+            let mut line = Vec::new();
+            Fields(&mut line).address("a", address.parse().unwrap());
+            assert_eq!(line, format!(",\"a\":\"{address}\"").into_bytes());
         }
     }
 

@@ -61,7 +61,7 @@ partners:
         let jwk = json!({ "kty": "RSA", "n": encode(&der[9..265]), "e": encode(&der[267..]) });
         let header = json!({ "typ": "dpop+jwt", "alg": alg, "jwk": jwk });
         let url = format!("{}{path}", self.program.public);
-        let mut claims = json!({ "jti": id, "htm": "POST", "htu": url, "iat": now_s() });
+        let mut claims = json!({ "jti": format!("{path} {id}"), "htm": "POST", "htu": url, "iat": now_s() });
         if let Some(token) = token {
             claims["ath"] = encode(digest(&SHA256, token.as_bytes())).into();
         }
@@ -102,7 +102,8 @@ async fn check(tokens: &str, names: &str, takes_rs256: bool) {
     let issued = door.ask("PS256").await;
     assert_eq!(issued.status, 200, "{tokens}: {}", issued.body);
     let token = issued.json()["access_token"].as_str().unwrap().to_owned();
-    assert_eq!(door.order(&token, "PS256").await.status, 201, "{tokens}");
+    let passed = door.order(&token, "PS256").await;
+    assert_eq!(passed.status, 201, "{tokens}: {}", passed.body);
     let algs = format!(r#"algs="{names}""#);
     let without = door.program.call("POST", "/orders", &[], "{}").await;
     assert!(challenges(&without).contains(&algs), "{tokens}: {}", challenges(&without));

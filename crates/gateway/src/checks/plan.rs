@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jwt::AccessToken;
 use limit::{Bucket, Limit, Period, Quota, Taken, Window};
@@ -414,17 +415,18 @@ fn limits(
 
 /// The items of a `RateLimit` field, written by hand: every answer has some.
 #[derive(Default)]
-struct Items(String);
+struct Items(Vec<u8>);
 
 impl Items {
     fn add(&mut self, (name, suffix): (&str, &str), one: (&str, u64), other: (&str, u64)) {
-        self.0.reserve(64);
-        self.0.push_str(if self.0.is_empty() { "\"" } else { ", \"" });
-        self.0.push_str(name);
-        self.0.push_str(suffix);
-        self.0.push('"');
+        self.0.reserve(name.len() + 64);
+        let first: &[u8] = if self.0.is_empty() { b"\"" } else { b", \"" };
+        self.0.extend_from_slice(first);
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(suffix.as_bytes());
+        self.0.push(b'"');
         for (parameter, number) in [one, other] {
-            self.0.push_str(parameter);
+            self.0.extend_from_slice(parameter.as_bytes());
             self.push_number(number);
         }
     }
@@ -440,11 +442,11 @@ impl Items {
                 break;
             }
         }
-        self.0.extend(digits[at..].iter().map(|digit| char::from(*digit)));
+        self.0.extend_from_slice(&digits[at..]);
     }
 
     fn into_value(self) -> Option<HeaderValue> {
-        if self.0.is_empty() { None } else { HeaderValue::try_from(self.0).ok() }
+        if self.0.is_empty() { None } else { HeaderValue::from_maybe_shared(Bytes::from(self.0)).ok() }
     }
 }
 
@@ -463,7 +465,7 @@ mod tests {
         for number in [0, 7, 10, 1_000_000_000_000, u64::MAX] {
             let mut items = Items::default();
             items.push_number(number);
-            assert_eq!(items.0, number.to_string());
+            assert_eq!(items.0, number.to_string().into_bytes());
         }
     }
 }

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use jwt::{PROOF_WINDOW, ProofDemand, ProofFault};
 use model::Api;
 
-use crate::checks::token::{Scheme, presented};
+use crate::checks::token::{Scheme, is_proven, presented};
 use crate::checks::{Admitted, Asked, Now};
 use crate::denial::Denial;
 use crate::record::Check;
@@ -28,6 +28,10 @@ pub(crate) fn check(
     known: &mut Admitted,
 ) -> Result<(), Denial> {
     let Some(claims) = known.token.clone() else { return Ok(()) };
+    // Most tokens are bound to nothing and presented by themselves.
+    if claims.jkt().is_none() && !is_proven(asked.headers) {
+        return Ok(());
+    }
     let (scheme, token) = presented(asked, api.bare_token)?;
     let bound = match (claims.jkt(), scheme) {
         (None, Scheme::Bearer) => return Ok(()),

@@ -140,7 +140,8 @@ pub(crate) fn presented(asked: Asked<'_>, bare_allowed: bool) -> Result<(Scheme,
         return Err(Denial::TokenTwice);
     }
     let malformed = Denial::TokenInvalid(Fault::Malformed("it is not printable ASCII"));
-    let value = value.to_str().map_err(|_| malformed)?;
+    let text = std::str::from_utf8(value.as_bytes()).ok();
+    let value = text.filter(|text| text.is_ascii()).ok_or(malformed)?;
     // RFC 9110 §11.1: the scheme is case-insensitive.
     match value.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
@@ -153,6 +154,12 @@ pub(crate) fn presented(asked: Asked<'_>, bare_allowed: bool) -> Result<(Scheme,
         None if bare_allowed && !value.is_empty() => Ok((Scheme::Bearer, value)),
         _ => Err(Denial::TokenMissing),
     }
+}
+
+/// Whether the token is presented as one that is bound to a key, if one is presented.
+pub(crate) fn is_proven(headers: &http::HeaderMap) -> bool {
+    let value = headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().get(..4));
+    value.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"dpop"))
 }
 
 /// Whether a parameter of the query is the token's, however its name is encoded: the service behind
