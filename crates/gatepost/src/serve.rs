@@ -472,7 +472,7 @@ fn doors(
 
 /// Opens a door that an axum router answers, on the program's own runtime.
 fn open(parts: &Parts, (name, opened): (&'static str, Opened), router: axum::Router) -> Task {
-    let door = Door::plain(opened.listener, parts.closing.clone());
+    let door = Door::plain(opened.listener, parts.closing.clone(), parts.clock.clone());
     parts.telemetry.door(name, Arc::clone(&door.counts));
     tokio_task(parts, serve(door, RouterHandler(router)))
 }
@@ -488,7 +488,7 @@ fn open_public(
     if tls.is_none() && !address.ip().is_loopback() && server.trusted.proxies.is_empty() {
         tracing::warn!(%address, "tokens and keys pass this door unencrypted; give it `tls`, or put a proxy with TLS in front of it and name it under `proxies`");
     }
-    let mut door = Door::plain(listener, parts.closing.clone());
+    let mut door = Door::plain(listener, parts.closing.clone(), parts.clock.clone());
     parts.telemetry.door(PUBLIC, Arc::clone(&door.counts));
     door.limits = server.limits;
     door.tls = tls;

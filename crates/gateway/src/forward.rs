@@ -160,10 +160,10 @@ impl Tries<'_> {
             body = match failed.unsent {
                 Some(unsent) => Some(unsent),
                 None if again && !failed.answering => Some(listener::empty()),
-                None => return Err(failed.denial),
+                None => return Err(*failed.denial),
             };
             if self.retries >= self.state.service.retries || !self.state.may_retry() {
-                return Err(failed.denial);
+                return Err(*failed.denial);
             }
             self.retries += 1;
             self.tried.push(index);
@@ -172,7 +172,10 @@ impl Tries<'_> {
 
     /// One try at the present address.
     async fn once(&self, body: &mut Option<Body>) -> Result<Came, Failed> {
-        let failed = |denial, unsent| Failed { denial, unsent, reused: false, answering: false };
+        let failed = |denial, unsent| {
+            let denial = Box::new(denial);
+            Failed { denial, unsent, reused: false, answering: false }
+        };
         let Some(member) = self.at.as_ref().map(UnderWay::member) else {
             return Err(failed(Denial::Forgotten, None));
         };

@@ -117,13 +117,16 @@ impl Invocation<'_> {
             if let Some(mut under_way) = under_way {
                 under_way.failed(self.recorder.ticks_ns());
             }
-            return Err(failed.denial);
+            return Err(*failed.denial);
         }
     }
 
     /// One try at the present address.
     async fn once(&self) -> Result<Payload, Failed> {
-        let failed = |denial| Failed { denial, unsent: None, reused: false, answering: false };
+        let failed = |denial| {
+            let denial = Box::new(denial);
+            Failed { denial, unsent: None, reused: false, answering: false }
+        };
         let Some(member) = self.at.as_ref().map(UnderWay::member) else {
             return Err(failed(Denial::Forgotten));
         };

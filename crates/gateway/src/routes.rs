@@ -110,7 +110,7 @@ pub(crate) enum Missed {
 /// The routes of one API as a tree of path segments: finding one costs the length of the path.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
-    literals: HashMap<String, Self>,
+    literals: HashMap<String, Self, foldhash::fast::RandomState>,
     parameter: Option<Box<Self>>,
     /// Routes that end here, and those that end here with everything below.
     here: Vec<(Option<model::Method>, usize)>,

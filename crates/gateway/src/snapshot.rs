@@ -20,7 +20,7 @@ use model::{
 };
 use store::{DenyList, UseBook, UseMark};
 
-use crate::checks::plan::Meter;
+use crate::checks::plan::{Meter, Policy};
 use crate::damper::Damper;
 use crate::routes::Tree;
 use crate::service::ServiceState;
@@ -65,11 +65,15 @@ pub struct AddressState {
     pub is_out: bool,
 }
 
+/// What the operator has written decides which names are in such a table, and callers only look
+/// names up in it: a fast hash is enough.
+type Table<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
 /// Everything a request is checked against.
 pub struct Snapshot {
     apis: Vec<Arc<ApiEntry>>,
-    keys: HashMap<String, Arc<KeyEntry>>,
-    clients: HashMap<Name, ClientEntry>,
+    keys: Table<String, Arc<KeyEntry>>,
+    clients: Table<Name, ClientEntry>,
     partners: BTreeMap<Name, Arc<PartnerEntry>>,
     meters: BTreeMap<String, Arc<Meter>>,
     pub(crate) issuer: String,
@@ -161,6 +165,8 @@ pub(crate) struct KeyEntry {
     pub(crate) partner: Arc<PartnerEntry>,
     pub(crate) plan: Option<Arc<UsagePlan>>,
     pub(crate) meter: Arc<Meter>,
+    /// What its plan says in every answer.
+    pub(crate) policy: Policy,
 }
 
 /// A client, as far as a token of it is concerned.
@@ -190,7 +196,7 @@ impl Snapshot {
         let definitions = source.definitions;
         let partners = partners(definitions, before);
         let mut meters = BTreeMap::new();
-        let mut keys = HashMap::new();
+        let mut keys = Table::default();
         for credential in source.keys {
             let Some(entry) = key(credential, definitions, &partners, source.uses, |meter| {
                 let kept = before.and_then(|before| before.meters.get(meter).cloned());
@@ -368,7 +374,7 @@ fn partners(
 fn clients(
     definitions: &Definitions,
     partners: &BTreeMap<Name, Arc<PartnerEntry>>,
-) -> HashMap<Name, ClientEntry> {
+) -> Table<Name, ClientEntry> {
     let clients = definitions.clients.values();
     clients
         .filter_map(|client| {
@@ -393,6 +399,7 @@ fn key(
     let plan = key.plan.as_ref().or(of_partner).and_then(|plan| definitions.plans.get(plan));
     Some(KeyEntry {
         digest: credential.digest,
+        policy: Policy::default(),
         mark: uses.mark(Kind::ApiKey, &credential.id, credential.last_used),
         not_before: credential.not_before,
         expires_at: credential.expires_at,

@@ -20,7 +20,8 @@ const SHARD_MAX: usize = 1024;
 /// How long a verification is believed, in seconds.
 const BELIEVED_S: i64 = 60;
 
-type Shard = Mutex<HashMap<[u8; 32], Remembered>>;
+/// By digests, which nobody can choose the beginnings of at will.
+type Shard = Mutex<HashMap<[u8; 32], Remembered, foldhash::fast::RandomState>>;
 
 struct Remembered {
     claims: Arc<AccessToken>,

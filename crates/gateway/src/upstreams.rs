@@ -28,7 +28,7 @@ const POOLS_MAX: usize = 1024;
 /// This core's pools, by the number of the address.
 #[derive(Clone)]
 pub(crate) struct Upstreams {
-    pools: Arc<Mutex<HashMap<usize, Connections>>>,
+    pools: Arc<Mutex<HashMap<usize, Connections, foldhash::fast::RandomState>>>,
     tracker: TaskTracker,
 }
 
@@ -47,7 +47,7 @@ pub(crate) enum Line {
 
 /// A call that did not come to an answer.
 pub(crate) struct Failed {
-    pub(crate) denial: Denial,
+    pub(crate) denial: Box<Denial>,
     /// The body, when nothing of the call was sent.
     pub(crate) unsent: Option<Body>,
     /// Whether the connection had served a call before: it may have been closed meanwhile.
@@ -142,7 +142,7 @@ impl Line {
                     let unsent = error.take_message().map(Request::into_body);
                     let error = error.into_error();
                     let answering = error.is_parse();
-                    let denial = Denial::UpstreamBroke { reason: in_words(&error) };
+                    let denial = Box::new(Denial::UpstreamBroke { reason: in_words(&error) });
                     Failed { denial, unsent, reused: true, answering }
                 })?;
                 Ok(Came::Answer(response.map(FromService::Two)))
@@ -157,7 +157,7 @@ pub(crate) fn came(answered: Result<Answered<Body>, NotAnswered<Body>>) -> Resul
         Ok(Answered::Coming(response)) => Ok(Came::Answer(response.map(FromService::One))),
         Ok(Answered::Switched(response, switched)) => Ok(Came::Switched(response, switched)),
         Err(NotAnswered { error, unsent, answering, reused }) => {
-            let denial = Denial::UpstreamBroke { reason: in_words(&error) };
+            let denial = Box::new(Denial::UpstreamBroke { reason: in_words(&error) });
             Err(Failed { denial, unsent, reused, answering })
         }
     }

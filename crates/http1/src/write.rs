@@ -33,8 +33,7 @@ impl Frame {
     pub fn of_length(stated: Option<u64>, length: Option<u64>) -> Self {
         match (stated, length) {
             // No body, and no word of it (RFC 9110 §8.6 leaves that open for most methods).
-            (None, Some(0)) => Self { framing: Framing::None, said: true },
-            (Some(0), _) => Self { framing: Framing::None, said: true },
+            (None, Some(0)) | (Some(0), _) => Self { framing: Framing::None, said: true },
             (Some(length), _) => Self { framing: Framing::Length(length), said: true },
             (None, Some(length)) => Self { framing: Framing::Length(length), said: false },
             (None, None) => Self { framing: Framing::Chunked, said: false },

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::{Request, Response};
+use model::Clock;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
@@ -91,14 +92,16 @@ pub struct Door {
     pub trusted: Arc<Trusted>,
     /// What is counted of its connections.
     pub counts: Arc<DoorCounts>,
+    /// Where the time of answers comes from.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Door {
     /// A door that speaks plain HTTP to whoever connects, to one address as often as to many.
-    pub fn plain(listener: TcpListener, closing: Closing) -> Self {
+    pub fn plain(listener: TcpListener, closing: Closing, clock: Arc<dyn Clock>) -> Self {
         let limits = Limits { address_connections_max: usize::MAX, ..Limits::default() };
         let (trusted, counts) = (Arc::default(), Arc::default());
-        Self { listener, limits, closing, tls: None, balancers: None, trusted, counts }
+        Self { listener, limits, closing, tls: None, balancers: None, trusted, counts, clock }
     }
 }
 

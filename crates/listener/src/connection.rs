@@ -14,6 +14,7 @@ use http::{Request, Response, StatusCode};
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use model::Clock;
 use rustls::ProtocolVersion;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
@@ -66,13 +67,15 @@ pub(crate) struct Context {
     balancers: Option<Arc<Trusted>>,
     tracker: TaskTracker,
     counts: Arc<DoorCounts>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Context {
     pub(crate) fn of(door: &Door, tracker: TaskTracker) -> Self {
         let (tls, balancers) = (door.tls.clone(), door.balancers.clone());
         let (closing, counts) = (door.closing.clone(), Arc::clone(&door.counts));
-        Self { limits: door.limits, closing, tls, balancers, tracker, counts }
+        let clock = Arc::clone(&door.clock);
+        Self { limits: door.limits, closing, tls, balancers, tracker, counts, clock }
     }
 
     /// The same with a stop signal of its own, which follows the door's: connections look at it
@@ -272,7 +275,7 @@ async fn serve<H: Handler>(
     let head_bytes_max = context.limits.head_bytes_max;
     let ended = match http {
         Http::One => {
-            let one = One::new(io, head_bytes_max);
+            let one = One::new(io, head_bytes_max, Arc::clone(&context.clock));
             let (end, rest) = (|_: Pin<&mut _>| one.leave(), || one.rest());
             to_its_end(one.serve(&shared), (end, rest), &activity, &context).await
         }

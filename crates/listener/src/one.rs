@@ -12,13 +12,14 @@ use http::header::{CONNECTION, TE};
 use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use http1::{Fault, Frame, Framing, RequestHead, announced};
+use model::Clock;
 use parking_lot::Mutex;
 
 use crate::accept::Handler;
 use crate::activity::Watched;
 use crate::body::Body;
-use crate::clock;
 use crate::connection::Shared;
+use crate::date::date;
 use crate::incoming::Incoming;
 use crate::problem::unreadable;
 use crate::transport::Transport;
@@ -38,6 +39,7 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(crate) struct One {
     wire: Arc<Mutex<Wire>>,
     leaves: AtomicBool,
+    clock: Arc<dyn Clock>,
 }
 
 /// What an answer depends on of its request.
@@ -50,9 +52,13 @@ struct Asked {
 }
 
 impl One {
-    pub(crate) fn new(io: Watched<Transport>, head_bytes_max: usize) -> Self {
+    pub(crate) fn new(
+        io: Watched<Transport>,
+        head_bytes_max: usize,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let wire = Arc::new(Mutex::new(Wire::new(io, head_bytes_max)));
-        Self { wire, leaves: AtomicBool::new(false) }
+        Self { wire, leaves: AtomicBool::new(false), clock }
     }
 
     /// Ends the connection as soon as no request is under way. Whoever calls this polls on.
@@ -148,7 +154,7 @@ impl One {
                 (true, _) => None,
             };
             let first = (asked.version, parts.status);
-            let rest = (frame, connection, &clock::date()[..]);
+            let rest = (frame, connection, &date(self.clock.now())[..]);
             http1::answer_head(wire.answers(), first, &parts.headers, rest);
             goes_on
         };

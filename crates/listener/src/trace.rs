@@ -76,9 +76,9 @@ impl TraceParent {
     /// As it stands in the header.
     pub fn to_bytes(&self) -> [u8; 55] {
         let mut bytes = *b"00-00000000000000000000000000000000-0000000000000000-00";
-        hex(&mut bytes[3..35], self.trace);
-        hex(&mut bytes[36..52], u128::from(self.span));
-        hex(&mut bytes[53..55], u128::from(self.flags));
+        hex(&mut bytes[3..35], &self.trace.to_be_bytes());
+        hex(&mut bytes[36..52], &self.span.to_be_bytes());
+        hex(&mut bytes[53..55], &[self.flags]);
         bytes
     }
 
@@ -118,10 +118,11 @@ fn mixed(number: u64) -> u64 {
 }
 
 /// The low digits of a number.
-fn hex(digits: &mut [u8], mut number: u128) {
-    for digit in digits.iter_mut().rev() {
-        *digit = b"0123456789abcdef"[(number & 0xf) as usize];
-        number >>= 4;
+fn hex(digits: &mut [u8], bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 0xf)];
     }
 }
 

@@ -104,14 +104,17 @@ fn push_uuid(text: &mut String, ms: u64, high: u64, low: u64) {
     let bits = u128::from(ms & 0xffff_ffff_ffff) << 80
         | u128::from(0x7000 | high & 0xfff) << 64
         | u128::from(low & MASK_62 | 1 << 63);
-    for place in 0..32_u32 {
-        if matches!(place, 8 | 12 | 16 | 20) {
-            text.push('-');
-        }
-        let digit = (bits >> (124 - 4 * place)) & 0xf;
-        text.push(char::from(b"0123456789abcdef"[digit as usize]));
+    let mut digits = [b'-'; UUID_CHARS];
+    let places = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+    let bytes = bits.to_be_bytes();
+    for (place, byte) in places.into_iter().zip(bytes) {
+        digits[place] = HEX[usize::from(byte >> 4)];
+        digits[place + 1] = HEX[usize::from(byte & 0xf)];
     }
+    text.push_str(std::str::from_utf8(&digits).unwrap_or_default());
 }
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// The inverse of an odd number modulo 2^62, by Newton's iteration.
 const fn inverse(odd: u64) -> u64 {

@@ -171,7 +171,7 @@ impl Refusal {
             Self::AssertionsTooMany => "The client has used so many assertions that no more can \
                  be remembered. Ask for fewer tokens, or let assertions end sooner."
                 .into(),
-            Self::Certificate => "The client certificate is not one of this client.".to_owned(),
+            Self::Certificate => "The client certificate is not one of this client.".into(),
             Self::BindingMissing => "This client's tokens are bound to a client certificate. \
                  Connect with one (mutual TLS)."
                 .into(),
@@ -210,9 +210,7 @@ impl Refusal {
                 .into(),
             Self::Expired => "This client's time is over. Ask the operator for more.".to_owned(),
             Self::Limited(limited) => limited.description.clone(),
-            Self::Unavailable => {
-                "The store does not answer. Nothing has changed; try again.".into()
-            }
+            Self::Unavailable => "The store does not answer. Try again; nothing has changed.".into(),
             Self::Exchange(unexchanged) => unexchanged.description(),
             Self::Profile(reason) => format!("{reason}."),
         }

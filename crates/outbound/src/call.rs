@@ -267,13 +267,14 @@ where
             }
             match (wire.poll_fill(context), broken.take()) {
                 (Poll::Pending, None) => return Poll::Pending,
-                (Poll::Pending, Some(error)) => return Poll::Ready(Err(error.into())),
+                (Poll::Pending, Some(error)) | (Poll::Ready(Err(error)), _) => {
+                    return Poll::Ready(Err(error.into()));
+                }
                 (Poll::Ready(Ok(0)), _) if wire.read.is_empty() && self.interim == 0 => {
                     return Poll::Ready(Err(CallError::Closed));
                 }
                 (Poll::Ready(Ok(0)), _) => return Poll::Ready(Err(Fault::CutOff.into())),
                 (Poll::Ready(Ok(_)), kept) => broken = kept,
-                (Poll::Ready(Err(error)), _) => return Poll::Ready(Err(error.into())),
             }
         }
     }

@@ -51,9 +51,9 @@ struct Idle {
     /// How often somebody has looked: what connections' ages are told by, so that no clock is read
     /// for each call.
     looks: AtomicU32,
-    idle_max: usize,
-    idle_for: Duration,
-    used_for: Duration,
+    most: usize,
+    rest_for: Duration,
+    use_for: Duration,
 }
 
 /// One connection, and what is known of it.
@@ -91,16 +91,15 @@ impl Lent {
         let Self { mut line, .. } = self;
         let Some(idle) = line.idle.upgrade() else { return };
         let now = idle.looks.load(Ordering::Relaxed);
-        if idle.idle_max == 0 || idle.is_old(&line, now) {
+        if idle.most == 0 || idle.is_old(&line, now) {
             return;
         }
-        line.wire.rest();
         line.rests_since = now;
         let watched = idle.is_watched.load(Ordering::Relaxed);
         let tracker = (!watched).then(|| line.tracker.clone());
         {
             let mut resting = idle.resting.lock();
-            if resting.len() >= idle.idle_max {
+            if resting.len() >= idle.most {
                 return;
             }
             resting.push_back(line);
@@ -113,9 +112,9 @@ impl Lent {
 
 impl Pool {
     /// An empty pool; what looks at its connections runs on `tracker`.
-    pub fn new(origin: Origin, guard: Guard, idle_max: usize, tracker: TaskTracker) -> Self {
+    pub fn new(origin: Origin, guard: Guard, most: usize, tracker: TaskTracker) -> Self {
         let dialer = Dialer { guard, resolver: Arc::new(SystemResolver), tls: None };
-        let idle = Arc::new(Idle::new(idle_max, IDLE_FOR, USED_FOR));
+        let idle = Arc::new(Idle::new(most, IDLE_FOR, USED_FOR));
         Self { origin, dialer, idle, tracker }
     }
 
@@ -135,15 +134,15 @@ impl Pool {
 
     /// Lets connections rest for another time than 90 s at the most.
     #[must_use]
-    pub fn with_idle_for(mut self, idle_for: Duration) -> Self {
-        self.idle = Arc::new(Idle::new(self.idle.idle_max, idle_for, self.idle.used_for));
+    pub fn with_idle_for(mut self, rest_for: Duration) -> Self {
+        self.idle = Arc::new(Idle::new(self.idle.most, rest_for, self.idle.use_for));
         self
     }
 
     /// Uses connections for another time than 5 minutes at the most.
     #[must_use]
-    pub fn with_used_for(mut self, used_for: Duration) -> Self {
-        self.idle = Arc::new(Idle::new(self.idle.idle_max, self.idle.idle_for, used_for));
+    pub fn with_used_for(mut self, use_for: Duration) -> Self {
+        self.idle = Arc::new(Idle::new(self.idle.most, self.idle.rest_for, use_for));
         self
     }
 
@@ -191,15 +190,15 @@ impl Pool {
 }
 
 impl Idle {
-    fn new(idle_max: usize, idle_for: Duration, used_for: Duration) -> Self {
+    fn new(most: usize, rest_for: Duration, use_for: Duration) -> Self {
         let (resting, is_watched) = (Mutex::default(), AtomicBool::new(false));
         let looks = AtomicU32::new(0);
-        Self { resting, is_watched, looks, idle_max, idle_for, used_for }
+        Self { resting, is_watched, looks, most, rest_for, use_for }
     }
 
     /// How often is looked.
     fn every(&self) -> Duration {
-        (self.idle_for / 2).min(self.used_for / 2).min(LOOK_EVERY).max(LOOK_EVERY_MIN)
+        (self.rest_for / 2).min(self.use_for / 2).min(LOOK_EVERY).max(LOOK_EVERY_MIN)
     }
 
     /// Whether so many looks took so long.
@@ -208,16 +207,16 @@ impl Idle {
     }
 
     fn has_rested(&self, line: &Line, now: u32) -> bool {
-        self.took(now.wrapping_sub(line.rests_since), self.idle_for) || self.is_old(line, now)
+        self.took(now.wrapping_sub(line.rests_since), self.rest_for) || self.is_old(line, now)
     }
 
     fn is_old(&self, line: &Line, now: u32) -> bool {
-        self.took(now.wrapping_sub(line.made), self.used_for)
+        self.took(now.wrapping_sub(line.made), self.use_for)
     }
 
     /// Sees to it that somebody looks at the connections, as long as there are any.
     fn watch(self: &Arc<Self>, tracker: &TaskTracker) {
-        if self.idle_max == 0 || self.is_watched.swap(true, Ordering::Relaxed) {
+        if self.most == 0 || self.is_watched.swap(true, Ordering::Relaxed) {
             return;
         }
         tracker.spawn(watch(Arc::downgrade(self), self.every()));
@@ -228,7 +227,10 @@ impl Idle {
     fn look(&self, is_alone: bool) -> bool {
         let now = self.looks.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let mut resting = self.resting.lock();
-        resting.retain_mut(|line| !self.has_rested(line, now) && line.wire.is_quiet());
+        resting.retain_mut(|line| {
+            line.wire.rest();
+            !self.has_rested(line, now) && line.wire.is_quiet()
+        });
         let again = !(is_alone && resting.is_empty());
         if !again {
             // Under the lock: whoever gives one back from here on begins anew.

@@ -56,7 +56,7 @@ struct Counted {
 /// All metrics of the program.
 pub struct Metrics {
     registry: Registry,
-    known: Mutex<HashMap<RequestKey, Counted>>,
+    known: Mutex<HashMap<RequestKey, Counted, foldhash::fast::RandomState>>,
     requests: Counters<5>,
     request_seconds: Histograms<2>,
     upstream_seconds: Histograms<2>,

@@ -87,7 +87,9 @@ fn digits(mut number: u64, least: usize, line: &mut Vec<u8>) {
 pub(super) struct Fields<'a>(pub(super) &'a mut Vec<u8>);
 
 impl Fields<'_> {
+    #[inline]
     pub(super) fn name(&mut self, name: &str) {
+        self.0.reserve(name.len() + 4);
         self.0.extend_from_slice(b",\"");
         self.0.extend_from_slice(name.as_bytes());
         self.0.extend_from_slice(b"\":");

@@ -61,7 +61,8 @@ partners:
         let jwk = json!({ "kty": "RSA", "n": encode(&der[9..265]), "e": encode(&der[267..]) });
         let header = json!({ "typ": "dpop+jwt", "alg": alg, "jwk": jwk });
         let url = format!("{}{path}", self.program.public);
-        let mut claims = json!({ "jti": format!("{path} {id}"), "htm": "POST", "htu": url, "iat": now_s() });
+        let mut claims =
+            json!({ "jti": format!("{path} {id}"), "htm": "POST", "htu": url, "iat": now_s() });
         if let Some(token) = token {
             claims["ath"] = encode(digest(&SHA256, token.as_bytes())).into();
         }

@@ -5,9 +5,12 @@ use testkit::{Receiver, Reply};
 use crate::client::{ELSEWHERE, HERE, Line, connect};
 use crate::program::Program;
 
+/// The headers sent, and what the service hears of the trusted proxy and of somebody else.
+type Row<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
+
 /// Which scheme the service hears, in `x-forwarded-proto` and in `forwarded`, for requests with
 /// such headers from the trusted proxy and from somebody else.
-async fn check(header: &str, rows: &[(&[(&str, &str)], &str, &str)]) {
+async fn check(header: &str, rows: &[Row<'_>]) {
     let upstream = Receiver::start(|_, _| Reply::status(200).body("ok")).await;
     let program = Program::start(&format!(
         "

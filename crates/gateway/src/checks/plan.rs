@@ -303,7 +303,7 @@ impl Rated {
 
     /// What is left of the rate; of the quota nothing is said, for nothing is taken of it.
     pub(crate) fn limits(&self, now: Timestamp) -> Option<Limits> {
-        limits(self.plan.as_deref()?, self.counted, None, now)
+        limits(self.plan.as_deref()?, self.admitted.key.as_deref(), (self.counted, None), now)
     }
 
     /// Debits the quota. Gives the request's place among those of its partner too.
@@ -317,18 +317,18 @@ impl Rated {
             return Ok((Admission { admitted, limits: None }, slot));
         };
         let Some(quota) = plan.quota else {
-            let limits = limits(&plan, counted, None, now);
+            let limits = limits(&plan, Some(&entry), (counted, None), now);
             return Ok((Admission { admitted, limits }, slot));
         };
         match entry.meter.debit(quota, store, now).await {
             Ok((left, window)) => {
                 admitted.passed.add(Check::Quota);
-                let limits = limits(&plan, counted, Some((left, window)), now);
+                let limits = limits(&plan, Some(&entry), (counted, Some((left, window))), now);
                 Ok((Admission { admitted, limits }, slot))
             }
             Err(Ok(window)) => {
                 let until = Timestamp::from_ms(window.end_ms);
-                let limits = limits(&plan, counted, Some((0, window)), now);
+                let limits = limits(&plan, Some(&entry), (counted, Some((0, window))), now);
                 let wait = Duration::from_millis(until.since_ms(now).unsigned_abs());
                 let (name, told) = (plan.name.clone(), limits.clone().map(Box::new));
                 let denial = Denial::QuotaExceeded { plan: name, quota, until, wait, limits: told };
@@ -370,7 +370,7 @@ fn concurrency(
     if fits {
         admitted.passed.add(Check::Concurrency);
     } else {
-        let limits = limits(plan, counted, None, now.at).map(Box::new);
+        let limits = limits(plan, None, (counted, None), now.at).map(Box::new);
         let denial = Denial::ConcurrencyExceeded { plan: plan.name.clone(), most, limits };
         observe(plan, admitted, denial)?;
     }
@@ -380,37 +380,80 @@ fn concurrency(
 fn take(plan: &UsagePlan, limit: Limit, bucket: &Bucket, now: Now) -> Result<Taken, Denial> {
     bucket.take(limit, now.ticks_ns).map_err(|wait| {
         let counted = Some((limit, Taken { remaining: 0 }));
-        let limits = limits(plan, counted, None, now.at).map(Box::new);
+        let limits = limits(plan, None, (counted, None), now.at).map(Box::new);
         Denial::RateExceeded { plan: plan.name.clone(), limit, wait, limits }
     })
 }
 
+/// What a plan says to its callers, as it was written last: nothing of it changes from request to
+/// request, but for a route with a rate of its own and a new period.
+#[derive(Default)]
+pub(crate) struct Policy(Mutex<Option<(Stated, HeaderValue)>>);
+
+/// What is left: of the rate, and of the quota's period.
+type Counts = (Option<(Limit, Taken)>, Option<(u64, Window)>);
+
+/// What the policy says: the rate, and the quota's period from when to when.
+type Stated = (Option<Limit>, Option<(i64, i64)>);
+
+impl Policy {
+    fn of(
+        &self,
+        stated: Stated,
+        make: impl FnOnce() -> Option<HeaderValue>,
+    ) -> Option<HeaderValue> {
+        let mut last = self.0.lock();
+        if let Some((of, value)) = &*last
+            && *of == stated
+        {
+            return Some(value.clone());
+        }
+        let value = make()?;
+        *last = Some((stated, value.clone()));
+        Some(value)
+    }
+}
+
 fn limits(
     plan: &UsagePlan,
-    counted: Option<(Limit, Taken)>,
-    quota: Option<(u64, Window)>,
+    entry: Option<&KeyEntry>,
+    (counted, quota): Counts,
     now: Timestamp,
 ) -> Option<Limits> {
-    let (mut policy, mut state) = (Items::default(), Items::default());
+    let whole = |ms: i64| u64::try_from(ms / 1000).unwrap_or(0);
+    let period = plan.quota.map_or("", |quota| match quota.period() {
+        Period::Day => "-day",
+        Period::Week => "-week",
+        Period::Month => "-month",
+    });
+    let make = || {
+        let mut policy = Items::default();
+        if let Some((limit, _)) = counted {
+            let window = u64::from(limit.rate().window_seconds());
+            policy.add((&plan.name, ""), (";q=", limit.rate().count().into()), (";w=", window));
+        }
+        if let (Some(quota), Some((_, window))) = (plan.quota, quota) {
+            let seconds = whole(window.end_ms - window.start_ms);
+            policy.add((&plan.name, period), (";q=", quota.limit()), (";w=", seconds));
+        }
+        policy.into_value()
+    };
+    let stated = quota.map(|(_, window)| (window.start_ms, window.end_ms));
+    let stated = (counted.map(|(limit, _)| limit), stated);
+    let policy = match entry {
+        Some(entry) => entry.policy.of(stated, make)?,
+        None => make()?,
+    };
+    let mut state = Items::default();
     if let Some((limit, taken)) = counted {
         let window = u64::from(limit.rate().window_seconds());
-        policy.add((&plan.name, ""), (";q=", limit.rate().count().into()), (";w=", window));
         state.add((&plan.name, ""), (";r=", taken.remaining.into()), (";t=", window));
     }
-    if let (Some(quota), Some((left, window))) = (plan.quota, quota) {
-        let period = match quota.period() {
-            Period::Day => "-day",
-            Period::Week => "-week",
-            Period::Month => "-month",
-        };
-        let whole = |ms: i64| u64::try_from(ms / 1000).unwrap_or(0);
-        let seconds = whole(window.end_ms - window.start_ms);
+    if let (Some(_), Some((left, window))) = (plan.quota, quota) {
         let until = whole(window.end_ms - now.ms());
-        policy.add((&plan.name, period), (";q=", quota.limit()), (";w=", seconds));
         state.add((&plan.name, period), (";r=", left), (";t=", until));
     }
-    let (policy, state) = (policy.into_value()?, state.into_value()?);
-    Some(Limits { policy, state })
+    Some(Limits { policy, state: state.into_value()? })
 }
 
 /// The items of a `RateLimit` field, written by hand: every answer has some.
@@ -446,7 +489,11 @@ impl Items {
     }
 
     fn into_value(self) -> Option<HeaderValue> {
-        if self.0.is_empty() { None } else { HeaderValue::from_maybe_shared(Bytes::from(self.0)).ok() }
+        if self.0.is_empty() {
+            None
+        } else {
+            HeaderValue::from_maybe_shared(Bytes::from(self.0)).ok()
+        }
     }
 }
 
