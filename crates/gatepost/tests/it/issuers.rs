@@ -6,6 +6,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use jwt::{AccessToken, Jwks, SigningKey};
 use serde_json::json;
 use testkit::{Receiver, Reply, until};
+use tokio::io::AsyncWriteExt as _;
 
 use crate::claims::now_s;
 use crate::program::{Answer, Program};
@@ -145,6 +146,34 @@ async fn a_token_of_a_trusted_issuer_calls_as_the_partner_of_its_client() {
     // Another API does not trust the issuer, whatever was remembered of the token.
     let answer = world.call("GET", "/wheels/turns", &token).await;
     assert_eq!(answer.json()["type"], "urn:gatepost:problem:token-invalid");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_while_a_token_of_another_issuer_is_verified_costs_no_answer() {
+    let key = key();
+    let keys = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = Receiver::start(|_, _| Reply::status(201)).await;
+    let address = keys.local_addr().unwrap();
+    let issuer = format!("issuer: {ISSUER}\n    jwks_url: http://{address}/keys");
+    let program = Program::start(&definitions(&upstream.url(), &issuer)).await;
+    // The keys are asked for, and do not come yet: the request waits for them.
+    let (mut asked, _) = keys.accept().await.unwrap();
+    let (url, bearer) = (
+        format!("{}/prod/orders", program.public),
+        format!("Bearer {}", jwt::sign(&claims(), &key)),
+    );
+    let call = crate::program::http().post(url).header("authorization", bearer).send();
+    let order = tokio::spawn(call);
+    program.rewrite(|file| file.replace("Cancel", "Call off"));
+    program.signal("-HUP");
+    until("the change is in force", async || {
+        program.read("stderr").contains("the configuration was read again").then_some(())
+    })
+    .await;
+    let set = jwks(&[&key]);
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", set.len());
+    asked.write_all(format!("{head}{set}").as_bytes()).await.unwrap();
+    assert_eq!(order.await.unwrap().unwrap().status(), 201);
 }
 
 #[tokio::test]

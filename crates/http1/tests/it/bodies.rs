@@ -49,7 +49,13 @@ fn a_body_is_the_same_however_it_comes() {
         (Framing::Chunked, "003;x=y\r\nabc\r\n0\r\n\r\n", "abc", &[][..], ""),
         (Framing::Chunked, "3 ; x=\"y;z\"\r\nabc\r\n0\r\n\r\n", "abc", &[][..], ""),
         (Framing::Chunked, "0\r\n\r\n", "", &[][..], ""),
-        (Framing::Chunked, "1\r\na\r\n0\r\nx: 1\r\ny: 2\r\n\r\nGET", "a", &["x: 1", "y: 2"][..], "GET"),
+        (
+            Framing::Chunked,
+            "1\r\na\r\n0\r\nx: 1\r\ny: 2\r\n\r\nGET",
+            "a",
+            &["x: 1", "y: 2"][..],
+            "GET",
+        ),
     ] {
         for step in 1..=bytes.len() {
             let taken = take(framing, bytes.as_bytes(), step).unwrap();

@@ -121,7 +121,12 @@ fn an_answer_ends_as_rfc_9112_6_3_has_it() {
         (Method::GET, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n", Framing::Chunked, true),
         (Method::GET, "HTTP/1.1 200 OK\r\n", Framing::ToEnd, false),
         (Method::GET, "HTTP/1.0 200 OK\r\ncontent-length: 2\r\n", Framing::Length(2), false),
-        (Method::GET, "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n", Framing::Length(2), false),
+        (
+            Method::GET,
+            "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n",
+            Framing::Length(2),
+            false,
+        ),
     ] {
         let head = answer(&asked, &format!("{text}\r\n")).unwrap().unwrap();
         assert_eq!((head.framing, head.keeps_open), (framing, keeps_open), "{asked} {text:?}");

@@ -26,7 +26,11 @@ fn messages() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// What a reader makes of bytes that come in pieces of a size: told as text.
-fn read_by(step: usize, bytes: &[u8], read: impl Fn(&mut BytesMut, &mut Scan) -> Option<String>) -> String {
+fn read_by(
+    step: usize,
+    bytes: &[u8],
+    read: impl Fn(&mut BytesMut, &mut Scan) -> Option<String>,
+) -> String {
     let (mut buffer, mut scan, mut told) = (BytesMut::new(), Scan::default(), Vec::new());
     for piece in bytes.chunks(step.max(1)) {
         buffer.extend_from_slice(piece);

@@ -46,7 +46,15 @@ fn an_answer_has_no_more_framing_than_it_may() {
         (Method::HEAD, new, ok, &[("content-length", "9")][..], Some(0), Framing::None, (1, 0)),
         (Method::GET, new, none, &[("content-length", "9")][..], None, Framing::None, (0, 0)),
         (Method::GET, new, kept, &[("content-length", "9")][..], None, Framing::None, (1, 0)),
-        (Method::GET, new, ok, &[("transfer-encoding", "x")][..], Some(1), Framing::Length(1), (1, 0)),
+        (
+            Method::GET,
+            new,
+            ok,
+            &[("transfer-encoding", "x")][..],
+            Some(1),
+            Framing::Length(1),
+            (1, 0),
+        ),
     ] {
         let (headers, mut out) = (headers(lines), Vec::new());
         let frame = Frame::of_answer((&asked, version), (status, &headers), length);
@@ -62,7 +70,8 @@ fn an_answer_has_no_more_framing_than_it_may() {
 
 #[test]
 fn only_announced_trailers_are_written_and_none_that_frames_or_grants() {
-    let announced = http1::announced(&headers(&[("trailer", "X-A, x-b"), ("trailer", "set-cookie")]));
+    let announced =
+        http1::announced(&headers(&[("trailer", "X-A, x-b"), ("trailer", "set-cookie")]));
     assert_eq!(announced.len(), 3);
     let lines = [("x-a", "1"), ("x-c", "2"), ("set-cookie", "a=1"), ("content-length", "9")];
     let mut out = Vec::new();
