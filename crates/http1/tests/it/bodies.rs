@@ -22,7 +22,7 @@ pub(crate) fn take(framing: Framing, bytes: &[u8], step: usize) -> Result<Taken,
             Piece::End => break,
             Piece::Trailers(fields) => {
                 let line = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-                    format!("{name}: {}", value.to_str().unwrap())
+                    format!("{name}: {}", String::from_utf8_lossy(value.as_bytes()))
                 };
                 trailers = fields.iter().map(line).collect();
                 break;
