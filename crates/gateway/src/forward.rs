@@ -267,12 +267,16 @@ pub(crate) fn upgrade_of<B>(request: &mut Request<B>) -> Option<OnUpgrade> {
 }
 
 /// What is wrong with the message's form: shapes that servers on the way take apart differently
-/// (RFC 9112 §3.2). What the body's length is has been settled when the head was read.
+/// (RFC 9112 §3.2, §6.3). In HTTP/1.1 the body's length has been settled when the head was read.
 pub(crate) fn malformed<B>(request: &Request<B>) -> Option<Denial> {
     let headers = request.headers();
     let hosts = headers.get_all(HOST).iter().count();
     if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
         return Some(Denial::Malformed("Send exactly one Host header."));
+    }
+    // HTTP/2 may say the same length twice; a service in HTTP/1.1 is told one.
+    if headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some() {
+        return Some(Denial::Malformed("Send one Content-Length."));
     }
     if headers.get(HOST).is_some_and(|host| !headers::is_host(host.as_bytes())) {
         return Some(Denial::Malformed("Send a Host header of one host and its port."));

@@ -177,11 +177,10 @@ fn fill(
     if spoken == Spoken::Two && says(&parts.headers, &TE, "trailers") {
         sink.put(TE, &HeaderValue::from_static("trailers"));
     }
-    if spoken == Spoken::Upgrade
-        && let Some(protocol) = parts.headers.get(UPGRADE)
-    {
-        sink.put(UPGRADE, protocol);
-        sink.put(CONNECTION, &HeaderValue::from_static("upgrade"));
+    // Whatever else the caller would speak: this alone is carried.
+    if spoken == Spoken::Upgrade {
+        sink.put_text(UPGRADE, "websocket");
+        sink.put_text(CONNECTION, "upgrade");
     }
     identify(sink, admission, recorder);
     // RFC 9112 §3.2.2: what stands in the target comes before what stands in Host.

@@ -95,7 +95,8 @@ impl Upstreams {
         let too_slow = |_| unreachable(format!("no connection within {} ms", within.as_millis()));
         match connections {
             Connections::One(pool) => {
-                if let Some(lent) = pool.idle().filter(|_| !fresh) {
+                let rested = if fresh { None } else { pool.idle() };
+                if let Some(lent) = rested {
                     return Ok(Line::One(lent));
                 }
                 let connected = tokio::time::timeout(within, pool.connect()).await;

@@ -17,6 +17,8 @@ enum State {
     Length(u64),
     Chunked(Chunked),
     ToEnd,
+    /// It could not be read: nothing behind it is anything.
+    Broken(Fault),
 }
 
 /// A piece of a body.
@@ -58,7 +60,7 @@ impl Decoder {
         match self.0 {
             State::Done => Some(0),
             State::Length(length) => Some(length),
-            State::Chunked(_) | State::ToEnd => None,
+            State::Chunked(_) | State::ToEnd | State::Broken(_) => None,
         }
     }
 
@@ -66,6 +68,7 @@ impl Decoder {
     pub fn take(&mut self, buffer: &mut BytesMut) -> Result<Piece, Fault> {
         match &mut self.0 {
             State::Done => Ok(Piece::End),
+            State::Broken(fault) => Err(*fault),
             _ if buffer.is_empty() => Ok(Piece::More),
             State::ToEnd => Ok(Piece::Data(buffer.split().freeze())),
             State::Length(missing) => {
@@ -77,11 +80,13 @@ impl Decoder {
                 Ok(Piece::Data(buffer.split_to(here).freeze()))
             }
             State::Chunked(chunked) => {
-                let piece = chunked.take(buffer)?;
-                if matches!(piece, Piece::End | Piece::Trailers(_)) {
-                    self.0 = State::Done;
+                let piece = chunked.take(buffer);
+                match &piece {
+                    Ok(Piece::End | Piece::Trailers(_)) => self.0 = State::Done,
+                    Ok(Piece::Data(_) | Piece::More) => {}
+                    Err(fault) => self.0 = State::Broken(*fault),
                 }
-                Ok(piece)
+                piece
             }
         }
     }
@@ -95,6 +100,7 @@ impl Decoder {
                 Ok(())
             }
             State::Length(_) | State::Chunked(_) => Err(Fault::CutOff),
+            State::Broken(fault) => Err(fault),
         }
     }
 }

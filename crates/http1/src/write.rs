@@ -123,9 +123,13 @@ pub fn answer_head(
 }
 
 fn fields(out: &mut Vec<u8>, headers: &HeaderMap, without_length: bool) {
+    let mut has_length = without_length;
     for (name, value) in headers {
-        // How the body is framed is ours to say.
-        if *name == TRANSFER_ENCODING || (without_length && *name == CONTENT_LENGTH) {
+        // How the body is framed is ours to say, and a length is said once.
+        if *name == TRANSFER_ENCODING {
+            continue;
+        }
+        if *name == CONTENT_LENGTH && std::mem::replace(&mut has_length, true) {
             continue;
         }
         field(out, name, value.as_bytes());

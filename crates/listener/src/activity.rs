@@ -259,6 +259,12 @@ impl<T> Watched<T> {
         &self.inner
     }
 
+    /// So many of the bytes that were read before the last request ended belong to the next.
+    pub(crate) fn unread(&self, count: usize) {
+        let then = self.activity.read_then.load(Ordering::Relaxed);
+        self.activity.read_then.store(then.saturating_sub(count as u64), Ordering::Relaxed);
+    }
+
     fn wrote(&self, polled: &Poll<io::Result<usize>>) {
         // One task owns a connection, so nobody else writes these.
         let blocked = polled.is_pending();

@@ -44,6 +44,11 @@ impl Body {
         self.under_way = Some(under_way);
         self
     }
+
+    /// Gives up what holds the request under way, to be held until the last byte is sent.
+    pub(crate) fn release(&mut self) -> Option<InFlight> {
+        self.under_way.take()
+    }
 }
 
 /// No body.

@@ -112,7 +112,9 @@ impl One {
             Poll::Ready(answer) => Poll::Ready(Ok(answer)),
             Poll::Pending => self.wire.lock().poll_gone(context).map(|()| Err(Broken::Gone)),
         });
-        let answer = answer.await?;
+        let mut answer = answer.await?;
+        // Until all of it is sent, and not only until its last byte is there.
+        let under_way = answer.body_mut().release();
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
             self.send(answer, &asked).await?;
             let upgraded = self.wire.lock().give_up();
@@ -122,17 +124,30 @@ impl One {
             return Ok(false);
         }
         let goes_on = self.send(answer, &asked).await?;
-        let over =
-            poll_fn(|context| Poll::Ready(self.wire.lock().poll_over(context, DRAIN_BYTES_MAX)))
-                .await;
-        if goes_on && over {
+        let has_body = {
+            let mut wire = self.wire.lock();
+            wire.end_turn();
+            wire.has_body()
+        };
+        if goes_on && (has_body || self.drained().await) {
+            drop(under_way);
+            self.wire.lock().note_ahead();
             return Ok(true);
         }
+        drop(under_way);
         self.end().await?;
-        if !over {
+        if !has_body {
             self.linger().await;
         }
         Ok(false)
+    }
+
+    /// Drops what is still to come of a request's body, if that is little and comes soon; says whether
+    /// it was.
+    async fn drained(&self) -> bool {
+        let mut left = DRAIN_BYTES_MAX;
+        let over = poll_fn(|context| self.wire.lock().poll_over(context, &mut left));
+        tokio::time::timeout(LINGER, over).await.unwrap_or(false)
     }
 
     /// Sends an answer; says whether, by it, the connection goes on.
@@ -188,6 +203,12 @@ impl One {
     }
 }
 
+impl Drop for One {
+    fn drop(&mut self) {
+        self.wire.lock().close();
+    }
+}
+
 impl Asked {
     fn of(head: &RequestHead) -> Self {
         let request = &head.request;
@@ -239,6 +260,9 @@ impl Sending {
     /// Writes what there is of the body; says whether more of it is to be waited for.
     fn gather(&mut self, wire: &Mutex<Wire>, context: &mut Context<'_>) -> Result<bool, Broken> {
         while let Some(body) = &mut self.body {
+            if !wire.lock().has_room(GATHERED_MAX) {
+                return Ok(false);
+            }
             let polled = if body.is_end_stream() {
                 Poll::Ready(None)
             } else {
@@ -249,11 +273,7 @@ impl Sending {
                 Poll::Ready(Some(Err(_))) => return Err(Broken::Body),
                 Poll::Ready(None) => self.ended(wire, None)?,
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(data) => {
-                        if self.put(wire, &data)? > GATHERED_MAX {
-                            return Ok(false);
-                        }
-                    }
+                    Ok(data) => self.put(wire, &data)?,
                     Err(frame) => self.ended(wire, frame.into_trailers().ok())?,
                 },
             }
@@ -261,8 +281,7 @@ impl Sending {
         Ok(false)
     }
 
-    /// Writes a piece of the body; says how much waits to be sent.
-    fn put(&mut self, wire: &Mutex<Wire>, data: &Bytes) -> Result<usize, Broken> {
+    fn put(&mut self, wire: &Mutex<Wire>, data: &Bytes) -> Result<(), Broken> {
         self.sent += data.len() as u64;
         let mut wire = wire.lock();
         match self.framing {
@@ -272,7 +291,7 @@ impl Sending {
                 wire.answers().extend_from_slice(data);
             }
         }
-        Ok(wire.unsent())
+        Ok(())
     }
 
     fn ended(&mut self, wire: &Mutex<Wire>, trailers: Option<HeaderMap>) -> Result<(), Broken> {
@@ -286,5 +305,71 @@ impl Sending {
             _ => {}
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::{StreamExt as _, stream};
+    use http_body::Frame as Piece;
+    use http_body_util::{BodyExt as _, StreamBody};
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::activity::Activity;
+
+    struct Stopped;
+
+    impl Clock for Stopped {
+        fn now(&self) -> model::Timestamp {
+            model::Timestamp::from_ms(0)
+        }
+
+        fn ticks_ns(&self) -> u64 {
+            0
+        }
+    }
+
+    /// A connection, and its caller.
+    async fn connection() -> (One, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let caller = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let io = Watched::new(Transport::Plain(stream), Arc::<Activity>::default());
+        (One::new(io, 1024, Arc::new(Stopped)), caller)
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_its_caller_does_not_take_is_not_gathered() {
+        const PIECE: usize = 16 * 1024;
+        let (one, _caller) = connection().await;
+        let pieces = stream::repeat_with(|| {
+            Ok::<_, Infallible>(Piece::data(Bytes::from_static(&[b'x'; PIECE])))
+        });
+        let body = Some(Body::new(StreamBody::new(pieces.boxed())));
+        let (framing, announced) = (Framing::ToEnd, Vec::new());
+        let mut sending = Sending { body, framing, sent: 0, announced };
+        for _ in 0..2_000 {
+            let polled = poll_fn(|context| Poll::Ready(sending.poll(&one.wire, context))).await;
+            assert!(polled.is_pending());
+            assert!(one.wire.lock().answers().len() <= GATHERED_MAX + PIECE);
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_ends_ends_also_for_whoever_has_a_body_of_it() {
+        let (one, mut caller) = connection().await;
+        let turn = one.wire.lock().begin(Framing::Length(10), false);
+        let mut body = Incoming::one(&one.wire, turn);
+        let mut frame = body.frame();
+        let waits = poll_fn(|context| Poll::Ready(Pin::new(&mut frame).poll(context).is_pending()));
+        assert!(waits.await);
+        drop(one);
+        assert!(matches!(frame.await, Some(Err(_))));
+        assert_eq!(caller.read(&mut [0; 1]).await.unwrap(), 0);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Bytes, BytesMut};
 use http1::{Decoder, Fault, Framing, Piece, RequestHead, Scan};
@@ -42,6 +42,11 @@ pub(crate) struct Wire {
     turn: u64,
     /// Whether the caller waits for `100 Continue`.
     expects: bool,
+    /// Whether the present request's answer is being written: what waits to be sent is the
+    /// connection's then, and no longer that of whoever reads the body.
+    answering: bool,
+    /// Whoever waits for more of the present request's body, maybe on another task.
+    waits: Option<Waker>,
     write: Vec<u8>,
     sent: usize,
 }
@@ -73,6 +78,8 @@ impl Wire {
             decoder: Decoder::done(),
             turn: 0,
             expects: false,
+            answering: false,
+            waits: None,
             write: Vec::new(),
             sent: 0,
         }
@@ -118,6 +125,7 @@ impl Wire {
     pub(crate) fn begin(&mut self, framing: Framing, expects: bool) -> u64 {
         self.decoder = Decoder::new(framing, self.head_bytes_max);
         self.expects = expects;
+        self.answering = false;
         self.room = ROOM;
         self.turn += 1;
         self.turn
@@ -132,6 +140,7 @@ impl Wire {
         if turn != self.turn {
             return Poll::Ready(Some(Err(BodyError::Over)));
         }
+        self.waits = None;
         loop {
             match self.decoder.take(&mut self.read)? {
                 Piece::Data(data) => return Poll::Ready(Some(Ok(data))),
@@ -142,11 +151,16 @@ impl Wire {
             if std::mem::take(&mut self.expects) {
                 self.write.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
             }
-            if !self.write.is_empty() {
+            if !self.write.is_empty() && !self.answering {
                 ready!(self.poll_flush(context))?;
             }
-            if ready!(self.poll_fill(context))? == 0 {
-                self.decoder.ended()?;
+            match self.poll_fill(context)? {
+                Poll::Ready(0) => self.decoder.ended()?,
+                Poll::Ready(_) => {}
+                Poll::Pending => {
+                    self.waits = Some(context.waker().clone());
+                    return Poll::Pending;
+                }
             }
         }
     }
@@ -177,31 +191,56 @@ impl Wire {
     /// From here on an answer is written: it is too late for `100 Continue`.
     pub(crate) fn answers(&mut self) -> &mut Vec<u8> {
         self.expects = false;
+        self.answering = true;
         &mut self.write
     }
 
-    /// Whether the present request's body has come to its end, when what has come of it so far, up
-    /// to `bytes_max`, is dropped. Nothing of it can be read by anybody else from here on.
-    pub(crate) fn poll_over(&mut self, context: &mut Context<'_>, bytes_max: usize) -> bool {
-        self.turn += 1;
-        let mut dropped = 0;
-        while dropped <= bytes_max {
+    /// Drops what comes of the present request's body, as many bytes as are left to be dropped; says
+    /// whether that was all of it. To be called behind [`Self::end_turn`].
+    pub(crate) fn poll_over(&mut self, context: &mut Context<'_>, left: &mut usize) -> Poll<bool> {
+        loop {
             match self.decoder.take(&mut self.read) {
-                Ok(Piece::End | Piece::Trailers(_)) => return true,
-                Ok(Piece::Data(data)) => dropped += data.len(),
-                Ok(Piece::More) => match self.poll_fill(context) {
-                    Poll::Ready(Ok(1..)) => {}
-                    _ => return false,
+                Ok(Piece::End | Piece::Trailers(_)) => return Poll::Ready(true),
+                Ok(Piece::Data(data)) if data.len() <= *left => *left -= data.len(),
+                Ok(Piece::Data(_)) | Err(_) => return Poll::Ready(false),
+                Ok(Piece::More) => match ready!(self.poll_fill(context)) {
+                    Ok(1..) => {}
+                    Ok(0) | Err(_) => return Poll::Ready(false),
                 },
-                Err(_) => return false,
             }
         }
-        false
     }
 
-    /// How much waits to be sent.
-    pub(crate) fn unsent(&self) -> usize {
-        self.write.len() - self.sent
+    /// Ends the present request's turn: whoever still waits for more of its body hears of it.
+    pub(crate) fn end_turn(&mut self) {
+        self.turn += 1;
+        if let Some(waker) = self.waits.take() {
+            waker.wake();
+        }
+    }
+
+    /// Whether the present request's body has been read to its end.
+    pub(crate) fn has_body(&self) -> bool {
+        self.decoder.is_done()
+    }
+
+    /// What has been read of requests that follow is theirs: a head has begun.
+    pub(crate) fn note_ahead(&self) {
+        if let Some(io) = &self.io {
+            io.unread(self.read.len());
+        }
+    }
+
+    /// Ends the connection, also for whoever has still a body of it.
+    pub(crate) fn close(&mut self) {
+        self.io = None;
+        self.end_turn();
+    }
+
+    /// Whether more may be gathered: not while a part of what was gathered has gone out and the rest
+    /// waits, or whoever takes little at a time would make us hold everything.
+    pub(crate) fn has_room(&self, most: usize) -> bool {
+        self.sent == 0 && self.write.len() <= most
     }
 
     /// Sends what waits.

@@ -110,10 +110,10 @@ where
 
     fn gather(&mut self, wire: &mut Wire, context: &mut Context<'_>) -> Result<bool, CallError> {
         while !self.is_over {
-            let body = &mut self.body;
-            if wire.unsent() > GATHERED_MAX {
+            if !wire.has_room(GATHERED_MAX) {
                 return Ok(false);
             }
+            let body = &mut self.body;
             let polled = if body.is_end_stream() {
                 Poll::Ready(None)
             } else {
@@ -194,6 +194,7 @@ impl Lent {
         B: Body<Data = Bytes> + Unpin,
         B::Error: Into<BoxError>,
     {
+        self.line.wire.taken = false;
         let sending = Sending { body, is_over: false, framing, sent: 0, announced };
         let mut call = Calling { sending, is_sent: false, interim: 0, asked };
         let answered = poll_fn(|context| call.poll(&mut self.line.wire, context)).await;
@@ -205,7 +206,7 @@ impl Lent {
                 // Nothing was taken of the body, and the other side has taken nothing of the head.
                 let untouched = matches!(error, CallError::Closed | CallError::Io(_))
                     && sending.sent == 0
-                    && !self.line.wire.has_sent();
+                    && !self.line.wire.taken;
                 let unsent = untouched.then_some(sending.body);
                 Err(NotAnswered { error, unsent, answering, reused: self.reused })
             }
@@ -326,8 +327,12 @@ where
         if let Some(sending) = &mut this.sending {
             match sending.poll(wire, context) {
                 Poll::Ready(Ok(())) => this.sending = None,
-                // The answer may be whole all the same; the connection is not used again.
-                Poll::Ready(Err(_)) => sending.is_over = true,
+                // The answer may be whole all the same. The connection is not used again: whoever
+                // used it would send the rest of this request.
+                Poll::Ready(Err(_)) => {
+                    this.keeps_open = false;
+                    this.sending = None;
+                }
                 Poll::Pending => {}
             }
         }

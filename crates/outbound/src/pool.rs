@@ -11,6 +11,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::dial::{DialError, Dialer, Origin};
@@ -54,6 +55,8 @@ struct Idle {
     most: usize,
     rest_for: Duration,
     use_for: Duration,
+    /// Tells whoever looks that the pool is gone.
+    gone: Arc<Notify>,
 }
 
 /// One connection, and what is known of it.
@@ -189,11 +192,17 @@ impl Pool {
     }
 }
 
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.idle.gone.notify_one();
+    }
+}
+
 impl Idle {
     fn new(most: usize, rest_for: Duration, use_for: Duration) -> Self {
         let (resting, is_watched) = (Mutex::default(), AtomicBool::new(false));
-        let looks = AtomicU32::new(0);
-        Self { resting, is_watched, looks, most, rest_for, use_for }
+        let (looks, gone) = (AtomicU32::new(0), Arc::default());
+        Self { resting, is_watched, looks, most, rest_for, use_for, gone }
     }
 
     /// How often is looked.
@@ -219,7 +228,8 @@ impl Idle {
         if self.most == 0 || self.is_watched.swap(true, Ordering::Relaxed) {
             return;
         }
-        tracker.spawn(watch(Arc::downgrade(self), self.every()));
+        let gone = Arc::clone(&self.gone);
+        tracker.spawn(watch(Arc::downgrade(self), gone, self.every()));
     }
 
     /// Closes those that have rested for long enough, are old, or were closed by the other side;
@@ -241,9 +251,13 @@ impl Idle {
 }
 
 /// Looks as long as there is a connection, resting or lent.
-async fn watch(idle: Weak<Idle>, every: Duration) {
+async fn watch(idle: Weak<Idle>, gone: Arc<Notify>, every: Duration) {
     loop {
-        tokio::time::sleep(every).await;
+        // Whoever stops waits for this task, and not for its next look.
+        tokio::select! {
+            () = tokio::time::sleep(every) => {}
+            () = gone.notified() => return,
+        }
         let Some(idle) = idle.upgrade() else { return };
         // Each connection knows the pool, resting or lent, and so do we.
         let is_alone = Arc::weak_count(&idle) <= 1;

@@ -30,6 +30,8 @@ pub(crate) struct Wire {
     pub(crate) decoder: Decoder,
     pub(crate) write: Vec<u8>,
     sent: usize,
+    /// Whether the other side has taken anything of the present request.
+    pub(crate) taken: bool,
     /// The most bytes of an answer's head, and of what stands behind its chunks.
     pub(crate) head_bytes_max: usize,
 }
@@ -45,6 +47,7 @@ impl Wire {
             decoder: Decoder::done(),
             write: Vec::new(),
             sent: 0,
+            taken: false,
             head_bytes_max,
         }
     }
@@ -86,14 +89,10 @@ impl Wire {
         AnswerHead::take(&mut self.read, &mut self.scan, (self.head_bytes_max, asked))
     }
 
-    /// How much waits to be sent.
-    pub(crate) fn unsent(&self) -> usize {
-        self.write.len() - self.sent
-    }
-
-    /// Whether the other side has taken anything of what waits.
-    pub(crate) fn has_sent(&self) -> bool {
-        self.sent > 0 || self.write.is_empty()
+    /// Whether more may be gathered: not while a part of what was gathered has gone out and the rest
+    /// waits, or whoever takes little at a time would make us hold everything.
+    pub(crate) fn has_room(&self, most: usize) -> bool {
+        self.sent == 0 && self.write.len() <= most
     }
 
     /// Sends what waits.
@@ -105,6 +104,7 @@ impl Wire {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.sent += count;
+            self.taken = true;
         }
         self.write.clear();
         self.sent = 0;

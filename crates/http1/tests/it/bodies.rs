@@ -101,3 +101,13 @@ fn chunks_of_two_readings_are_none() {
     }
     assert_eq!(take(Framing::Length(4), b"abc", 1).unwrap_err(), Fault::CutOff);
 }
+
+#[test]
+fn nothing_follows_what_could_not_be_read() {
+    let mut decoder = Decoder::new(Framing::Chunked, MOST);
+    let mut buffer = BytesMut::from("0\r\nno field\r\n\r\n\r\nGET / HTTP/1.1\r\n\r\n");
+    for _ in 0..3 {
+        assert_eq!(decoder.take(&mut buffer), Err(Fault::Trailer));
+        assert!(!decoder.is_done() && decoder.ended().is_err());
+    }
+}

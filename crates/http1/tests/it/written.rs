@@ -34,6 +34,9 @@ fn a_request_is_framed_once() {
     }
 }
 
+/// As HTTP/2 may say it.
+const TWICE: &[(&str, &str)] = &[("content-length", "3"), ("content-length", "03")];
+
 #[test]
 fn an_answer_has_no_more_framing_than_it_may() {
     let (ok, none, kept) = (StatusCode::OK, StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED);
@@ -44,6 +47,8 @@ fn an_answer_has_no_more_framing_than_it_may() {
         (Method::GET, new, ok, &[][..], None, Framing::Chunked, (0, 1)),
         (Method::GET, old, ok, &[][..], None, Framing::ToEnd, (0, 0)),
         (Method::HEAD, new, ok, &[("content-length", "9")][..], Some(0), Framing::None, (1, 0)),
+        (Method::HEAD, new, ok, TWICE, Some(0), Framing::None, (1, 0)),
+        (Method::GET, new, ok, TWICE, None, Framing::Length(3), (1, 0)),
         (Method::GET, new, none, &[("content-length", "9")][..], None, Framing::None, (0, 0)),
         (Method::GET, new, kept, &[("content-length", "9")][..], None, Framing::None, (1, 0)),
         (

@@ -5,6 +5,7 @@
     reason = "tests end where something is not as it should be, and their servers end with them"
 )]
 
+mod early;
 mod hostile;
 mod server;
 mod tls;
