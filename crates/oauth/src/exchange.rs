@@ -32,6 +32,10 @@ const SUBJECT_TYPES: [&str; 2] =
 pub struct Workload {
     /// The issuer's name here.
     pub issuer: Name,
+    /// Its `iss`.
+    pub iss: String,
+    /// Its `jti`, if it says one.
+    pub jti: Option<String>,
     /// Its `sub`.
     pub subject: String,
     /// Its `aud`, each of them.
@@ -44,6 +48,9 @@ pub enum WorkloadFault {
     /// The token itself is not in order.
     #[error(transparent)]
     Token(#[from] Fault),
+    /// An operator has revoked it.
+    #[error("it was revoked")]
+    Revoked,
     /// Its issuer is none of those that were asked for.
     #[error("no client takes tokens of its issuer")]
     NotTrusted,
@@ -137,12 +144,23 @@ pub(crate) async fn proof(
         tracing::debug!(%fault, address = %record.address, "a subject token is not taken");
         Unexchanged::Subject(fault)
     })?;
+    if is_revoked(service, &workload) {
+        let Workload { issuer, subject, .. } = &workload;
+        tracing::info!(%issuer, %subject, "a subject token is not taken: it was revoked");
+        return Err(Unexchanged::Subject(WorkloadFault::Revoked).into());
+    }
     let client = choose(&state, &workload, asked.client_id).inspect_err(|_| {
         let Workload { issuer, subject, .. } = &workload;
         // What an operator needs who adds the rule; a verified subject is a name and no secret.
         tracing::info!(%issuer, %subject, "a subject token stands for no client, or for several");
     })?;
     Ok(Some(client.clone()))
+}
+
+/// Whether an operator has revoked it, by issuer and id. One without an id cannot be named.
+fn is_revoked(service: &Service, workload: &Workload) -> bool {
+    let Workload { iss, jti, .. } = workload;
+    jti.as_ref().is_some_and(|id| service.world.denied.refuses_of_issuer(iss, id))
 }
 
 fn read<'f>(form: &'f Form, headers: &HeaderMap) -> Result<Asked<'f>, Unexchanged> {
@@ -186,7 +204,7 @@ fn choose<'s>(
     workload: &Workload,
     client_id: Option<&str>,
 ) -> Result<&'s Name, Unexchanged> {
-    let Workload { issuer, subject, audiences } = workload;
+    let Workload { issuer, subject, audiences, .. } = workload;
     let admitted = state.federation.iter().filter(|(id, rules)| {
         client_id.is_none_or(|wanted| id.as_str() == wanted)
             && rules.iter().any(|rule| rule.admits(issuer, subject, audiences))
@@ -252,6 +270,7 @@ mod tests {
         for (refusal, code) in [
             (Unexchanged::Request("x"), "invalid_request"),
             (Unexchanged::Subject(WorkloadFault::NotTrusted), "invalid_request"),
+            (Unexchanged::Subject(WorkloadFault::Revoked), "invalid_request"),
             (Unexchanged::Subject(WorkloadFault::Token(Fault::Signature)), "invalid_request"),
             (Unexchanged::Subject(WorkloadFault::NoKeys), "temporarily_unavailable"),
             (Unexchanged::Nobody, "invalid_request"),

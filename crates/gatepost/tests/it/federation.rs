@@ -169,6 +169,19 @@ async fn rfc8693_a_token_that_is_not_good_is_an_invalid_request() {
 }
 
 #[tokio::test]
+async fn a_token_that_an_operator_has_revoked_is_not_exchanged_and_others_are() {
+    let world = World::start().await;
+    let (leaked, other) = (with("jti", "leaked"), with("jti", "other"));
+    assert_eq!(world.exchange(&world.key.sign(&leaked), "").await.status, 200);
+    world.program.done(&["token", "revoke", "--jti", "leaked", "--issuer", "cluster"]);
+    let answer = world.exchange(&world.key.sign(&leaked), "").await;
+    refused(&answer, "invalid_request", "revoked");
+    for claims in [other, claims()] {
+        assert_eq!(world.exchange(&world.key.sign(&claims), "").await.status, 200, "{claims}");
+    }
+}
+
+#[tokio::test]
 async fn rfc8693_a_token_stands_for_one_client() {
     let world = World::start().await;
     let tester = world.key.sign(&with("sub", "system:serviceaccount:builds:tester"));
