@@ -103,14 +103,14 @@ pub(crate) fn prove<'s>(
     claimed.verify(&keys, &algorithms).map_err(|fault| {
         tracing::info!(client = %id, %fault, "a client assertion is refused");
         if fault == AssertionFault::Signature {
-            limits.verified_in_vain(address, id, ticks_ns);
+            limits.verified_in_vain((address, id.as_str()), ticks_ns);
         }
         unproven()
     })?;
     let used = service.replays.try_use(id, claimed.id(), claimed.exp(), now.seconds());
     used.map_err(|unusable| match unusable {
         Unusable::UsedBefore => {
-            limits.verified_in_vain(address, id, ticks_ns);
+            limits.verified_in_vain((address, id.as_str()), ticks_ns);
             Refusal::AssertionReused
         }
         Unusable::TooMany => Refusal::AssertionsTooMany,

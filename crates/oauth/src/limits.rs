@@ -160,15 +160,27 @@ impl Limits {
     }
 
     /// A signature was verified, and is not the client's or was used before.
-    pub(crate) fn verified_in_vain(&self, address: IpAddr, client: &Name, ticks_ns: u64) {
+    pub(crate) fn verified_in_vain(&self, (address, claimed): (IpAddr, &str), ticks_ns: u64) {
         // Beyond the bound it is a client that has proven itself, and others there do not pay for it.
-        if self.in_vain.wait(address, client, ticks_ns).is_none() {
-            self.in_vain.count(address, client, ticks_ns);
+        if self.in_vain.wait(address, claimed, ticks_ns).is_none() {
+            self.in_vain.count(address, claimed, ticks_ns);
         }
     }
 
+    /// What is answered where nothing was verified ([`Self::may_verify`]): it counts as wrong
+    /// credentials do, and says to wait as long as after those.
+    pub(crate) fn unverified(
+        &self,
+        refusal: &Refusal,
+        (address, claimed): (IpAddr, &str),
+        wait: Duration,
+        ticks_ns: u64,
+    ) -> Refusal {
+        damped(refusal, self.wrong.count(address, claimed, ticks_ns).unwrap_or(wait))
+    }
+
     /// A client has proven itself by its signature.
-    pub(crate) fn proven(&self, address: IpAddr, client: &Name, ticks_ns: u64) {
+    pub(crate) fn proven(&self, address: IpAddr, client: &str, ticks_ns: u64) {
         self.proven.note(address, client, ticks_ns);
     }
 
@@ -357,12 +369,13 @@ impl<K: Eq + Hash> Buckets<K> {
 
 #[cfg(test)]
 mod tests {
-    use jwt::AssertionFault;
+    use jwt::{AssertionFault, Fault};
     use limit::Rate;
     use model::{ClientTokens, TokenQuota};
     use testkit::MemStore;
 
     use super::*;
+    use crate::exchange::{Unexchanged, WorkloadFault};
 
     const SECOND: u64 = 1_000_000_000;
     const NOW: u64 = 5 * SECOND;
@@ -471,10 +484,18 @@ mod tests {
             Refusal::AssertionUnproven,
             Refusal::AssertionReused,
             Refusal::Certificate,
+            Refusal::Exchange(Unexchanged::Subject(WorkloadFault::Token(Fault::Signature))),
+            Refusal::Exchange(Unexchanged::Nobody),
         ] {
             check(refusal, true);
         }
-        for refusal in [Refusal::ClientMissing, Refusal::Suspended, Refusal::Malformed("x")] {
+        for refusal in [
+            Refusal::ClientMissing,
+            Refusal::Suspended,
+            Refusal::Malformed("x"),
+            Refusal::Exchange(Unexchanged::Subject(WorkloadFault::NoKeys)),
+            Refusal::Exchange(Unexchanged::Several),
+        ] {
             check(refusal, false);
         }
     }
@@ -483,10 +504,9 @@ mod tests {
     fn signatures_in_vain_end_the_verifying_and_who_has_proven_itself_from_there_is_let_in() {
         let limits = Limits::default();
         let (here, there) = (address("192.0.2.1"), address("192.0.2.2"));
-        let (a, b) = (Name::new("a").unwrap(), Name::new("b").unwrap());
         for _ in 0..20 {
             assert_eq!(limits.may_verify((here, "a"), NOW), Ok(()));
-            limits.verified_in_vain(here, &a, NOW);
+            limits.verified_in_vain((here, "a"), NOW);
         }
         assert_eq!(limits.may_verify((here, "a"), NOW), Err(Duration::from_secs(2)));
         assert_eq!(limits.may_verify((here, "a"), NOW + 2 * SECOND), Ok(()));
@@ -494,9 +514,9 @@ mod tests {
         assert_eq!(limits.may_verify((here, "b"), NOW), Ok(()));
         assert_eq!(limits.may_verify((there, "a"), NOW), Ok(()));
         // With bad signatures of many clients, the address is damped; who was good there is not.
-        limits.proven(here, &b, NOW);
+        limits.proven(here, "b", NOW);
         for number in 0..80 {
-            limits.verified_in_vain(here, &Name::new(&format!("c{number}")).unwrap(), NOW);
+            limits.verified_in_vain((here, format!("c{number}").as_str()), NOW);
         }
         assert!(limits.may_verify((here, "d"), NOW).is_err());
         assert!(limits.may_verify((here, "a"), NOW).is_err());
