@@ -159,7 +159,7 @@ pub(crate) async fn proof(
     })?;
     match verified(service, &state, &asked, record).await {
         Ok(client) => {
-            limits.proven(record.address, claimed, ticks_ns);
+            limits.proven(claimed, ticks_ns);
             Ok(Some(client))
         }
         Err(unexchanged) => {
