@@ -73,6 +73,12 @@ async fn wrong_secrets_are_damped_at_all_endpoints_together_and_a_right_one_is_l
             assert_eq!((answer.status, &answer.json()["error"]), (401, &"invalid_client".into()));
         }
     }
+    // The endpoints beside the token endpoint have no audit: it is the log that tells.
+    let said = service.program.said("a request to revoke or introspect is refused");
+    assert!(
+        said.iter().any(|line| line["error"] == "invalid_client" && line["address"] == HERE),
+        "{said:?}"
+    );
     for path in PATHS {
         let damped = async || {
             let answer = service.by_secret(path, HERE, "wrong").await;
