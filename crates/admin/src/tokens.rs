@@ -16,8 +16,8 @@ use crate::trail::audit;
 const ID_BYTES_MAX: usize = 256;
 
 /// How long a token of another issuer is refused that is revoked by its id, in milliseconds. When it
-/// ends is its issuer's to say; the longest access tokens of the usual servers last 30 days.
-const FOREIGN_LIFE_MAX_MS: i64 = 31 * 86_400_000;
+/// ends is its issuer's to say: some make tokens that last a year, and the list has a bound.
+const FOREIGN_LIFE_MAX_MS: i64 = 400 * 86_400_000;
 
 /// What is to be revoked: exactly one of these, but that `issuer` goes with `jti`.
 #[derive(Deserialize)]

@@ -70,6 +70,13 @@ pub fn claimed_issuer(token: &str) -> Result<String, Fault> {
     text(&claims, "iss")?.ok_or(Fault::Claims)
 }
 
+/// Whom a token says it is about. Nothing is verified: the answer only says in whose name the token
+/// is counted if it is bad.
+pub fn claimed_subject(token: &str) -> Result<String, Fault> {
+    let claims = claims(&compact::parse(token)?)?;
+    text(&claims, "sub")?.ok_or(Fault::Claims)
+}
+
 /// Verifies a token of another issuer: form, type, algorithm, key, signature, then claims and time.
 ///
 /// Keys and addresses of keys in the token itself (`jwk`, `jku`, `x5c`, `x5u`) are never looked at.

@@ -37,7 +37,9 @@ pub use dpop::{
     normal_target, proof_algorithm_names, thumbprint, verify_proof,
 };
 pub use explain::{ExplainWith, Explanation, Finding, Verdict, explain};
-pub use foreign::{ForeignDemand, ForeignToken, TokenType, claimed_issuer, verify_foreign};
+pub use foreign::{
+    ForeignDemand, ForeignToken, TokenType, claimed_issuer, claimed_subject, verify_foreign,
+};
 pub use key::{Algorithm, Jwk, Jwks, KeyError, SigningKey, VerifyingKey, text_digest};
 pub use policy::{Demand, Fault};
 pub use rotation::{

@@ -10,7 +10,6 @@ use outbound::keys::Place;
 
 use crate::Service;
 use crate::authentication::Proving;
-use crate::damping::damped;
 use crate::error::Refusal;
 use crate::form::Form;
 use crate::replay::Unusable;
@@ -58,7 +57,7 @@ pub(crate) async fn prepare(service: &Service, body: &[u8], (address, now): (IpA
         let Ok(claimed) = ClaimedAssertion::read(text, &demand(&state, now)) else { return };
         let Some(client) = state.client(claimed.client()) else { return };
         let (limits, ticks_ns) = (&service.world.limits, service.world.clock.ticks_ns());
-        if limits.may_verify((address, claimed.client()), ticks_ns).is_err() {
+        if !limits.would_verify((address, claimed.client()), ticks_ns) {
             return;
         }
         let Some(place) = rule(client).and_then(place) else { return };
@@ -76,17 +75,45 @@ pub(crate) fn prove<'s>(
     claimed: &ClaimedAssertion<'_>,
     with: Proving<'_>,
 ) -> Result<&'s ClientEntry, Refusal> {
-    // Who is for the endpoint is told so, whether there is such a client or not.
-    let unproven = || {
-        if claimed.is_legacy() {
-            Refusal::Assertion(AssertionFault::Audience)
-        } else {
-            Refusal::AssertionUnproven
-        }
-    };
     let (limits, Proving { address, now, ticks_ns, .. }) = (&service.world.limits, with);
-    let may = limits.may_verify((address, claimed.client()), ticks_ns);
-    may.map_err(|wait| damped(&unproven(), wait))?;
+    let from = (address, claimed.client());
+    let may = limits.may_verify(from, ticks_ns);
+    may.map_err(|wait| limits.unverified(&unproven(claimed), from, wait, ticks_ns))?;
+    let client = verified(service, state, claimed, now).inspect_err(|refusal| {
+        // Also where there was nothing to verify: what is counted, and so who is told to wait, is the
+        // same for clients that are there and those that are not.
+        if refusal.is_of_wrong_credentials() {
+            limits.verified_in_vain(from, ticks_ns);
+        }
+    })?;
+    limits.proven(claimed.client(), ticks_ns);
+    if claimed.is_legacy() {
+        tracing::warn!(
+            client = %client.client.id,
+            "a client assertion is for the token endpoint's URL and passes by `legacy_audience`; \
+             have the client name the issuer (RFC 10070)"
+        );
+    }
+    Ok(client)
+}
+
+/// What an assertion is refused with that proves nothing. Who is for the endpoint is told so, whether
+/// there is such a client or not.
+fn unproven(claimed: &ClaimedAssertion<'_>) -> Refusal {
+    if claimed.is_legacy() {
+        Refusal::Assertion(AssertionFault::Audience)
+    } else {
+        Refusal::AssertionUnproven
+    }
+}
+
+fn verified<'s>(
+    service: &Service,
+    state: &'s State,
+    claimed: &ClaimedAssertion<'_>,
+    now: Timestamp,
+) -> Result<&'s ClientEntry, Refusal> {
+    let unproven = || unproven(claimed);
     let client = state.client(claimed.client()).ok_or_else(unproven)?;
     let rule = rule(client).ok_or_else(unproven)?;
     // FAPI 2.0 Security Profile §5.3.2.1: the issuer is the audience, and nothing else.
@@ -102,27 +129,13 @@ pub(crate) fn prove<'s>(
     let algorithms = state.profile.permitted(&rule.algorithms);
     claimed.verify(&keys, &algorithms).map_err(|fault| {
         tracing::info!(client = %id, %fault, "a client assertion is refused");
-        if fault == AssertionFault::Signature {
-            limits.verified_in_vain(address, id, ticks_ns);
-        }
         unproven()
     })?;
     let used = service.replays.try_use(id, claimed.id(), claimed.exp(), now.seconds());
     used.map_err(|unusable| match unusable {
-        Unusable::UsedBefore => {
-            limits.verified_in_vain(address, id, ticks_ns);
-            Refusal::AssertionReused
-        }
+        Unusable::UsedBefore => Refusal::AssertionReused,
         Unusable::TooMany => Refusal::AssertionsTooMany,
     })?;
-    limits.proven(address, id, ticks_ns);
-    if claimed.is_legacy() {
-        tracing::warn!(
-            client = %id,
-            "a client assertion is for the token endpoint's URL and passes by `legacy_audience`; \
-             have the client name the issuer (RFC 10070)"
-        );
-    }
     Ok(client)
 }
 

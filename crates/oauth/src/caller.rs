@@ -78,10 +78,10 @@ impl<'a> Arrival<'a> {
             tracing::info!(%address, reason, "a bound that only observes lets a request pass");
         }
         let mut response = outcome.unwrap_or_else(|refusal| {
-            if let Refusal::Limited(limited) = &refusal {
-                let reason = limited.reason;
-                tracing::info!(%address, reason, "a request beyond a bound is refused");
-            }
+            // The same for clients that are there and those that are not, and no name that a caller
+            // chose: it may be a misplaced secret.
+            let (error, reason) = (refusal.code(), refusal.reason());
+            tracing::info!(%address, error, reason, "a request to revoke or introspect is refused");
             refusal.into_answer(&service.state.load().realm)
         });
         told.fields.add_to(response.headers_mut());

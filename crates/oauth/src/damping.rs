@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 use crate::error::Refusal;
 use crate::limits::{Buckets, KEPT_MAX, Limited, group};
 
-/// How long a client is known to have proven itself from an address: a program that asks for a token
-/// once a day is never a stranger.
+/// How long a client is known to have proven itself: one that asks for a token once a day is never a
+/// stranger.
 const PROVEN_NS: u64 = 24 * 3600 * 1_000_000_000;
 /// The longest text that is taken for a client's name; longer ones, which nobody has, count as one.
 const NAME_BYTES_MAX: usize = 128;
@@ -28,6 +28,11 @@ fn of_address() -> Limit {
 /// somebody looks, twenty at once and then one each two seconds.
 fn of_pair() -> Limit {
     Limit::new(Rate::per_seconds(30, 60), 20)
+}
+
+/// Signatures of a client from an address that are verified whatever else comes from there.
+fn of_share() -> Limit {
+    Limit::new(Rate::per_second(2), 2)
 }
 
 /// What is wrong, as in many requests before.
@@ -71,28 +76,52 @@ fn pair(address: IpAddr, claimed: &str) -> (IpAddr, String) {
     (group(address), name.to_owned())
 }
 
-/// Which clients have proven themselves from which addresses, and when they did last.
+/// What each client has for itself at an address where the verifying has ended. A name that is no
+/// client's has it too, so that nobody learns which are.
 #[derive(Default)]
-pub(crate) struct Proven(Mutex<HashMap<(IpAddr, String), u64>>);
+pub(crate) struct Shares(Buckets<(IpAddr, String)>);
+
+impl Shares {
+    /// Takes one; an `Err` says how long until there is one.
+    pub(crate) fn take(
+        &self,
+        address: IpAddr,
+        claimed: &str,
+        ticks_ns: u64,
+    ) -> Result<(), Duration> {
+        self.0.take(pair(address, claimed), of_share(), ticks_ns)?;
+        Ok(())
+    }
+
+    /// Whether one could be taken.
+    pub(crate) fn has(&self, address: IpAddr, claimed: &str, ticks_ns: u64) -> bool {
+        self.0.wait(&pair(address, claimed), of_share(), ticks_ns).is_zero()
+    }
+}
+
+/// Which clients have proven themselves, from wherever, and when they did last.
+#[derive(Default)]
+pub(crate) struct Proven(Mutex<HashMap<String, u64>>);
 
 impl Proven {
-    pub(crate) fn note(&self, address: IpAddr, client: &str, ticks_ns: u64) {
-        let pair = pair(address, client);
+    pub(crate) fn note(&self, client: &str, ticks_ns: u64) {
         let mut kept = self.0.lock();
-        if kept.len() >= KEPT_MAX && !kept.contains_key(&pair) {
-            // One client with many addresses cannot have the others forgotten at once.
-            let oldest = kept.iter().min_by_key(|(_, at)| **at).map(|(pair, _)| pair.clone());
+        if let Some(at) = kept.get_mut(client) {
+            *at = ticks_ns;
+            return;
+        }
+        if kept.len() >= KEPT_MAX {
+            let oldest = kept.iter().min_by_key(|(_, at)| **at).map(|(name, _)| name.clone());
             if let Some(oldest) = oldest {
                 kept.remove(&oldest);
             }
         }
-        kept.insert(pair, ticks_ns);
+        kept.insert(client.to_owned(), ticks_ns);
     }
 
-    pub(crate) fn knows(&self, address: IpAddr, claimed: &str, ticks_ns: u64) -> bool {
+    pub(crate) fn knows(&self, claimed: &str, ticks_ns: u64) -> bool {
         let kept = self.0.lock();
-        let at = kept.get(&pair(address, claimed));
-        at.is_some_and(|at| ticks_ns.saturating_sub(*at) < PROVEN_NS)
+        kept.get(claimed).is_some_and(|at| ticks_ns.saturating_sub(*at) < PROVEN_NS)
     }
 }
 
@@ -118,17 +147,26 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_known_for_a_day_and_one_with_many_addresses_ousts_the_longest_known_alone() {
-        let proven = Proven::default();
-        proven.note(here(), "a", NOW);
-        assert!(proven.knows(here(), "a", NOW + PROVEN_NS - 1));
-        assert!(!proven.knows(here(), "a", NOW + PROVEN_NS) && !proven.knows(here(), "b", NOW));
-        for host in 0..8_200_u32 {
-            proven.note(IpAddr::from(host.to_be_bytes()), "b", NOW + 1);
+    fn shares_that_are_remembered_are_bounded() {
+        let shares = Shares::default();
+        for number in 0..20_000_u32 {
+            assert_eq!(shares.take(here(), &number.to_string(), NOW), Ok(()));
         }
+        assert!(shares.0.0.lock().len() <= KEPT_MAX);
+    }
+
+    #[test]
+    fn a_client_is_known_for_a_day_and_of_too_many_the_longest_known_is_forgotten() {
+        let proven = Proven::default();
+        proven.note("a", NOW);
+        assert!(proven.knows("a", NOW + PROVEN_NS - 1));
+        assert!(!proven.knows("a", NOW + PROVEN_NS) && !proven.knows("b", NOW));
+        for number in 1..KEPT_MAX {
+            proven.note(&format!("b{number}"), NOW + 1);
+        }
+        assert!(proven.knows("a", NOW + 1));
+        proven.note("c", NOW + 2);
         assert_eq!(proven.0.lock().len(), KEPT_MAX);
-        assert!(!proven.knows(here(), "a", NOW + 1));
-        proven.note(here(), "a", NOW + 2);
-        assert!(proven.knows(here(), "a", NOW + 2));
+        assert!(!proven.knows("a", NOW + 2) && proven.knows("c", NOW + 2));
     }
 }

@@ -130,14 +130,15 @@ impl Refusal {
     /// Whether somebody tried to prove to be a client and did not; who tried nothing, or has proven
     /// itself and may not, is another thing.
     pub(crate) fn is_of_wrong_credentials(&self) -> bool {
-        matches!(
-            self,
+        match self {
             Self::Client
-                | Self::Assertion(_)
-                | Self::AssertionUnproven
-                | Self::AssertionReused
-                | Self::Certificate
-        )
+            | Self::Assertion(_)
+            | Self::AssertionUnproven
+            | Self::AssertionReused
+            | Self::Certificate => true,
+            Self::Exchange(unexchanged) => unexchanged.is_of_bad_token(),
+            _ => false,
+        }
     }
 
     /// When the caller may come again.

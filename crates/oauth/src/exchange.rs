@@ -32,6 +32,10 @@ const SUBJECT_TYPES: [&str; 2] =
 pub struct Workload {
     /// The issuer's name here.
     pub issuer: Name,
+    /// Its `iss`.
+    pub iss: String,
+    /// Its `jti`, if it says one.
+    pub jti: Option<String>,
     /// Its `sub`.
     pub subject: String,
     /// Its `aud`, each of them.
@@ -44,6 +48,12 @@ pub enum WorkloadFault {
     /// The token itself is not in order.
     #[error(transparent)]
     Token(#[from] Fault),
+    /// An operator has revoked it.
+    #[error("it was revoked")]
+    Revoked,
+    /// Nothing is known of it: so many from there were not good that it was not looked at.
+    #[error("it was not verified")]
+    NotVerified,
     /// Its issuer is none of those that were asked for.
     #[error("no client takes tokens of its issuer")]
     NotTrusted,
@@ -84,6 +94,15 @@ impl Unexchanged {
         }
     }
 
+    /// Whether it is the token that is bad, and not the request or what is known here.
+    pub(crate) fn is_of_bad_token(&self) -> bool {
+        match self {
+            Self::Subject(fault) => *fault != WorkloadFault::NoKeys,
+            Self::Nobody => true,
+            Self::Request(_) | Self::Several => false,
+        }
+    }
+
     pub(crate) fn description(&self) -> String {
         match self {
             Self::Request(what) => format!("The request cannot be exchanged: {what}."),
@@ -117,7 +136,7 @@ struct Asked<'f> {
 }
 
 /// The client that a request's subject token stands for, verified; none if it asks for another
-/// grant.
+/// grant. Bad tokens are counted, and damped, as bad assertions are.
 pub(crate) async fn proof(
     service: &Service,
     headers: &HeaderMap,
@@ -131,18 +150,68 @@ pub(crate) async fn proof(
     }
     record.method = Some("token_exchange");
     let asked = read(form, headers)?;
-    let issuers = issuers(&state, asked.client_id);
+    let claimed = claimed(&state, &asked);
+    let (limits, ticks_ns) = (&service.world.limits, service.world.clock.ticks_ns());
+    let from = (record.address, claimed);
+    limits.may_verify(from, ticks_ns).map_err(|wait| {
+        let refusal = Unexchanged::Subject(WorkloadFault::NotVerified).into();
+        limits.unverified(&refusal, from, wait, ticks_ns)
+    })?;
+    match verified(service, &state, &asked, record).await {
+        Ok(client) => {
+            limits.proven(claimed, ticks_ns);
+            Ok(Some(client))
+        }
+        Err(unexchanged) => {
+            if unexchanged.is_of_bad_token() {
+                limits.verified_in_vain(from, ticks_ns);
+            }
+            Err(limits.failed(unexchanged.into(), from, ticks_ns))
+        }
+    }
+}
+
+/// The client in whose name a token is sent, as far as can be told before it is verified; no name
+/// where there is none.
+fn claimed<'a>(state: &'a State, asked: &Asked<'a>) -> &'a str {
+    if let Some(id) = asked.client_id {
+        return id;
+    }
+    let Ok(subject) = jwt::claimed_subject(asked.token) else { return "" };
+    let mut clients = state.federation.iter();
+    let found = clients.find(|(_, rules)| rules.iter().any(|rule| rule.subject.matches(&subject)));
+    found.map_or("", |(id, _)| id.as_str())
+}
+
+async fn verified(
+    service: &Service,
+    state: &State,
+    asked: &Asked<'_>,
+    record: &TokenRecord,
+) -> Result<Name, Unexchanged> {
+    let issuers = issuers(state, asked.client_id);
     let verified = service.world.foreign.verify(asked.token, &issuers, record.at).await;
     let workload = verified.map_err(|fault| {
         tracing::debug!(%fault, address = %record.address, "a subject token is not taken");
         Unexchanged::Subject(fault)
     })?;
-    let client = choose(&state, &workload, asked.client_id).inspect_err(|_| {
+    if is_revoked(service, &workload) {
+        let Workload { issuer, subject, .. } = &workload;
+        tracing::info!(%issuer, %subject, "a subject token is not taken: it was revoked");
+        return Err(Unexchanged::Subject(WorkloadFault::Revoked));
+    }
+    let client = choose(state, &workload, asked.client_id).inspect_err(|_| {
         let Workload { issuer, subject, .. } = &workload;
         // What an operator needs who adds the rule; a verified subject is a name and no secret.
         tracing::info!(%issuer, %subject, "a subject token stands for no client, or for several");
     })?;
-    Ok(Some(client.clone()))
+    Ok(client.clone())
+}
+
+/// Whether an operator has revoked it, by issuer and id. One without an id cannot be named.
+fn is_revoked(service: &Service, workload: &Workload) -> bool {
+    let Workload { iss, jti, .. } = workload;
+    jti.as_ref().is_some_and(|id| service.world.denied.refuses_of_issuer(iss, id))
 }
 
 fn read<'f>(form: &'f Form, headers: &HeaderMap) -> Result<Asked<'f>, Unexchanged> {
@@ -186,7 +255,7 @@ fn choose<'s>(
     workload: &Workload,
     client_id: Option<&str>,
 ) -> Result<&'s Name, Unexchanged> {
-    let Workload { issuer, subject, audiences } = workload;
+    let Workload { issuer, subject, audiences, .. } = workload;
     let admitted = state.federation.iter().filter(|(id, rules)| {
         client_id.is_none_or(|wanted| id.as_str() == wanted)
             && rules.iter().any(|rule| rule.admits(issuer, subject, audiences))
@@ -252,6 +321,7 @@ mod tests {
         for (refusal, code) in [
             (Unexchanged::Request("x"), "invalid_request"),
             (Unexchanged::Subject(WorkloadFault::NotTrusted), "invalid_request"),
+            (Unexchanged::Subject(WorkloadFault::Revoked), "invalid_request"),
             (Unexchanged::Subject(WorkloadFault::Token(Fault::Signature)), "invalid_request"),
             (Unexchanged::Subject(WorkloadFault::NoKeys), "temporarily_unavailable"),
             (Unexchanged::Nobody, "invalid_request"),

@@ -12,9 +12,12 @@
 //! answers say when to come again, and its entries in the audit are added up. What a single address
 //! may cost us at all is `address_rate`, which comes before anything is looked at.
 //!
-//! A signed assertion is dearer to look at. Where so many signatures did not fit that the address, or
-//! the address and client, is damped, the next are refused **unverified**, but for a client that has
-//! proven itself by an assertion from there within a day ([`Limits::may_verify`]).
+//! A signed assertion is dearer to look at, and so is a subject token. Where so many were bad that the
+//! address, or the address and client, is damped, the next are refused **unverified**, but for a
+//! client that has proven itself in this way within a day, from wherever; and of any other client two
+//! a second are verified at each address, whatever is sent there in other names
+//! ([`Limits::may_verify`]). So a stranger gets in within a second or two while an attack goes on, and
+//! only who uses its very name from its very address can slow it.
 //!
 //! What is remembered has a bound. Where that is reached, what is as good as forgotten goes first, and
 //! then everything: a bound that is forgotten refuses nobody.
@@ -30,7 +33,7 @@ use model::{Client, Name, Timestamp, TokenSettings};
 use parking_lot::Mutex;
 use store::{Store, StoreError};
 
-use crate::damping::{Failures, Proven, damped};
+use crate::damping::{Failures, Proven, Shares, damped};
 use crate::error::Refusal;
 use crate::fields::{Bound, Fields};
 use crate::quota::{Leased, Left, NotDebited};
@@ -48,8 +51,9 @@ pub struct Limits {
     addresses: Buckets<IpAddr>,
     /// Wrong credentials of any kind.
     wrong: Failures,
-    /// Of these, signatures that were verified in vain.
+    /// Of these, assertions and tokens that were verified in vain.
     in_vain: Failures,
+    shares: Shares,
     proven: Proven,
 }
 
@@ -143,33 +147,57 @@ impl Limits {
         }
     }
 
-    /// Whether the signature of somebody who claims to be a client may be verified; an `Err` says how
+    /// Lets the signature of somebody who claims to be a client be verified, once; an `Err` says how
     /// long not. Asked before it is known whether there is such a client.
     ///
-    /// As with secrets, nobody else locks a client out of an address from which it has proven itself.
-    /// Its own bad signatures from there cost us what `address_rate` lets through.
+    /// As with secrets, nobody locks a client out that has proven itself. What is bad in its name
+    /// costs us what `address_rate` lets through.
     pub(crate) fn may_verify(
         &self,
         (address, claimed): (IpAddr, &str),
         ticks_ns: u64,
     ) -> Result<(), Duration> {
-        match self.in_vain.wait(address, claimed, ticks_ns) {
-            Some(wait) if !self.proven.knows(address, claimed, ticks_ns) => Err(wait),
-            _ => Ok(()),
+        if self.is_open((address, claimed), ticks_ns) {
+            return Ok(());
+        }
+        self.shares.take(address, claimed, ticks_ns)
+    }
+
+    /// Whether [`Self::may_verify`] would let it, taking nothing.
+    pub(crate) fn would_verify(&self, (address, claimed): (IpAddr, &str), ticks_ns: u64) -> bool {
+        self.is_open((address, claimed), ticks_ns) || self.shares.has(address, claimed, ticks_ns)
+    }
+
+    fn is_open(&self, (address, claimed): (IpAddr, &str), ticks_ns: u64) -> bool {
+        self.in_vain.wait(address, claimed, ticks_ns).is_none()
+            || self.proven.knows(claimed, ticks_ns)
+    }
+
+    /// An assertion or a token was looked at, and is not the client's or was used before; or there is
+    /// no such client.
+    pub(crate) fn verified_in_vain(&self, (address, claimed): (IpAddr, &str), ticks_ns: u64) {
+        // Beyond the bound it is a client that has proven itself, or a share of one that has not, and
+        // others there do not pay for it.
+        if self.in_vain.wait(address, claimed, ticks_ns).is_none() {
+            self.in_vain.count(address, claimed, ticks_ns);
         }
     }
 
-    /// A signature was verified, and is not the client's or was used before.
-    pub(crate) fn verified_in_vain(&self, address: IpAddr, client: &Name, ticks_ns: u64) {
-        // Beyond the bound it is a client that has proven itself, and others there do not pay for it.
-        if self.in_vain.wait(address, client, ticks_ns).is_none() {
-            self.in_vain.count(address, client, ticks_ns);
-        }
+    /// What is answered where nothing was verified ([`Self::may_verify`]): it counts as wrong
+    /// credentials do, and says to wait as long as after those.
+    pub(crate) fn unverified(
+        &self,
+        refusal: &Refusal,
+        (address, claimed): (IpAddr, &str),
+        wait: Duration,
+        ticks_ns: u64,
+    ) -> Refusal {
+        damped(refusal, self.wrong.count(address, claimed, ticks_ns).unwrap_or(wait))
     }
 
-    /// A client has proven itself by its signature.
-    pub(crate) fn proven(&self, address: IpAddr, client: &Name, ticks_ns: u64) {
-        self.proven.note(address, client, ticks_ns);
+    /// A client has proven itself by its signature, or by a token of its workload.
+    pub(crate) fn proven(&self, client: &str, ticks_ns: u64) {
+        self.proven.note(client, ticks_ns);
     }
 
     /// Counts a request for a token, of a client that has proved who it is.
@@ -357,12 +385,13 @@ impl<K: Eq + Hash> Buckets<K> {
 
 #[cfg(test)]
 mod tests {
-    use jwt::AssertionFault;
+    use jwt::{AssertionFault, Fault};
     use limit::Rate;
     use model::{ClientTokens, TokenQuota};
     use testkit::MemStore;
 
     use super::*;
+    use crate::exchange::{Unexchanged, WorkloadFault};
 
     const SECOND: u64 = 1_000_000_000;
     const NOW: u64 = 5 * SECOND;
@@ -471,41 +500,73 @@ mod tests {
             Refusal::AssertionUnproven,
             Refusal::AssertionReused,
             Refusal::Certificate,
+            Refusal::Exchange(Unexchanged::Subject(WorkloadFault::Token(Fault::Signature))),
+            Refusal::Exchange(Unexchanged::Nobody),
         ] {
             check(refusal, true);
         }
-        for refusal in [Refusal::ClientMissing, Refusal::Suspended, Refusal::Malformed("x")] {
+        for refusal in [
+            Refusal::ClientMissing,
+            Refusal::Suspended,
+            Refusal::Malformed("x"),
+            Refusal::Exchange(Unexchanged::Subject(WorkloadFault::NoKeys)),
+            Refusal::Exchange(Unexchanged::Several),
+        ] {
             check(refusal, false);
         }
     }
 
     #[test]
-    fn signatures_in_vain_end_the_verifying_and_who_has_proven_itself_from_there_is_let_in() {
+    fn after_many_in_vain_each_client_has_a_share_and_who_has_proven_itself_is_verified() {
         let limits = Limits::default();
         let (here, there) = (address("192.0.2.1"), address("192.0.2.2"));
-        let (a, b) = (Name::new("a").unwrap(), Name::new("b").unwrap());
+        let thrice = |from| [0; 3].map(|_| limits.may_verify(from, NOW).is_ok());
         for _ in 0..20 {
             assert_eq!(limits.may_verify((here, "a"), NOW), Ok(()));
-            limits.verified_in_vain(here, &a, NOW);
+            limits.verified_in_vain((here, "a"), NOW);
         }
-        assert_eq!(limits.may_verify((here, "a"), NOW), Err(Duration::from_secs(2)));
-        assert_eq!(limits.may_verify((here, "a"), NOW + 2 * SECOND), Ok(()));
+        assert!(limits.would_verify((here, "a"), NOW));
+        assert_eq!(thrice((here, "a")), [true, true, false]);
+        assert!(!limits.would_verify((here, "a"), NOW));
+        let soon = Duration::from_millis(500);
+        assert_eq!(limits.may_verify((here, "a"), NOW), Err(soon));
+        assert_eq!(limits.may_verify((here, "a"), NOW + SECOND / 2), Ok(()));
         // Another client there, and the same from elsewhere, are verified.
-        assert_eq!(limits.may_verify((here, "b"), NOW), Ok(()));
-        assert_eq!(limits.may_verify((there, "a"), NOW), Ok(()));
-        // With bad signatures of many clients, the address is damped; who was good there is not.
-        limits.proven(here, &b, NOW);
+        assert_eq!(thrice((here, "b")), [true; 3]);
+        assert_eq!(thrice((there, "a")), [true; 3]);
+        // With bad signatures in many names, the address is damped; a stranger has its share.
         for number in 0..80 {
-            limits.verified_in_vain(here, &Name::new(&format!("c{number}")).unwrap(), NOW);
+            limits.verified_in_vain((here, format!("c{number}").as_str()), NOW);
         }
-        assert!(limits.may_verify((here, "d"), NOW).is_err());
-        assert!(limits.may_verify((here, "a"), NOW).is_err());
-        assert_eq!(limits.may_verify((here, "b"), NOW), Ok(()));
+        assert_eq!(thrice((here, "d")), [true, true, false]);
+        assert_eq!(thrice((here, "b")), [true, true, false]);
+        assert_eq!(thrice((here, "e")), [true, true, false]);
+        // Who has proven itself, from wherever, is verified.
+        limits.proven("b", NOW);
+        assert_eq!(thrice((here, "b")), [true; 3]);
         // Credentials that cost no signature leave the verifying as it is.
         for _ in 0..200 {
-            limits.failed(Refusal::AssertionUnproven, (there, "a"), NOW);
+            limits.failed(Refusal::Certificate, (there, "a"), NOW);
         }
-        assert_eq!(limits.may_verify((there, "a"), NOW), Ok(()));
+        assert_eq!(thrice((there, "a")), [true; 3]);
+    }
+
+    #[test]
+    fn what_is_not_verified_counts_as_wrong_and_waits_as_long() {
+        let limits = Limits::default();
+        let here = (address("192.0.2.1"), "a");
+        let second = Duration::from_secs(1);
+        let wait = |refusal| match refusal {
+            Refusal::Limited(limited) => Some(limited.wait),
+            _ => None,
+        };
+        for _ in 0..20 {
+            let refusal = limits.unverified(&Refusal::AssertionUnproven, here, second, NOW);
+            assert_eq!(wait(refusal), Some(second));
+        }
+        let refusal = limits.unverified(&Refusal::AssertionUnproven, here, second, NOW);
+        assert_eq!(wait(refusal), Some(2 * second));
+        assert_eq!(wait(limits.failed(Refusal::Client, here, NOW)), Some(2 * second));
     }
 
     #[test]

@@ -118,9 +118,16 @@ impl Signing {
     }
 }
 
-/// All APIs, and one partner with all clients.
+/// All bounds of token requests, so that they are counted as in earnest, and so wide that none is met.
+const BOUNDS: &str = "tokens:
+  rate: 1000000/s
+  address_rate: 1000000/s
+  quota: { hour: 1000000000, day: 1000000000 }
+";
+
+/// All bounds and APIs, and one partner with all clients.
 pub(super) fn definitions(key: &Key) -> String {
     let apis = SIGNINGS.iter().map(Signing::api).collect::<Vec<_>>().concat();
     let clients = SIGNINGS.iter().map(|signing| signing.clients(key)).collect::<Vec<_>>().concat();
-    format!("apis:\n{apis}partners:\n  bench:\n    clients:\n{clients}")
+    format!("{BOUNDS}apis:\n{apis}partners:\n  bench:\n    clients:\n{clients}")
 }

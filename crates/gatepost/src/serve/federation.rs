@@ -31,7 +31,7 @@ async fn verified(
         IssuerFault::NotTrusted | IssuerFault::UnknownClient { .. } => WorkloadFault::NotTrusted,
     })?;
     let audiences = audiences(token.claims.get("aud"));
-    Ok(Workload { issuer, subject: token.sub, audiences })
+    Ok(Workload { issuer, iss: token.iss, jti: token.jti, subject: token.sub, audiences })
 }
 
 /// One audience, or a list of them (RFC 7519 §4.1.3); their form was judged before.

@@ -73,6 +73,12 @@ async fn wrong_secrets_are_damped_at_all_endpoints_together_and_a_right_one_is_l
             assert_eq!((answer.status, &answer.json()["error"]), (401, &"invalid_client".into()));
         }
     }
+    // The endpoints beside the token endpoint have no audit: it is the log that tells.
+    let said = service.program.said("a request to revoke or introspect is refused");
+    assert!(
+        said.iter().any(|line| line["error"] == "invalid_client" && line["address"] == HERE),
+        "{said:?}"
+    );
     for path in PATHS {
         let damped = async || {
             let answer = service.by_secret(path, HERE, "wrong").await;
@@ -133,13 +139,39 @@ async fn bad_signatures_lock_no_client_out_that_has_proven_itself_from_there() {
         let good = service.signs.sign("signs", &issuer, path);
         assert_eq!(service.by_assertion(path, HERE, &good).await.status, 200, "{path}");
     }
-    // A stranger there is told to wait, and let in after that; elsewhere it need not.
+    // Also from an address from which it never did.
     let good = service.other.sign("other", &issuer, "there");
     assert_eq!(service.by_assertion(token, THERE, &good).await.status, 200);
+    let good = service.other.sign("other", &issuer, "here");
+    assert_eq!(service.by_assertion(token, HERE, &good).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_client_that_is_new_is_let_in_while_bad_signatures_flood_its_address() {
+    let service = Service::start().await;
+    let (issuer, token, bad) = (service.program.public.clone(), PATHS[0], key("k1"));
+    let attack = async |client: &str, number: usize| {
+        let assertion = bad.sign(client, &issuer, &format!("bad-{number}"));
+        service.by_assertion(token, HERE, &assertion).await.status
+    };
+    // In the name of a client that is there, and in ever other names: in the end the address is
+    // damped, for a name that was never heard too.
+    let mut statuses = Vec::new();
+    for number in 0..400 {
+        if number < MANY {
+            attack("signs", number).await;
+        }
+        statuses.push(attack(&format!("nobody-{number}"), number).await);
+    }
+    assert!(statuses.contains(&429), "{statuses:?}");
+    let good = service.other.sign("other", &issuer, "first");
+    let (_, answer) = tokio::join!(attack("nobody", 400), service.by_assertion(token, HERE, &good));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    // Whose very name is abused there is slowed, and let in.
     let mut number = 0;
-    until("the stranger is let in", async || {
+    until("the client whose name is abused is let in", async || {
         number += 1;
-        let good = service.other.sign("other", &issuer, &format!("here-{number}"));
+        let good = service.signs.sign("signs", &issuer, &format!("good-{number}"));
         let answer = service.by_assertion(token, HERE, &good).await;
         if answer.status == 429 {
             is_limited(&answer);

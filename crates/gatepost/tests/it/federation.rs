@@ -7,12 +7,15 @@ use testkit::{Receiver, Reply};
 
 use crate::claims::now_s;
 use crate::program::{Answer, Program};
+use crate::token_limits::is_limited;
 
 const ISSUER: &str = "https://cluster.example";
 const AUDIENCE: &str = "https://api.tires.example";
 const SENDER: &str = "system:serviceaccount:orders:sender";
 const EXCHANGE: &str = "grant_type=urn:ietf:params:oauth:grant-type:token-exchange&\
     subject_token_type=urn:ietf:params:oauth:token-type:jwt";
+/// More bad tokens than are let through within what a slow machine takes for them.
+const MANY: usize = 45;
 
 fn definitions(upstream: &str, keys: &str) -> String {
     format!(
@@ -102,6 +105,12 @@ impl World {
         Self { program, upstream, server, key }
     }
 
+    /// Another key under the name of the cluster's.
+    fn forger(&self) -> Key {
+        let jwk = SigningKey::from_pkcs8(&self.key.pkcs8).unwrap();
+        Key { jwk, pkcs8: Key::new().pkcs8 }
+    }
+
     async fn ask(&self, body: &str, headers: &[(&str, &str)]) -> Answer {
         let mut all = vec![("content-type", "application/x-www-form-urlencoded")];
         all.extend(headers);
@@ -165,6 +174,40 @@ async fn rfc8693_a_token_that_is_not_good_is_an_invalid_request() {
     let answer = world.exchange(&Key::new().sign(&claims()), "").await;
     refused(&answer, "invalid_request", "does not publish");
     refused(&world.exchange("x", "").await, "invalid_request", "malformed");
+    assert_eq!(world.exchange(&world.key.sign(&claims()), "").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_token_that_an_operator_has_revoked_is_not_exchanged_and_others_are() {
+    let world = World::start().await;
+    let (leaked, other) = (with("jti", "leaked"), with("jti", "other"));
+    assert_eq!(world.exchange(&world.key.sign(&leaked), "").await.status, 200);
+    world.program.done(&["token", "revoke", "--jti", "leaked", "--issuer", "cluster"]);
+    let answer = world.exchange(&world.key.sign(&leaked), "").await;
+    refused(&answer, "invalid_request", "revoked");
+    for claims in [other, claims()] {
+        assert_eq!(world.exchange(&world.key.sign(&claims), "").await.status, 200, "{claims}");
+    }
+}
+
+#[tokio::test]
+async fn bad_subject_tokens_are_damped_and_lock_no_workload_out_that_has_proven_itself() {
+    let world = World::start().await;
+    assert_eq!(world.exchange(&world.key.sign(&claims()), "").await.status, 200);
+    let forger = world.forger();
+    let mut statuses = Vec::new();
+    for number in 0..MANY {
+        let bad = forger.sign(&with("jti", number.to_string()));
+        let answer = world.exchange(&bad, "").await;
+        if answer.status == 429 {
+            is_limited(&answer);
+        } else {
+            refused(&answer, "invalid_request", "signature does not fit");
+        }
+        statuses.push(answer.status);
+    }
+    assert_eq!(statuses[0], 400);
+    assert!(statuses.contains(&429), "{statuses:?}");
     assert_eq!(world.exchange(&world.key.sign(&claims()), "").await.status, 200);
 }
 
