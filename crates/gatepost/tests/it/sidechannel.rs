@@ -81,7 +81,7 @@ fn mann_whitney(a: &[f64], b: &[f64]) -> f64 {
     let (mut sum, mut before) = (0.0, 0.0);
     for equal in all.chunk_by(|one, other| one.0.total_cmp(&other.0).is_eq()) {
         let of_a = equal.iter().filter(|(_, of_a)| *of_a).count();
-        sum += number(of_a) * (before + (number(equal.len()) + 1.0) / 2.0);
+        sum += number(of_a) * (before + f64::midpoint(number(equal.len()), 1.0));
         before += number(equal.len());
     }
     let (m, n) = (number(a.len()), number(b.len()));
