@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use model::Timestamp;
-use store::{AuditEntry, Change, Document, Store};
+use store::{AuditEntry, Change, Document, Store, StoreError};
+
+/// How often it is tried where somebody else changes definitions at the same moment.
+const TRIES: u32 = 10;
 
 /// Makes the store's documents of origin `file` what the file says. Documents of another origin
 /// are left alone.
@@ -13,12 +16,23 @@ pub(super) async fn documents(
     wanted: &[Document],
     now: Timestamp,
 ) -> anyhow::Result<()> {
-    let (revision, present) = store.documents().await.context("the definitions cannot be read")?;
+    for _ in 1..TRIES {
+        match once(store, wanted, now).await {
+            // A key that changes, or a secret that is added, at this very moment.
+            Err(StoreError::Conflict) => {}
+            applied => return applied.context("the definitions cannot be kept"),
+        }
+    }
+    once(store, wanted, now).await.context("the definitions cannot be kept")
+}
+
+async fn once(store: &dyn Store, wanted: &[Document], now: Timestamp) -> Result<(), StoreError> {
+    let (revision, present) = store.documents().await?;
     let (changes, audit) = changes(&present, wanted, now);
     if changes.is_empty() {
         return Ok(());
     }
-    store.commit(revision, changes, audit).await.context("the definitions cannot be kept")?;
+    store.commit(revision, changes, audit).await?;
     Ok(())
 }
 
