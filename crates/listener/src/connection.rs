@@ -142,7 +142,7 @@ async fn prepare(
     let Some(tls) = &context.tls else {
         let http = spoken(&stream, context.limits.head_timeout).await?;
         let peer = Peer { is_vouched_for, ..Peer::new(address, None, tasks) };
-        return Ok((Transport::Plain(stream), peer, http));
+        return Ok((Transport::Left(stream), peer, http));
     };
     stream.readable().await?;
     let material = tls.material();
@@ -168,7 +168,7 @@ async fn prepare(
     };
     let peer = Peer { is_vouched_for, ..Peer::new(address, Some(Arc::new(tls)), tasks) };
     let http = if state.alpn_protocol() == Some(b"h2") { Http::Two } else { Http::One };
-    Ok((Transport::Tls(Box::new(stream)), peer, http))
+    Ok((Transport::Right(Box::new(stream)), peer, http))
 }
 
 async fn take_proxy_header(

@@ -338,7 +338,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let caller = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        let io = Watched::new(Transport::Plain(stream), Arc::<Activity>::default());
+        let io = Watched::new(Transport::Left(stream), Arc::<Activity>::default());
         (One::new(io, 1024, Arc::new(Stopped)), caller)
     }
 

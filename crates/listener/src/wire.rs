@@ -14,7 +14,7 @@ use tokio_util::io::poll_read_buf;
 
 use crate::activity::Watched;
 use crate::incoming::BodyError;
-use crate::transport::Transport;
+use crate::transport::{Transport, break_off};
 use crate::upgrade::Upgraded;
 
 /// Room for a read at first; it doubles where reads fill it.
@@ -281,7 +281,7 @@ impl Wire {
     /// Lets the caller see that its answer breaks off.
     pub(crate) fn break_off(&self) {
         if let Some(io) = &self.io {
-            io.get().break_off();
+            break_off(io.get());
         }
     }
 

@@ -152,13 +152,13 @@ impl Dialer {
         let (config, material) = self.config(origin)?;
         let (stream, peer) = self.connect(origin).await?;
         let Some(config) = config else {
-            return Ok(Dialled { stream: Transport::Plain(stream), peer, material });
+            return Ok(Dialled { stream: Transport::Left(stream), peer, material });
         };
         let failed = |source| DialError::Tls { host: origin.host.clone(), address: peer, source };
         let name = ServerName::try_from(origin.host.clone())
             .map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
         let stream = TlsConnector::from(config).connect(name, stream).await.map_err(failed)?;
-        Ok(Dialled { stream: Transport::Tls(Box::new(stream)), peer, material })
+        Ok(Dialled { stream: Transport::Right(Box::new(stream)), peer, material })
     }
 
     fn config(&self, origin: &Origin) -> Result<(Option<Arc<ClientConfig>>, u64), TlsError> {
