@@ -86,6 +86,14 @@ pub(crate) struct Limited {
     pub(crate) wait: Duration,
 }
 
+/// What a client's rate bounds, each apart.
+#[derive(Debug, Clone, Copy)]
+enum Rated {
+    Tokens,
+    /// To revoke and to introspect.
+    Requests,
+}
+
 impl Told {
     /// Tells of a rate that was looked at; gives how long until there is a permit, if there is none.
     fn take(
@@ -208,15 +216,7 @@ impl Limits {
         ticks_ns: u64,
         told: &mut Told,
     ) -> Result<(), Refusal> {
-        let Some(limit) = client.tokens.rate.or(settings.rate) else { return Ok(()) };
-        let taken = self.meter(&client.id).tokens.take(limit, ticks_ns);
-        let Err(wait) = told.take("tokens", limit, taken) else { return Ok(()) };
-        let (rate, burst) = (limit.rate(), limit.burst());
-        let description = format!(
-            "This client asks for tokens more often than {rate}, {burst} at once. Keep a token \
-             until shortly before its end, and share it."
-        );
-        told.refuse(settings, Limited { reason: "client-rate", description, wait })
+        self.rated(settings, (client, Rated::Tokens), ticks_ns, told)
     }
 
     /// Counts a request to revoke or introspect: the rate is the same, and counted apart, so that
@@ -228,14 +228,36 @@ impl Limits {
         ticks_ns: u64,
         told: &mut Told,
     ) -> Result<(), Refusal> {
+        self.rated(settings, (client, Rated::Requests), ticks_ns, told)
+    }
+
+    fn rated(
+        &self,
+        settings: &TokenSettings,
+        (client, rated): (&Client, Rated),
+        ticks_ns: u64,
+        told: &mut Told,
+    ) -> Result<(), Refusal> {
         let Some(limit) = client.tokens.rate.or(settings.rate) else { return Ok(()) };
-        let taken = self.meter(&client.id).requests.take(limit, ticks_ns);
-        let Err(wait) = told.take("requests", limit, taken) else { return Ok(()) };
+        let meter = self.meter(&client.id);
+        let (name, bucket, does, instead) = match rated {
+            Rated::Tokens => (
+                "tokens",
+                &meter.tokens,
+                "asks for tokens",
+                "Keep a token until shortly before its end, and share it.",
+            ),
+            Rated::Requests => (
+                "requests",
+                &meter.requests,
+                "revokes and introspects tokens",
+                "Wait as long as Retry-After says, or have its token_rate raised.",
+            ),
+        };
+        let Err(wait) = told.take(name, limit, bucket.take(limit, ticks_ns)) else { return Ok(()) };
         let (rate, burst) = (limit.rate(), limit.burst());
-        let description = format!(
-            "This client revokes and introspects tokens more often than {rate}, {burst} at once. \
-             Wait as long as Retry-After says, or have its token_rate raised."
-        );
+        let description =
+            format!("This client {does} more often than {rate}, {burst} at once. {instead}");
         told.refuse(settings, Limited { reason: "client-rate", description, wait })
     }
 
