@@ -1,6 +1,7 @@
 //! Everything that proves somebody is replaced under load, round by round: signing keys, a client's
-//! secret, clients' certificates and their authority, and the door's own certificate. Who goes over
-//! to what is new while both count is never refused; who is disabled meanwhile is, at once.
+//! secret, another's own key, clients' certificates and their authority, and the door's own
+//! certificate. Who goes over to what is new while both count is never refused; who is disabled
+//! meanwhile is, at once.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,13 +12,15 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::ClientConfig;
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::{Receiver, Reply, until, until_within};
 use tokio::task::JoinSet;
 
 use crate::authority::{Authority, Leaf};
 use crate::client::{HERE, Line, code, connect, shake};
+use crate::dpop::fresh;
 use crate::program::{Answer, Program};
+use crate::proofs::{Key, TYPE, key, refused};
 
 /// A disabled client's token is refused within this time.
 const SOON: Duration = Duration::from_secs(1);
@@ -28,11 +31,14 @@ const TOKENS_OF_LINE: usize = 20;
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 const GRANT: &str = "grant_type=client_credentials";
 const HTTP: [&str; 1] = ["http/1.1"];
+/// The file with the public keys of the client `signed`.
+const KEYS: &str = "signed.jwks.json";
 
 /// One API, and a client for each way to prove oneself that can be replaced.
 fn definitions(files: &Path, upstream: &str, pinned: &str) -> String {
     let file = |name: &str| files.join(name).display().to_string();
     let (certificate, key, clients) = (file("door.pem"), file("door.key"), file("clients.pem"));
+    let keys = file(KEYS);
     format!(
         "
 tls: {{ client_certificates: any, certificate: {certificate}, key: {{ file: {key} }}, client_ca: {clients} }}
@@ -46,6 +52,7 @@ partners:
     clients:
       orders: {{ scopes: [tires/create.order] }}
       last: {{ scopes: [tires/create.order] }}
+      signed: {{ auth: private_key_jwt, jwks: {{ file: {keys} }}, scopes: [tires/create.order] }}
       named: {{ auth: tls_client_auth, tls_subject: CN=named, scopes: [tires/create.order] }}
       pinned: {{ auth: self_signed_tls_client_auth, certificates: [\"{pinned}\"], scopes: [tires/create.order] }}
 "
@@ -70,6 +77,12 @@ fn put(files: &Path, door: &Leaf, authorities: &str) {
     }
 }
 
+/// Writes down the public keys of the client `signed`.
+fn publish(files: &Path, keys: &[&Key]) {
+    let keys: Vec<&Value> = keys.iter().map(|key| &key.jwk).collect();
+    std::fs::write(files.join(KEYS), json!({ "keys": keys }).to_string()).unwrap();
+}
+
 /// A secret and its id.
 struct Minted {
     id: String,
@@ -89,29 +102,22 @@ impl Minted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     Secret,
+    Signed,
     Named,
     Pinned,
 }
 
-impl Way {
-    /// The body of a token request.
-    fn body(self) -> &'static str {
-        match self {
-            Self::Secret => GRANT,
-            Self::Named => "grant_type=client_credentials&client_id=named",
-            Self::Pinned => "grant_type=client_credentials&client_id=pinned",
-        }
-    }
-}
-
-/// Two callers of each.
-const CALLERS: [Way; 6] =
-    [Way::Secret, Way::Named, Way::Pinned, Way::Secret, Way::Named, Way::Pinned];
+const WAYS: [Way; 4] = [Way::Secret, Way::Signed, Way::Named, Way::Pinned];
+/// Callers of each.
+const SHARING: usize = 2;
 
 /// What callers prove themselves with in a round.
 struct Proofs {
     round: usize,
+    /// To whom assertions are made out.
+    issuer: String,
     secret: String,
+    key: Key,
     plain: Arc<ClientConfig>,
     named: Arc<ClientConfig>,
     pinned: Arc<ClientConfig>,
@@ -121,7 +127,7 @@ impl Proofs {
     /// The TLS of a way.
     fn tls(&self, way: Way) -> &Arc<ClientConfig> {
         match way {
-            Way::Secret => &self.plain,
+            Way::Secret | Way::Signed => &self.plain,
             Way::Named => &self.named,
             Way::Pinned => &self.pinned,
         }
@@ -131,7 +137,20 @@ impl Proofs {
         let basic = basic("orders", &self.secret);
         let both = [FORM, ("authorization", basic.as_str())];
         let headers = if way == Way::Secret { &both[..] } else { &both[..1] };
-        line.try_send(("POST", "/oauth2/token"), headers, way.body()).await
+        line.try_send(("POST", "/oauth2/token"), headers, &self.body(way)).await
+    }
+
+    /// The body of a token request. An assertion is new each time, for it counts once.
+    fn body(&self, way: Way) -> String {
+        match way {
+            Way::Secret => GRANT.to_owned(),
+            Way::Signed => {
+                let assertion = self.key.sign("signed", &self.issuer, &fresh());
+                format!("{GRANT}&{TYPE}&client_assertion={assertion}")
+            }
+            Way::Named => format!("{GRANT}&client_id=named"),
+            Way::Pinned => format!("{GRANT}&client_id=pinned"),
+        }
     }
 }
 
@@ -156,7 +175,7 @@ struct Load {
     /// A token from before the first round, by a secret.
     first: String,
     /// The round of each caller's proofs: it has none of an earlier one any more.
-    rounds: [AtomicUsize; CALLERS.len()],
+    rounds: [AtomicUsize; WAYS.len() * SHARING],
     stop: AtomicBool,
     answered: AtomicUsize,
     refused: Mutex<Vec<String>>,
@@ -165,9 +184,15 @@ struct Load {
 }
 
 impl Load {
+    /// Those of the present round.
+    fn proofs(&self) -> Arc<Proofs> {
+        Arc::clone(&self.proofs.read().unwrap())
+    }
+
     fn begin(self: &Arc<Self>) -> JoinSet<()> {
         let mut callers = JoinSet::new();
-        for (number, way) in CALLERS.into_iter().enumerate() {
+        for number in 0..self.rounds.len() {
+            let way = WAYS[number % WAYS.len()];
             callers.spawn(Arc::clone(self).call(number, way));
         }
         callers
@@ -175,7 +200,7 @@ impl Load {
 
     async fn call(self: Arc<Self>, number: usize, way: Way) {
         while !self.stop.load(Ordering::Relaxed) {
-            let proofs = Arc::clone(&self.proofs.read().unwrap());
+            let proofs = self.proofs();
             self.rounds[number].store(proofs.round, Ordering::Relaxed);
             let Some(mut line) = self.connected(proofs.tls(way)).await else { return };
             for _ in 0..TOKENS_OF_LINE {
@@ -263,6 +288,8 @@ impl Scene {
         let partners = Authority::new("the partners");
         let (named, pinned) = (partners.leaf("named"), Leaf::self_signed("pinned"));
         put(files.path(), &company.leaf("the door"), &partners.pem);
+        let key = key("round 0");
+        publish(files.path(), &[&key]);
         let upstream = Receiver::start(|_, _| Reply::status(200).body("ok")).await;
         let text = definitions(files.path(), &upstream.url(), &pinned.fingerprint());
         let program = Program::start(&text).await;
@@ -271,7 +298,9 @@ impl Scene {
         let trusted = |leaf: Option<&Leaf>| company.trusted(leaf, &HTTP);
         let proofs = Proofs {
             round: 0,
+            issuer: program.public.clone(),
             secret: minted.secret,
+            key,
             plain: trusted(None),
             named: trusted(Some(&named)),
             pinned: trusted(Some(&pinned)),
@@ -309,8 +338,10 @@ impl Scene {
         let (named, pinned) = (partners.leaf("named"), Leaf::self_signed("pinned"));
         let door = self.company.leaf(&format!("the door in round {}", self.round));
         let program = &self.load.program;
+        let (before, key) = (self.load.proofs(), key(&format!("round {}", self.round)));
         // Of two rounds ago nothing counts from here on.
         put(self.files.path(), &door, &format!("{}\n{}", self.authority, partners.pem));
+        publish(self.files.path(), &[&before.key, &key]);
         let both = format!("\"{}\", \"{}\"", self.fingerprint, pinned.fingerprint());
         program.rewrite(|file| with_certificates(&file, &both));
         program.signal("-HUP");
@@ -321,14 +352,17 @@ impl Scene {
         self.next_key().await;
         let rotate = ["client", "secret", "rotate", "orders", "--overlap", "1h"];
         let Minted { id, secret } = Minted::by(program, &rotate);
-        let proofs = Arc::new(Proofs { round: self.round, secret, plain, named, pinned });
+        let (round, issuer) = (self.round, before.issuer.clone());
+        let proofs = Arc::new(Proofs { round, issuer, secret, key, plain, named, pinned });
         self.in_force(&proofs).await;
         *self.load.proofs.write().unwrap() = proofs;
-        let round = self.round;
         let rounds = &self.load.rounds;
         let has_gone_over = || rounds.iter().all(|one| one.load(Ordering::Relaxed) == round);
         self.load.goes_on("all callers go over", has_gone_over).await;
         program.done(&["client", "secret", "revoke", &self.secret]);
+        publish(self.files.path(), &[&self.load.proofs().key]);
+        program.signal("-HUP");
+        self.out_of_force(&before).await;
         (self.authority, self.fingerprint, self.secret) = (partners.pem, fingerprint, id);
     }
 
@@ -357,13 +391,24 @@ impl Scene {
 
     /// Waits until all of these prove who shows them.
     async fn in_force(&self, proofs: &Proofs) {
-        for way in [Way::Secret, Way::Named, Way::Pinned] {
+        for way in WAYS {
             until("the new proofs count", async || {
                 let mut line = Line::with_tls(&self.load.program, proofs.tls(way)).await;
                 (proofs.ask(way, &mut line).await.unwrap().status == 200).then_some(())
             })
             .await;
         }
+    }
+
+    /// Waits until the key of these proves nobody any more, while the others go on.
+    async fn out_of_force(&self, proofs: &Proofs) {
+        let mut line = Line::with_tls(&self.load.program, &proofs.plain).await;
+        let answer = until("the key before is no longer taken", async || {
+            let answer = proofs.ask(Way::Signed, &mut line).await.unwrap();
+            (answer.status != 200).then_some(answer)
+        })
+        .await;
+        refused(&answer, 401, "invalid_client", "not signed with a key of this client");
     }
 
     /// Disables a client while the others go on: its token is refused within a second.
