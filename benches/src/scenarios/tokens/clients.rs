@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use crate::load::request;
 
+use super::alone::{self, Signs};
+
 /// Clients that share a load of assertions. Of each, 16,384 used ones are remembered at a time, and
 /// more are refused.
 const SHARING: u64 = 8;
@@ -27,13 +29,15 @@ pub(super) struct Signing {
     setting: &'static str,
     /// The API whose tokens it signs.
     api: &'static str,
+    /// The same done by the library alone, with a new key.
+    pub(super) alone: fn() -> Signs,
 }
 
 /// The usual one first.
 pub(super) const SIGNINGS: [Signing; 3] = [
-    Signing { name: "ES256", setting: "ES256", api: "es256" },
-    Signing { name: "RS256", setting: "RS256", api: "rs256" },
-    Signing { name: "Ed25519", setting: "EdDSA", api: "ed25519" },
+    Signing { name: "ES256", setting: "ES256", api: "es256", alone: alone::es256 },
+    Signing { name: "RS256", setting: "RS256", api: "rs256", alone: alone::rs256 },
+    Signing { name: "Ed25519", setting: "EdDSA", api: "ed25519", alone: alone::ed25519 },
 ];
 
 /// The key of all clients that sign.
