@@ -13,6 +13,11 @@ use crate::exchange::{Unexchanged, WorkloadFault};
 use crate::limits::Limited;
 use crate::profile::Reason;
 
+/// When a client that has used too many assertions may come again. Each is remembered until a minute
+/// after its end, which is some seconds to ten minutes ahead: of those that end soon, as they should,
+/// many are forgotten by then.
+const ASSERTIONS_WAIT: Duration = Duration::from_secs(60);
+
 /// Why no token is issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -31,7 +36,8 @@ pub(crate) enum Refusal {
     AssertionUnproven,
     /// `invalid_client`: the assertion was used before.
     AssertionReused,
-    /// `invalid_client`: the client has used more assertions than can be remembered.
+    /// `temporarily_unavailable`: the client has used more assertions than can be remembered. It has
+    /// proven who it is, so this is a bound and no wrong credentials.
     AssertionsTooMany,
     /// `invalid_client`: the certificate is not this client's. One text for every reason.
     Certificate,
@@ -95,16 +101,16 @@ impl Refusal {
             | Self::Assertion(_)
             | Self::AssertionUnproven
             | Self::AssertionReused
-            | Self::AssertionsTooMany
             | Self::Certificate => "invalid_client",
             Self::Suspended | Self::Expired | Self::NoScopes => "unauthorized_client",
             Self::GrantType => "unsupported_grant_type",
             Self::Scope { .. } | Self::Audiences | Self::ScopeOfOther { .. } => "invalid_scope",
             Self::Target => "invalid_target",
             // RFC 6749 §4.1.2.1 has the word; of the token endpoint it says nothing of the kind.
-            Self::Limited(_) | Self::Unavailable | Self::Proof(ProofFault::Full) => {
-                "temporarily_unavailable"
-            }
+            Self::Limited(_)
+            | Self::AssertionsTooMany
+            | Self::Unavailable
+            | Self::Proof(ProofFault::Full) => "temporarily_unavailable",
             Self::Proof(_) => "invalid_dpop_proof",
             Self::Nonce { .. } => "use_dpop_nonce",
             Self::Exchange(unexchanged) => unexchanged.code(),
@@ -122,6 +128,7 @@ impl Refusal {
             Self::NoScopes => "no-scopes",
             Self::Audiences => "several-apis",
             Self::Limited(limited) => limited.reason,
+            Self::AssertionsTooMany => "assertions",
             Self::Unavailable => "store-unavailable",
             other => other.code(),
         }
@@ -145,6 +152,7 @@ impl Refusal {
     fn wait(&self) -> Option<Duration> {
         match self {
             Self::Limited(limited) => Some(limited.wait),
+            Self::AssertionsTooMany => Some(ASSERTIONS_WAIT),
             Self::Unavailable => Some(Duration::from_secs(1)),
             Self::Exchange(Unexchanged::Subject(WorkloadFault::NoKeys)) => {
                 Some(Duration::from_secs(5))
@@ -170,7 +178,8 @@ impl Refusal {
                  a jti of its own, for each request."
                 .into(),
             Self::AssertionsTooMany => "The client has used so many assertions that no more can \
-                 be remembered. Ask for fewer tokens, or let assertions end sooner."
+                 be remembered. Wait as long as Retry-After says; then ask for fewer tokens, or let \
+                 assertions end sooner."
                 .into(),
             Self::Certificate => "The client certificate is not one of this client.".into(),
             Self::BindingMissing => "This client's tokens are bound to a client certificate. \
@@ -311,4 +320,30 @@ fn problem(
     let problem = HeaderValue::from_static("application/problem+json");
     response.headers_mut().insert(CONTENT_TYPE, problem);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc6585_4_who_is_beyond_a_bound_is_told_so_in_one_form_and_when_to_come_again() {
+        let limited = |ms| {
+            let wait = Duration::from_millis(ms);
+            let limited = Limited { reason: "client-rate", description: "Slower.".into(), wait };
+            Refusal::Limited(Box::new(limited))
+        };
+        for (refusal, reason, after) in [
+            (limited(1), "client-rate", "1"),
+            (limited(2001), "client-rate", "3"),
+            (Refusal::AssertionsTooMany, "assertions", "60"),
+        ] {
+            assert!(!refusal.is_of_wrong_credentials(), "{refusal:?}");
+            assert_eq!((refusal.code(), refusal.reason()), ("temporarily_unavailable", reason));
+            let answer = refusal.into_answer("Test");
+            assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS, "{reason}");
+            assert_eq!(answer.headers()[RETRY_AFTER], after, "{reason}");
+            assert!(!answer.headers().contains_key(WWW_AUTHENTICATE), "{reason}");
+        }
+    }
 }
