@@ -24,8 +24,8 @@
 //! rotation.rs   signing keys over time: next, active, retiring
 //! error.rs      every refusal (RFC 6749 §5.2); the only place of statuses
 //! claims.rs     how long a token lives, and what else it says
-//! limits.rs     rates, quotas, and the damping of wrong credentials (damping.rs); quota.rs their
-//!               leases
+//! limits.rs     rates, quotas and proofs, each in a file below limits/; damping.rs remembers wrong
+//!               credentials, quota.rs leases
 //! audit.rs      who got which token, until it is kept
 //! ```
 
