@@ -180,9 +180,9 @@ async fn rfc8693_a_token_that_is_not_good_is_an_invalid_request() {
 #[tokio::test]
 async fn a_token_that_an_operator_has_revoked_is_not_exchanged_and_others_are() {
     let world = World::start().await;
-    let (leaked, other) = (with("jti", "leaked"), with("jti", "other"));
+    let (leaked, other) = (with("jti", "leaked at 7 h, ü"), with("jti", "leaked"));
     assert_eq!(world.exchange(&world.key.sign(&leaked), "").await.status, 200);
-    world.program.done(&["token", "revoke", "--jti", "leaked", "--issuer", "cluster"]);
+    world.program.done(&["token", "revoke", "--jti", "leaked at 7 h, ü", "--issuer", "cluster"]);
     let answer = world.exchange(&world.key.sign(&leaked), "").await;
     refused(&answer, "invalid_request", "revoked");
     for claims in [other, claims()] {
