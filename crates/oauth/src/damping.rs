@@ -1,6 +1,7 @@
 //! What is remembered of failures to prove to be a client, and of those that have proven it.
 //!
-//! Bounded like everything in `limits.rs`, which says what it is for.
+//! Bounded like everything in `limits.rs`, which says what it is for; but of those that have proven
+//! themselves only the one is forgotten that did longest ago.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
