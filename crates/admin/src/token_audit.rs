@@ -1,11 +1,12 @@
-//! Who got which token, and who was refused one. What operators changed is in `trail.rs`.
+//! Who got which token, who was refused one, and who revoked its own. What operators changed is in
+//! `trail.rs`.
 
 use axum::Json;
 use axum::extract::State;
 use model::{Timestamp, token_issued_at};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{TokenQuery, TokenRow};
+use store::{TOKEN_LIFE_MAX_MS, TokenOutcome, TokenQuery, TokenRow, kept_subject};
 
 use crate::extract::Query;
 use crate::problem::Problem;
@@ -20,6 +21,11 @@ pub(crate) struct Asked {
     client: Option<String>,
     partner: Option<String>,
     jti: Option<String>,
+    /// Of exchanges, whose token it was: its issuer's name here, and its subject.
+    issuer: Option<String>,
+    subject: Option<String>,
+    /// `issued`, `refused` or `revoked`.
+    outcome: Option<String>,
     /// `true` for refusals alone, `false` for tokens alone.
     refused: Option<bool>,
     from: Option<String>,
@@ -33,21 +39,41 @@ impl Asked {
     fn read(self) -> Result<TokenQuery, Problem> {
         let mut from = time("from", self.from.as_deref())?;
         let mut until = time("until", self.until.as_deref())?;
-        // A token's id says when it was issued, so that not everything need be looked through.
+        // A token's id says when it was issued, and its client can revoke it until its end: so not
+        // everything need be looked through.
         if let Some(at) = self.jti.as_deref().and_then(token_issued_at) {
+            let over = at.plus_ms(TOKEN_LIFE_MAX_MS);
             from = Some(from.map_or(at, |from| from.max(at)));
-            until = Some(until.map_or(at.plus_ms(1), |until| until.min(at.plus_ms(1))));
+            until = Some(until.map_or(over, |until| until.min(over)));
         }
         Ok(TokenQuery {
+            outcome: self.outcome()?,
             client: self.client,
             partner: self.partner,
             token_id: self.jti,
-            refused: self.refused,
+            issuer: self.issuer,
+            subject: self.subject.map(|subject| kept_subject(&subject).to_owned()),
             from,
             until,
             before: self.after.as_deref().map(place).transpose()?,
             limit: self.limit.unwrap_or(100).clamp(1, LIMIT_MAX),
         })
+    }
+
+    fn outcome(&self) -> Result<Option<TokenOutcome>, Problem> {
+        match (self.outcome.as_deref(), self.refused) {
+            (Some(_), Some(_)) => {
+                let detail = "`outcome` and `refused` ask the same; leave one of them out";
+                Err(Problem::Malformed(detail.to_owned()))
+            }
+            (Some(word), None) => TokenOutcome::parse(word).map(Some).ok_or_else(|| {
+                let all = TokenOutcome::ALL.map(TokenOutcome::as_str).join("`, `");
+                Problem::Malformed(format!("`outcome` is `{word}`; write one of `{all}`"))
+            }),
+            (None, Some(true)) => Ok(Some(TokenOutcome::Refused)),
+            (None, Some(false)) => Ok(Some(TokenOutcome::Issued)),
+            (None, None) => Ok(None),
+        }
     }
 }
 
@@ -80,10 +106,12 @@ fn item(row: &TokenRow) -> Value {
     let entry = &row.entry;
     json!({
         "at": entry.at.to_string(),
-        "outcome": if entry.refusal.is_some() { "refused" } else { "issued" },
+        "outcome": entry.outcome().as_str(),
         "client": entry.client,
         "partner": entry.partner,
         "method": entry.method,
+        "issuer": entry.issuer,
+        "subject": entry.subject,
         "scope": entry.scope,
         "audience": entry.audience,
         "address": entry.address.to_string(),
@@ -104,6 +132,9 @@ mod tests {
             client: None,
             partner: None,
             jti: jti.map(str::to_owned),
+            issuer: None,
+            subject: None,
+            outcome: None,
             refused: None,
             from: from.map(str::to_owned),
             until: None,
@@ -117,10 +148,37 @@ mod tests {
         let id = "018bcfe5-687b-7101-8101-010101010101";
         let at = Timestamp::from_ms(1_700_000_000_123);
         let query = asked(Some(id), None, None).read().unwrap();
-        assert_eq!((query.from, query.until), (Some(at), Some(at.plus_ms(1))));
+        // As long as its client may revoke it.
+        assert_eq!((query.from, query.until), (Some(at), Some(at.plus_ms(86_400_000))));
         assert_eq!((query.token_id.as_deref(), query.limit), (Some(id), LIMIT_MAX));
         let other = asked(Some("t1"), None, None).read().unwrap();
         assert_eq!((other.from, other.until), (None, None));
+    }
+
+    #[test]
+    fn outcomes_are_words_and_refusals_have_a_short_form() {
+        for (outcome, refused, expected) in [
+            (None, None, Ok(None)),
+            (Some("issued"), None, Ok(Some(TokenOutcome::Issued))),
+            (Some("revoked"), None, Ok(Some(TokenOutcome::Revoked))),
+            (None, Some(true), Ok(Some(TokenOutcome::Refused))),
+            (None, Some(false), Ok(Some(TokenOutcome::Issued))),
+            (Some("gone"), None, Err("`issued`, `refused`, `revoked`")),
+            (Some("refused"), Some(true), Err("leave one of them out")),
+        ] {
+            let outcome_of = outcome.map(str::to_owned);
+            let asked = Asked { outcome: outcome_of, refused, ..asked(None, None, None) };
+            match (asked.read(), expected) {
+                (Ok(query), Ok(expected)) => assert_eq!(query.outcome, expected),
+                (Err(Problem::Malformed(text)), Err(remedy)) => {
+                    assert!(text.contains(remedy), "{text}");
+                }
+                (read, _) => panic!("{outcome:?} {refused:?}: {read:?}"),
+            }
+        }
+        let subject = Some("é".repeat(200));
+        let query = Asked { subject, ..asked(None, None, None) }.read().unwrap();
+        assert_eq!(query.subject, Some("é".repeat(128)));
     }
 
     #[test]

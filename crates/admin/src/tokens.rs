@@ -12,7 +12,7 @@ use crate::extract::Body;
 use crate::problem::Problem;
 use crate::trail::audit;
 
-/// The longest name of a token that is taken; our own have 36 characters.
+/// The longest name that is taken for one of a token of ours; those have 36 characters.
 const ID_BYTES_MAX: usize = 256;
 
 /// How long a token of another issuer is refused that is revoked by its id, in milliseconds. When it
@@ -54,10 +54,9 @@ pub(crate) async fn revoke(
             of_token(&world, &token, now)?
         }
         Ask { token: None, jti: Some(id), client: None, credential: None, issuer } => {
-            let id = readable(id)?;
             match issuer {
                 Some(issuer) => of_issuer(&world, &issuer, &id, now)?,
-                None => of_id(id, now),
+                None => of_id(id, now)?,
             }
         }
         Ask { token: None, jti: None, client: Some(client), credential: None, issuer: None } => {
@@ -120,23 +119,27 @@ fn of_token(world: &World, token: &str, now: Timestamp) -> Result<DenyEntry, Pro
     Ok(DenyEntry { what, at: now, until: Timestamp::from_ms(exp.saturating_mul(1000)) })
 }
 
-/// A name that a token can have. Without blanks: see [`Denied::of_issuer`].
-fn readable(id: String) -> Result<String, Problem> {
+/// A token of ours, whose name is without blanks: see [`Denied::of_issuer`]. When it ends is not known,
+/// so it is refused for as long as any may live.
+fn of_id(id: String, now: Timestamp) -> Result<DenyEntry, Problem> {
     if id.is_empty() || id.len() > ID_BYTES_MAX || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let detail = "`jti` has from 1 to 256 printable characters without blanks.";
+        let detail = "`jti` has from 1 to 256 printable characters without blanks; of a token of \
+                      another issuer it may have others: name that issuer beside it.";
         return Err(Problem::Malformed(detail.to_owned()));
     }
-    Ok(id)
-}
-
-/// When the token ends is not known, so it is refused for as long as any may live.
-fn of_id(id: String, now: Timestamp) -> DenyEntry {
     let what = Denied::Token { id, client: None };
-    DenyEntry { what, at: now, until: now.plus_ms(TOKEN_LIFE_MAX_MS) }
+    Ok(DenyEntry { what, at: now, until: now.plus_ms(TOKEN_LIFE_MAX_MS) })
 }
 
-/// A token of an issuer that is trusted beside our own token service.
+/// A token of an issuer that is trusted beside our own token service, by any name with which one of
+/// its tokens would be taken.
 fn of_issuer(world: &World, issuer: &str, id: &str, now: Timestamp) -> Result<DenyEntry, Problem> {
+    if id.is_empty() || !jwt::is_foreign_id(id) {
+        let most = jwt::FOREIGN_ID_BYTES_MAX;
+        return Err(Problem::Malformed(format!(
+            "`jti` of a token of another issuer has from 1 to {most} bytes and no control characters."
+        )));
+    }
     let definitions = world.definitions.load();
     let mut issuers = definitions.issuers.values();
     let known = issuers.find(|known| known.name.as_str() == issuer || known.issuer == issuer);

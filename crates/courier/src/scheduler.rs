@@ -11,34 +11,39 @@
 //! before its new deliveries. Where an order is kept (`order.rs`), new deliveries come in the order
 //! of the log instead. Outcomes are gathered while the last ones are being written, so that a slow
 //! disk makes batches larger and not the queue longer.
+//!
+//! `choice.rs` says which delivery begins, `ended.rs` what the end of an attempt means, `outcomes.rs`
+//! how that comes to the disk; `lane.rs` and `order.rs` are what a lane and an order know.
 
+mod choice;
+mod ended;
 #[cfg(test)]
 mod fake;
 mod lane;
 #[cfg(test)]
 mod life;
 mod order;
+mod outcomes;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use limit::{Bucket, Limit, Rate};
-use model::{Auth, Event, EventId, LaneKey, Name, Order, Outcome, Timestamp};
-use retry::{Breaker, Gate, Passage, Reception, pause_ms};
-use store::{DestinationState, DueDelivery, LaneId, LanePage, LaneState, Position};
-use store::{Settlement, Then};
+use model::{Event, EventId, Order, Outcome, Timestamp};
+use retry::{Breaker, Passage};
+use store::{DestinationState, DueDelivery, LaneId, LanePage, LaneState, Position, Settlement};
 
-use crate::attempt::{self, What};
+use crate::attempt;
 use crate::board::Standing;
 use crate::condition::{Condition, Keep, News};
 use crate::plan::{DestinationPlan, LanePlan};
-use crate::settle::{Moment, settlement, too_old};
+use choice::groups;
 use lane::Lane;
 use order::{Keys, OrderKey};
 
@@ -62,11 +67,6 @@ pub(crate) const STORE_PAUSE_MS: i64 = 500;
 const POLL_MS: i64 = 30_000;
 /// Questions to the store under way: a destination of many lanes leaves room for others.
 const ASKS_MAX: usize = 4;
-/// How often the last write is tried.
-const LAST_TRIES: u32 = 3;
-/// What the store may refuse at the end, as it is counted.
-const OUTCOMES: usize = 0;
-const CONDITION: usize = 1;
 
 /// The moment, by the calendar and by a clock that never goes backwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -512,390 +512,9 @@ impl Scheduler {
         self.settlements.len() < OUTCOMES_MAX && self.settling_bytes < OUTCOMES_BYTES
     }
 
-    /// An attempt to begin, if there is work, room and permission.
-    fn start(&mut self, now: Now) -> Option<Start> {
-        let one = self.plan.destination.order == Order::Strict;
-        let in_flight_max = if one { 1 } else { self.plan.destination.in_flight_max as usize };
-        let room = self.under_way < in_flight_max && self.has_room();
-        if self.condition.is_off() || !room {
-            return None;
-        }
-        if now.at < self.paused_until {
-            return self.not_before(until(self.paused_until, now.at));
-        }
-        let permit = self.bucket.wait(self.limit, now.ticks_ns);
-        if !permit.is_zero() {
-            return self.not_before(permit);
-        }
-        match self.breaker.wait_ms(now.at.ms()) {
-            Some(0) => {}
-            Some(ms) => return self.not_before(Duration::from_millis(ms.unsigned_abs())),
-            None => return None,
-        }
-        let delivery = self.choose(now.at)?;
-        let taken = self.bucket.take(self.limit, now.ticks_ns);
-        debug_assert!(taken.is_ok(), "nobody else takes from this bucket since it was asked");
-        let gate = self.breaker.gate(now.at.ms());
-        debug_assert!(matches!(gate, Gate::Pass(_)), "the breaker was asked at this moment");
-        let passage = if let Gate::Pass(passage) = gate { passage } else { Passage::Normal };
-        self.under_way += 1;
-        Some(Start { delivery, passage, began: now.at })
-    }
-
-    fn not_before(&mut self, wait: Duration) -> Option<Start> {
-        self.wait = self.wait.min(wait);
-        None
-    }
-
-    /// The next delivery: the lanes take turns, so that none starves.
-    fn choose(&mut self, now: Timestamp) -> Option<Delivery> {
-        let in_order = self.keeps_order();
-        while let Some(at) = self.active.pop_front() {
-            let lane = &mut self.lanes[at];
-            lane.active = false;
-            let mut delivery = lane.take_retry(now);
-            if delivery.is_none() && !in_order {
-                delivery = lane.take_new();
-            }
-            self.touch(at, now);
-            if delivery.is_some() {
-                return delivery;
-            }
-        }
-        if in_order { self.choose_in_order(now) } else { None }
-    }
-
-    /// The next delivery in the order of the log whose key nobody holds. None begins before all
-    /// that wait for another attempt are known.
-    fn choose_in_order(&mut self, now: Timestamp) -> Option<Delivery> {
-        if let Some(delivery) = self.ready.pop_front() {
-            return Some(delivery);
-        }
-        if !self.lanes.iter().all(|lane| lane.paused || lane.knows_retries()) {
-            return None;
-        }
-        while self.keys.has_room() && self.has_room() {
-            let at = self.head(now)?;
-            let delivery = self.lanes[at].take_new()?;
-            self.touch(at, now);
-            if self.lanes[at].is_too_old(&delivery, now) {
-                self.bury(delivery, now);
-            } else if let Some(delivery) = self.keys.admit(delivery) {
-                return Some(delivery);
-            }
-        }
-        None
-    }
-
-    /// The lane whose new delivery comes first: of the lanes of one order the earliest, orders by
-    /// turns.
-    fn head(&mut self, now: Timestamp) -> Option<usize> {
-        let count = self.groups.len();
-        for offset in 0..count {
-            let turn = (self.turn + offset) % count;
-            let group = std::mem::take(&mut self.groups[turn]);
-            let head = self.head_of(&group, now);
-            self.groups[turn] = group;
-            if head.is_some() {
-                self.turn = (turn + 1) % count;
-                return head;
-            }
-        }
-        None
-    }
-
-    /// The earliest of these lanes, if it is known that none of the others has something earlier.
-    fn head_of(&mut self, group: &[usize], now: Timestamp) -> Option<usize> {
-        let heads = group.iter().filter_map(|at| {
-            let (rank, read) = self.lanes[*at].head()?;
-            Some((rank, *at, read))
-        });
-        let (_, first, read) = heads.min()?;
-        let mut known = true;
-        for at in group {
-            if !self.lanes[*at].has_new() && !self.lanes[*at].is_empty_since(read) {
-                known = false;
-                self.touch(*at, now);
-            }
-        }
-        known.then_some(first)
-    }
-
-    fn ended(&mut self, ended: Ended, now: Timestamp) {
-        let Ended { start: Start { delivery, passage, began }, result, spread } = ended;
-        self.under_way -= 1;
-        let reception = reception(&result);
-        let mut turned = self.breaker.record(passage, reception, now.ms());
-        turned |= self.look_for_refusal(&result, began, now);
-        if turned {
-            self.tell(Tell::Breaker(self.breaker.is_open()));
-        }
-        let news = match result.what {
-            What::Delivered => self.condition.succeeded(now),
-            What::Gone => self.condition.gone(now),
-            _ if reception == Reception::Unknown => None,
-            What::Refused { .. } | What::Retry { .. } => self.condition.failed(now),
-        };
-        if let Some(news) = news {
-            self.tell(Tell::Condition(news));
-        }
-        if let What::Retry { wish_ms: Some(wish_ms) } = result.what {
-            // The wish is the receiver's, not the event's: everybody waits, but not beyond the last
-            // attempt of this event.
-            let policy = &self.plan.lanes[delivery.lane].retry;
-            let last = Timestamp::from_ms(retry::last_ms(policy, delivery.since.ms()));
-            let until = now.plus_ms(pause_ms(wish_ms)).min(last);
-            self.paused_until = self.paused_until.max(until);
-        }
-        if let Some(rate) = result.advertised {
-            self.slow_down(Rate::per_seconds(rate.count, rate.window_seconds));
-        }
-        let plan = &self.plan.lanes[delivery.lane];
-        let moment = Moment { began, ended: now, spread };
-        let settlement = settlement(plan, &delivery, &result, &moment);
-        let (outcome, due) = match &settlement.then {
-            Then::Done => (Outcome::Delivered, None),
-            // One that is held has no time of its own.
-            Then::Retry { due, .. } => (Outcome::Retry, Some(*due).filter(|due| *due >= now)),
-            Then::Dead { .. } => (Outcome::Dead, None),
-        };
-        self.tell(Tell::Attempted(Box::new(Attempted {
-            lane: delivery.lane,
-            event: Arc::clone(&delivery.event),
-            number: delivery.attempts + 1,
-            began,
-            ended: now,
-            url: result.url,
-            peer: result.peer,
-            status: result.status,
-            error: result.error,
-            outcome,
-            due,
-        })));
-        self.keep(delivery, settlement, now);
-    }
-
-    /// A receiver that refuses the credentials refuses all: nothing but a probe is sent there. A
-    /// token may have ended before its time, so that only a refusal counts of what was sent after the
-    /// first one. Returns true when the breaker opened.
-    fn look_for_refusal(
-        &mut self,
-        result: &attempt::Result,
-        began: Timestamp,
-        now: Timestamp,
-    ) -> bool {
-        let Some(status) = result.status.filter(|status| *status < 500) else { return false };
-        if !matches!(status, 401 | 407) || !matches!(result.what, What::Retry { .. }) {
-            self.refused_at = None;
-            self.refusal_told = false;
-            return false;
-        }
-        let first = *self.refused_at.get_or_insert(now);
-        if self.has_token() && began <= first {
-            return false;
-        }
-        if !std::mem::replace(&mut self.refusal_told, true) {
-            self.tell(Tell::Condition(News::Credentials(status)));
-        }
-        self.breaker.trip(now.ms())
-    }
-
-    /// Whether its credentials are a token, which is fetched anew when it is refused.
-    fn has_token(&self) -> bool {
-        let connection = self.plan.connection.as_ref();
-        connection.is_some_and(|connection| matches!(connection.auth, Auth::OAuth(_)))
-    }
-
     fn tell(&mut self, tell: Tell) {
         self.out.push_back(Command::Tell(tell));
     }
-
-    /// Keeps to the rate the receiver publishes, once it has refused for being called too fast.
-    fn slow_down(&mut self, theirs: Rate) {
-        if theirs.permits_per_hour() < self.limit.rate().permits_per_hour() {
-            self.tell(Tell::Slower(theirs));
-            self.limit = with_slack(Limit::new(theirs, 1));
-            self.learned = Some((self.plan.destination.rate, theirs));
-        }
-    }
-
-    /// Buries what has become too old, before anything is asked for a permit: a recovered receiver
-    /// is probed with something that can still be delivered.
-    fn bury_expired(&mut self, now: Timestamp) {
-        while self.has_room() {
-            let Some(at) = self.expiring.front().copied() else { break };
-            if let Some(delivery) = self.lanes[at].take_expired(now) {
-                self.bury(delivery, now);
-            } else {
-                self.expiring.pop_front();
-                self.lanes[at].expiring = false;
-                self.touch(at, now);
-            }
-        }
-        while self.has_room()
-            && let Some(delivery) = self.ready.pop_front()
-        {
-            if !self.lanes[delivery.lane].is_too_old(&delivery, now) {
-                self.ready.push_front(delivery);
-                break;
-            }
-            self.bury(delivery, now);
-        }
-    }
-
-    fn bury(&mut self, delivery: Delivery, now: Timestamp) {
-        let settlement = too_old(&self.plan.lanes[delivery.lane], &delivery, now);
-        self.keep(delivery, settlement, now);
-    }
-
-    fn keep(&mut self, delivery: Delivery, settlement: Settlement, now: Timestamp) {
-        if self.settlements.is_empty() {
-            self.settling_since = now;
-        }
-        let (lane, event, standing) = (delivery.lane, delivery.event.id, delivery.standing());
-        let (position, key) = (delivery.position, delivery.key);
-        let again = match &settlement.then {
-            Then::Done => None,
-            Then::Retry { due, tries, .. } => {
-                self.settling_bytes += delivery.bytes();
-                self.lanes[lane].goes_again(standing);
-                let (tries, attempts) = (*tries, delivery.attempts + 1);
-                Some((*due, Delivery { position: None, tries, attempts, ..delivery }))
-            }
-            Then::Dead { reason, .. } => {
-                self.tell(Tell::Buried { lane, event, code: reason.code.clone() });
-                None
-            }
-        };
-        self.settling.push(Settling { lane, standing, position, again, key });
-        self.settlements.push(settlement);
-    }
-
-    /// Hands over what waits, if nothing is being written. The cursors that the outcomes lead to go
-    /// into the same write.
-    fn write(&mut self, now: Timestamp) -> Option<Command> {
-        let gathered = |until| is_due(until, now, GATHER_MS);
-        if self.writing.is_none() && self.gathers_until().is_none_or(gathered) {
-            self.writing = self.batch(now);
-        }
-        let batch = self.writing.as_mut()?;
-        batch.at.take_if(|at| is_due(*at, now, STORE_PAUSE_MS))?;
-        Some(Command::Write(batch.settlements.clone(), batch.cursors.clone()))
-    }
-
-    /// Until when outcomes wait for others; none when they do not. Where an order is kept, the next
-    /// delivery waits for the last one's outcome, and at the end nothing does.
-    fn gathers_until(&self) -> Option<Timestamp> {
-        let few = !self.settlements.is_empty() && self.settlements.len() < GATHER_MAX;
-        let gathers = few && !self.stopping && !self.keeps_order();
-        gathers.then(|| self.settling_since.plus_ms(GATHER_MS))
-    }
-
-    fn batch(&mut self, now: Timestamp) -> Option<Batch> {
-        let settling = std::mem::take(&mut self.settling);
-        let settlements = std::mem::take(&mut self.settlements);
-        self.settling_bytes = 0;
-        let mut moved = BTreeSet::new();
-        for one in &settling {
-            if let Some(place) = one.position {
-                self.lanes[one.lane].settling(place);
-            }
-            moved.insert(one.lane);
-        }
-        if now.since_ms(self.cursors_saved_at).abs() >= CURSOR_EVERY_MS {
-            self.cursors_saved_at = now;
-            self.moved_on = false;
-            moved.extend(0..self.lanes.len());
-        }
-        let mut cursor = |at: usize| {
-            let cursor = self.lanes[at].take_moved()?;
-            Some((self.plan.lanes[at].id, cursor))
-        };
-        // Once outcomes are lost, no cursor may pass them; other outcomes may be kept.
-        let moved = moved.into_iter().filter(|_| !self.lost);
-        let cursors: Vec<_> = moved.filter_map(&mut cursor).collect();
-        let nothing = settlements.is_empty() && cursors.is_empty();
-        (!nothing).then_some(Batch { settling, settlements, cursors, at: Some(now) })
-    }
-
-    fn written(&mut self, done: bool, now: Timestamp) {
-        let Some(mut batch) = self.writing.take() else { return };
-        if !done && !self.gives_up(OUTCOMES) {
-            batch.at = Some(now.plus_ms(STORE_PAUSE_MS));
-            self.writing = Some(batch);
-            return;
-        }
-        if done {
-            self.failures[OUTCOMES] = 0;
-        } else {
-            self.lost = true;
-        }
-        let mut touched = BTreeSet::new();
-        for Settling { lane, standing, again, key, .. } in batch.settling {
-            let for_good = again.is_none();
-            self.lanes[lane].settled(standing, again);
-            if let Some(key) = key.filter(|_| for_good) {
-                self.ready.extend(self.keys.release(key, (lane, standing)));
-            }
-            touched.insert(lane);
-        }
-        for lane in touched {
-            self.touch(lane, now);
-        }
-    }
-
-    /// Hands over what is new of the destination's condition, if nothing of it is being kept.
-    fn keep_condition(&mut self, now: Timestamp) -> Option<Command> {
-        if self.keeping.is_none() {
-            let keep = self.condition.take_unkept(now);
-            let last = || self.last.then(|| self.condition.take_last()).flatten();
-            self.keeping = keep.or_else(last).map(|keep| (keep, Some(now)));
-        }
-        let (keep, at) = self.keeping.as_mut()?;
-        at.take_if(|at| is_due(*at, now, STORE_PAUSE_MS))?;
-        Some(Command::Keep(keep.clone()))
-    }
-
-    fn kept(&mut self, done: bool, now: Timestamp) {
-        let gives_up = !done && self.gives_up(CONDITION);
-        match &mut self.keeping {
-            Some((_, at)) if !done && !gives_up => *at = Some(now.plus_ms(STORE_PAUSE_MS)),
-            _ => self.keeping = None,
-        }
-    }
-
-    /// Whether a store that has refused this is not to be asked again: at the program's end, after
-    /// some tries.
-    fn gives_up(&mut self, what: usize) -> bool {
-        if !self.stopping || !self.hurried || self.under_way > 0 {
-            return false;
-        }
-        self.failures[what] += 1;
-        self.failures[what] >= LAST_TRIES
-    }
-}
-
-/// What an attempt says of the receiver: what could not be sent says nothing, and whoever answers
-/// "later" fails for now, whatever the status.
-fn reception(result: &attempt::Result) -> Reception {
-    match (&result.what, result.status) {
-        (What::Refused { .. }, None) => Reception::Unknown,
-        (What::Retry { .. }, _) | (_, Some(500..)) => Reception::Failing,
-        _ => Reception::Healthy,
-    }
-}
-
-/// The lanes that are kept in one order. A lane that stands still holds nobody up.
-fn groups(lanes: &[LanePlan]) -> Vec<Vec<usize>> {
-    let mut groups: BTreeMap<Option<&Name>, Vec<usize>> = BTreeMap::new();
-    for (at, lane) in lanes.iter().enumerate().filter(|(_, lane)| !lane.paused) {
-        let replay = match &lane.key {
-            LaneKey::Replay { replay, .. } => Some(replay),
-            LaneKey::Target { .. } | LaneKey::Schedule(_) => None,
-        };
-        groups.entry(replay).or_default().push(at);
-    }
-    groups.into_values().collect()
 }
 
 /// A timer wakes up to a few milliseconds late: a fast rate with a small bucket would fall behind

@@ -1,5 +1,5 @@
 //! The commands: one file per verb or noun. Data goes to standard output, talk to standard error;
-//! exit 0 is done, 1 failed, 2 wrong usage or configuration.
+//! exit 0 is done, 1 failed, 2 wrong usage (`WrongUsage`) or configuration.
 
 mod audit;
 mod check;
@@ -140,6 +140,17 @@ impl ConfigArgument {
 #[error("the configuration has mistakes")]
 struct BadConfig(Report);
 
+/// What was asked cannot be read: a value, an input, or what does not go together. Ends as a wrong
+/// option does, whether a command finds it out or the server.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct WrongUsage(String);
+
+/// An error that ends with 2: what cannot be read, and what to write.
+fn wrong_usage(text: impl Into<String>) -> anyhow::Error {
+    WrongUsage(text.into()).into()
+}
+
 /// Runs the command line.
 pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -159,7 +170,7 @@ pub fn run() -> ExitCode {
                 return ExitCode::from(2);
             }
             output::complain(&format!("gatepost: {error:#}"));
-            ExitCode::FAILURE
+            ExitCode::from(if error.is::<WrongUsage>() { 2 } else { 1 })
         }
     }
 }

@@ -271,7 +271,7 @@ const PROBLEMS: &[(&str, &str)] = &[
     ),
     (
         "temporarily_unavailable",
-        "Token endpoint: a subject token cannot be verified, for its issuer's keys cannot be got. Status 503 with `Retry-After`; the log says why.",
+        "Token endpoint: the request is beyond a rate, a quota or another bound of its client or address, which the description names: status 429. Or something that is needed cannot be got now, such as the store or the keys of a subject token's issuer: status 503, and the log says why. Both have `Retry-After`.",
     ),
     (
         "NO_ANSWER",

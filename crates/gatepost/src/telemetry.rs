@@ -18,7 +18,7 @@ use courier::AttemptRecord;
 use gateway::{AddressState, Record, UsageBook, Wanted};
 use listener::{DoorCounts, TraceParent};
 use model::{Clock, DeliveryId, EntryError, EventId, Name};
-use oauth::{AuditBook, TokenRecord};
+use oauth::{AuditBook, Revocation, TokenRecord};
 use retry::Notice;
 
 pub use fields::{BadTemplate, LogField, LogPart, RequestLog};
@@ -143,7 +143,7 @@ impl Telemetry {
         Arc::clone(&self.usage)
     }
 
-    /// The answers of the token endpoint that are not kept yet.
+    /// What the token service did that is not kept yet.
     pub fn token_audit(&self) -> Arc<AuditBook> {
         Arc::clone(&self.token_audit)
     }
@@ -188,6 +188,11 @@ impl oauth::Observer for Telemetry {
             spans.token(&record);
         }
         self.lines.write(|form| show::token(&record, form));
+    }
+
+    // The log's line is the token service's own.
+    fn revoked(&self, revocation: &Revocation) {
+        self.token_audit.revoked(revocation);
     }
 }
 

@@ -257,7 +257,8 @@ impl Denial {
             Self::TokenInvalid(fault) => fault.to_string(),
             Self::ProofInvalid(fault) => fault.to_string(),
             Self::TokenRevoked { client } => format!("client {client} is suspended or gone"),
-            Self::TokenDenied { id } => format!("token {id} was revoked"),
+            // A name of another issuer may have any characters.
+            Self::TokenDenied { id } => format!("token {} was revoked", id.escape_debug()),
             Self::ClientUnknown { issuer, client } => {
                 format!("client {client} of issuer {issuer} belongs to no partner")
             }

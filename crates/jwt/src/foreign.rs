@@ -8,6 +8,9 @@ use crate::{Algorithm, Fault, KeySet, json};
 
 /// The longest client name; RFC 6749 sets no bound, and names stand in headers and logs.
 const CLIENT_CHARS_MAX: usize = 256;
+/// The longest `jti`, in bytes. RFC 7519 sets no bound; whoever revokes a token by its name has that
+/// kept, so that one with a longer name could not be revoked.
+pub const FOREIGN_ID_BYTES_MAX: usize = 1024;
 
 /// What a token may call itself in `typ`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -58,7 +61,7 @@ pub struct ForeignToken {
     pub nbf: Option<i64>,
     /// When it was issued.
     pub iat: Option<i64>,
-    /// Its own name.
+    /// Its own name, of the form of [`is_foreign_id`].
     pub jti: Option<String>,
     /// Everything it says.
     pub claims: serde_json::Map<String, Value>,
@@ -75,6 +78,12 @@ pub fn claimed_issuer(token: &str) -> Result<String, Fault> {
 pub fn claimed_subject(token: &str) -> Result<String, Fault> {
     let claims = claims(&compact::parse(token)?)?;
     text(&claims, "sub")?.ok_or(Fault::Claims)
+}
+
+/// Whether a token of another issuer may have this name (`jti`), and so be revoked by it: of any
+/// characters but control characters, blanks and others than ASCII too.
+pub fn is_foreign_id(id: &str) -> bool {
+    id.len() <= FOREIGN_ID_BYTES_MAX && !id.contains(char::is_control)
 }
 
 /// Verifies a token of another issuer: form, type, algorithm, key, signature, then claims and time.
@@ -158,6 +167,10 @@ fn read(claims: json::Object, demand: &ForeignDemand<'_>) -> Result<ForeignToken
     if client.as_ref().is_some_and(|client| !is_client(client)) {
         return Err(Fault::Claims);
     }
+    let jti = text(&claims, "jti")?;
+    if jti.as_ref().is_some_and(|jti| !is_foreign_id(jti)) {
+        return Err(Fault::Malformed("its `jti` has more than 1,024 bytes, or control characters"));
+    }
     Ok(ForeignToken {
         iss,
         sub: sub.ok_or(Fault::Claims)?,
@@ -166,7 +179,7 @@ fn read(claims: json::Object, demand: &ForeignDemand<'_>) -> Result<ForeignToken
         exp: seconds(&claims, "exp")?.ok_or(Fault::Claims)?,
         nbf: seconds(&claims, "nbf")?,
         iat: seconds(&claims, "iat")?,
-        jti: text(&claims, "jti")?,
+        jti,
         claims,
     })
 }

@@ -38,7 +38,8 @@ pub use dpop::{
 };
 pub use explain::{ExplainWith, Explanation, Finding, Verdict, explain};
 pub use foreign::{
-    ForeignDemand, ForeignToken, TokenType, claimed_issuer, claimed_subject, verify_foreign,
+    FOREIGN_ID_BYTES_MAX, ForeignDemand, ForeignToken, TokenType, claimed_issuer, claimed_subject,
+    is_foreign_id, verify_foreign,
 };
 pub use key::{Algorithm, Jwk, Jwks, KeyError, SigningKey, VerifyingKey, text_digest};
 pub use policy::{Demand, Fault};

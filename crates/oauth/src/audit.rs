@@ -1,17 +1,20 @@
-//! Who got which token, and who was refused one: gathered in memory until somebody keeps it.
+//! Who got which token, who was refused one, and who revoked its own: gathered in memory until
+//! somebody keeps it.
 //!
 //! Every token is an entry of its own. Refusals of one second that do not differ are one entry with
-//! their number, so that a flood of them is no flood of entries.
+//! their number, and so are revocations of one token, so that a flood of them is no flood of entries.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use model::Timestamp;
 use parking_lot::Mutex;
-use store::TokenEntry;
+use store::{TokenAct, TokenEntry};
 use tokio::sync::Notify;
 
-use crate::TokenRecord;
+use crate::exchange::Exchanged;
+use crate::revoke::Revocation;
+use crate::token::TokenRecord;
 
 /// Entries that may wait; what comes then is counted and not told apart.
 const WAITING_MAX: usize = 50_000;
@@ -20,7 +23,7 @@ const MANY: usize = 500;
 /// What stands in place of a reason where entries had no room.
 const NOT_RECORDED: &str = "not-recorded";
 
-/// The answers of the token endpoint that are not kept yet.
+/// What the token service did that is not kept yet.
 #[derive(Default)]
 pub struct AuditBook {
     waiting: Mutex<Waiting>,
@@ -30,29 +33,48 @@ pub struct AuditBook {
 #[derive(Default)]
 struct Waiting {
     entries: Vec<TokenEntry>,
-    /// Where the entry of such refusals stands.
+    /// Where the entry of what is alike stands.
     alike: HashMap<Alike, usize>,
     /// Answers for which there was no room, and when the first was.
     lost: Option<(u64, Timestamp)>,
 }
 
-/// What refusals of one entry have in common.
+/// What refusals of one entry have in common, or revocations.
 #[derive(PartialEq, Eq, Hash)]
 struct Alike {
     second: i64,
     client: Option<String>,
     partner: Option<String>,
     method: Option<&'static str>,
-    reason: &'static str,
+    exchanged: Option<Exchanged>,
+    what: What,
     observed: Option<&'static str>,
     address: IpAddr,
 }
 
+/// What was done that may be done again and again.
+#[derive(PartialEq, Eq, Hash)]
+enum What {
+    /// A token was refused, for this reason.
+    Refused(&'static str),
+    /// The token of this id was revoked.
+    Revoked(String),
+}
+
 impl AuditBook {
-    /// Writes an answer down.
+    /// Writes an answer of the token endpoint down.
     pub fn add(&self, record: &TokenRecord) {
+        self.write(|waiting| waiting.add(record));
+    }
+
+    /// Writes a revocation down.
+    pub fn revoked(&self, revocation: &Revocation) {
+        self.write(|waiting| waiting.revoked(revocation));
+    }
+
+    fn write(&self, write: impl FnOnce(&mut Waiting)) {
         let mut waiting = self.waiting.lock();
-        waiting.add(record);
+        write(&mut waiting);
         if waiting.entries.len() == MANY {
             self.many.notify_one();
         }
@@ -63,9 +85,12 @@ impl AuditBook {
         let Waiting { mut entries, lost, .. } = std::mem::take(&mut *self.waiting.lock());
         entries.extend(lost.map(|(times, at)| TokenEntry {
             at,
+            act: TokenAct::Asked,
             client: None,
             partner: None,
             method: None,
+            issuer: None,
+            subject: None,
             scope: None,
             audience: None,
             address: Ipv4Addr::UNSPECIFIED.into(),
@@ -92,27 +117,20 @@ impl Waiting {
             client: record.client.clone(),
             partner: record.partner.clone(),
             method: record.method,
-            reason,
+            exchanged: record.exchanged.clone(),
+            what: What::Refused(reason),
             observed: record.observed,
             address: record.address,
         });
-        let known = alike.as_ref().and_then(|alike| self.alike.get(alike));
-        if let Some(entry) = known.and_then(|at| self.entries.get_mut(*at)) {
-            entry.times += 1;
-            return;
-        }
-        if self.entries.len() >= WAITING_MAX {
-            self.lost.get_or_insert((0, record.at)).0 += 1;
-            return;
-        }
-        if let Some(alike) = alike {
-            self.alike.insert(alike, self.entries.len());
-        }
-        self.entries.push(TokenEntry {
+        let exchanged = record.exchanged.as_ref();
+        self.put(record.at, alike, || TokenEntry {
             at: record.at,
+            act: TokenAct::Asked,
             client: record.client.clone(),
             partner: record.partner.clone(),
             method: record.method.map(str::to_owned),
+            issuer: exchanged.map(|exchanged| exchanged.issuer.clone()),
+            subject: exchanged.map(|exchanged| exchanged.subject.clone()),
             scope: record.scope.clone(),
             audience: record.audience.clone(),
             address: record.address,
@@ -123,10 +141,60 @@ impl Waiting {
             times: 1,
         });
     }
+
+    fn revoked(&mut self, revocation: &Revocation) {
+        let Revocation { at, address, client, partner, method, token_id, audience } = revocation;
+        let alike = Alike {
+            second: at.seconds(),
+            client: Some(client.clone()),
+            partner: Some(partner.clone()),
+            method: Some(*method),
+            exchanged: None,
+            what: What::Revoked(token_id.clone()),
+            observed: None,
+            address: *address,
+        };
+        self.put(*at, Some(alike), || TokenEntry {
+            at: *at,
+            act: TokenAct::Revoked,
+            client: Some(client.clone()),
+            partner: Some(partner.clone()),
+            method: Some((*method).to_owned()),
+            issuer: None,
+            subject: None,
+            scope: None,
+            audience: Some(audience.clone()),
+            address: *address,
+            kid: None,
+            token_id: Some(token_id.clone()),
+            refusal: None,
+            observed: None,
+            times: 1,
+        });
+    }
+
+    /// Adds an entry, or one more to the one that is alike.
+    fn put(&mut self, at: Timestamp, alike: Option<Alike>, entry: impl FnOnce() -> TokenEntry) {
+        let known = alike.as_ref().and_then(|alike| self.alike.get(alike));
+        if let Some(entry) = known.and_then(|at| self.entries.get_mut(*at)) {
+            entry.times += 1;
+            return;
+        }
+        if self.entries.len() >= WAITING_MAX {
+            self.lost.get_or_insert((0, at)).0 += 1;
+            return;
+        }
+        if let Some(alike) = alike {
+            self.alike.insert(alike, self.entries.len());
+        }
+        self.entries.push(entry());
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use store::TokenOutcome;
+
     use super::*;
 
     fn record(ms: i64, reason: Option<&'static str>, host: u32) -> TokenRecord {
@@ -136,6 +204,7 @@ mod tests {
             client: Some("car-orders".to_owned()),
             partner: None,
             method: Some("client_secret_basic"),
+            exchanged: None,
             scope: None,
             token_id: reason.is_none().then(|| ms.to_string()),
             audience: None,
@@ -177,6 +246,50 @@ mod tests {
         ];
         assert_eq!(entries, expected);
         assert!(book.drain().is_empty());
+    }
+
+    #[test]
+    fn revocations_of_a_token_within_a_second_are_one_entry_and_no_refusals() {
+        let book = AuditBook::default();
+        let revoke = |ms, token_id: &str| {
+            book.revoked(&Revocation {
+                at: Timestamp::from_ms(ms),
+                address: IpAddr::from([192, 0, 2, 1]),
+                client: "car-orders".to_owned(),
+                partner: "cars".to_owned(),
+                method: "private_key_jwt",
+                token_id: token_id.to_owned(),
+                audience: "tires".to_owned(),
+            });
+        };
+        for (ms, token_id) in [(1000, "t1"), (1001, "t1"), (1002, "t2"), (2000, "t1")] {
+            revoke(ms, token_id);
+        }
+        let entries = book.drain();
+        let seen = |entry: &TokenEntry| (entry.at.ms(), entry.token_id.clone(), entry.times);
+        let id = |text: &str| Some(text.to_owned());
+        let expected = [(1000, id("t1"), 2), (1002, id("t2"), 1), (2000, id("t1"), 1)];
+        assert_eq!(entries.iter().map(seen).collect::<Vec<_>>(), expected);
+        for entry in entries {
+            assert_eq!(entry.outcome(), TokenOutcome::Revoked);
+            assert_eq!((entry.client, entry.partner), (id("car-orders"), id("cars")));
+            assert_eq!((entry.method, entry.audience), (id("private_key_jwt"), id("tires")));
+        }
+    }
+
+    #[test]
+    fn refusals_of_exchanges_are_told_apart_by_whose_token_it_was() {
+        let book = AuditBook::default();
+        for subject in ["a", "b", "a"] {
+            let exchanged = Exchanged { issuer: "cluster".into(), subject: subject.into() };
+            let refused = record(1000, Some("invalid_request"), 1);
+            book.add(&TokenRecord { exchanged: Some(exchanged), ..refused });
+        }
+        let seen = |entry: &TokenEntry| (entry.issuer.clone(), entry.subject.clone(), entry.times);
+        let entries: Vec<_> = book.drain().iter().map(seen).collect();
+        let expected = [("a", 2), ("b", 1)]
+            .map(|(subject, times)| (Some("cluster".to_owned()), Some(subject.to_owned()), times));
+        assert_eq!(entries, expected);
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(crate) struct Arrival<'a> {
     headers: &'a HeaderMap,
     certificate: Option<Arc<ClientCertificate>>,
     /// Where it comes from, beyond the proxies that are believed.
-    address: IpAddr,
+    pub(crate) address: IpAddr,
     /// When it came.
     pub(crate) now: Timestamp,
     ticks_ns: u64,
@@ -106,6 +106,15 @@ pub(crate) fn form(headers: &HeaderMap, body: &[u8]) -> Result<Form, Refusal> {
     Form::parse(body)
 }
 
+/// Who asks, and what.
+pub(crate) struct Caller<'s> {
+    pub(crate) form: Form,
+    /// The client, proven and good.
+    pub(crate) client: &'s ClientEntry,
+    /// How it has proven itself.
+    pub(crate) method: &'static str,
+}
+
 /// The form, and the client whose request it is. The request must have been admitted before
 /// ([`Arrival::admit`]).
 pub(crate) fn caller<'s>(
@@ -113,18 +122,19 @@ pub(crate) fn caller<'s>(
     state: &'s State,
     (arrival, body): (&Arrival<'_>, &[u8]),
     told: &mut Told,
-) -> Result<(Form, &'s ClientEntry), Refusal> {
+) -> Result<Caller<'s>, Refusal> {
     let Arrival { headers, address, now, ticks_ns, .. } = *arrival;
     let form = form(headers, body)?;
     let with = Proving { certificate: arrival.certificate.as_deref(), address, now, ticks_ns };
     let claim = authentication::claim(service, state, (headers, &form), with)?;
     let client = authentication::prove(service, state, &claim, with)?;
+    let method = claim.method(state);
     drop(claim);
     service.world.limits.request(&state.rules.settings, &client.client, ticks_ns, told)?;
     if client.client.tokens.is_over(now) {
         return Err(Refusal::Expired);
     }
-    Ok((form, client))
+    Ok(Caller { form, client, method })
 }
 
 /// The token a request is about. What kind it is said to be (`token_type_hint`) is not looked at:

@@ -1,9 +1,11 @@
 //! What is remembered of failures to prove to be a client, and of those that have proven it.
 //!
-//! Bounded like everything in `limits.rs`, which says what it is for.
+//! Bounded like everything in `limits.rs`, which says what it is for; but of those that have proven
+//! themselves only the one is forgotten that did longest ago.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use limit::{Limit, Rate};
@@ -101,27 +103,38 @@ impl Shares {
 
 /// Which clients have proven themselves, from wherever, and when they did last.
 #[derive(Default)]
-pub(crate) struct Proven(Mutex<HashMap<String, u64>>);
+pub(crate) struct Proven(Mutex<Times>);
+
+/// The same clients by name and by time: of too many, the one to forget is found without looking at
+/// all of them, for each of which the others would wait.
+#[derive(Default)]
+struct Times {
+    of_client: HashMap<Arc<str>, u64>,
+    in_order: BTreeSet<(u64, Arc<str>)>,
+}
 
 impl Proven {
     pub(crate) fn note(&self, client: &str, ticks_ns: u64) {
-        let mut kept = self.0.lock();
-        if let Some(at) = kept.get_mut(client) {
-            *at = ticks_ns;
-            return;
-        }
-        if kept.len() >= KEPT_MAX {
-            let oldest = kept.iter().min_by_key(|(_, at)| **at).map(|(name, _)| name.clone());
-            if let Some(oldest) = oldest {
-                kept.remove(&oldest);
-            }
-        }
-        kept.insert(client.to_owned(), ticks_ns);
+        self.0.lock().note(client.into(), ticks_ns);
     }
 
     pub(crate) fn knows(&self, claimed: &str, ticks_ns: u64) -> bool {
-        let kept = self.0.lock();
-        kept.get(claimed).is_some_and(|at| ticks_ns.saturating_sub(*at) < PROVEN_NS)
+        let times = self.0.lock();
+        let at = times.of_client.get(claimed);
+        at.is_some_and(|at| ticks_ns.saturating_sub(*at) < PROVEN_NS)
+    }
+}
+
+impl Times {
+    fn note(&mut self, client: Arc<str>, ticks_ns: u64) {
+        if let Some(before) = self.of_client.insert(Arc::clone(&client), ticks_ns) {
+            self.in_order.remove(&(before, Arc::clone(&client)));
+        } else if self.of_client.len() > KEPT_MAX
+            && let Some((_, longest_ago)) = self.in_order.pop_first()
+        {
+            self.of_client.remove(&longest_ago);
+        }
+        self.in_order.insert((ticks_ns, client));
     }
 }
 
@@ -166,7 +179,26 @@ mod tests {
         }
         assert!(proven.knows("a", NOW + 1));
         proven.note("c", NOW + 2);
-        assert_eq!(proven.0.lock().len(), KEPT_MAX);
         assert!(!proven.knows("a", NOW + 2) && proven.knows("c", NOW + 2));
+    }
+
+    #[test]
+    fn who_has_proven_itself_again_is_kept_and_what_is_remembered_is_bounded() {
+        let proven = Proven::default();
+        proven.note("first", NOW);
+        proven.note("second", NOW + 1);
+        for number in 2..KEPT_MAX {
+            proven.note(&number.to_string(), NOW + 2);
+        }
+        for later in 3..6 {
+            proven.note("first", NOW + later);
+        }
+        proven.note("new", NOW + 6);
+        assert!(proven.knows("first", NOW + 6) && !proven.knows("second", NOW + 6));
+        for number in 0..20_000 {
+            proven.note(&format!("more{number}"), NOW + 7);
+        }
+        let times = proven.0.lock();
+        assert_eq!((times.of_client.len(), times.in_order.len()), (KEPT_MAX, KEPT_MAX));
     }
 }

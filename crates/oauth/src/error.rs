@@ -1,17 +1,26 @@
 //! Every refusal of the token endpoint and those beside it (RFC 6749 §5.2), and what it looks like.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Extension;
+use axum::extract::{ConnectInfo, Request};
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, StatusCode, Uri};
+use http::{HeaderValue, StatusCode};
 use jwt::{AssertionFault, ProofFault};
 use serde_json::json;
 
+use crate::caller::address_of;
 use crate::exchange::{Unexchanged, WorkloadFault};
 use crate::limits::Limited;
 use crate::profile::Reason;
+use crate::token::Origin;
+
+/// When a client that has used too many assertions may come again. Each is remembered until a minute
+/// after its end, which is some seconds to ten minutes ahead: of those that end soon, as they should,
+/// many are forgotten by then.
+const ASSERTIONS_WAIT: Duration = Duration::from_secs(60);
 
 /// Why no token is issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +40,8 @@ pub(crate) enum Refusal {
     AssertionUnproven,
     /// `invalid_client`: the assertion was used before.
     AssertionReused,
-    /// `invalid_client`: the client has used more assertions than can be remembered.
+    /// `temporarily_unavailable`: the client has used more assertions than can be remembered. It has
+    /// proven who it is, so this is a bound and no wrong credentials.
     AssertionsTooMany,
     /// `invalid_client`: the certificate is not this client's. One text for every reason.
     Certificate,
@@ -95,16 +105,16 @@ impl Refusal {
             | Self::Assertion(_)
             | Self::AssertionUnproven
             | Self::AssertionReused
-            | Self::AssertionsTooMany
             | Self::Certificate => "invalid_client",
             Self::Suspended | Self::Expired | Self::NoScopes => "unauthorized_client",
             Self::GrantType => "unsupported_grant_type",
             Self::Scope { .. } | Self::Audiences | Self::ScopeOfOther { .. } => "invalid_scope",
             Self::Target => "invalid_target",
             // RFC 6749 §4.1.2.1 has the word; of the token endpoint it says nothing of the kind.
-            Self::Limited(_) | Self::Unavailable | Self::Proof(ProofFault::Full) => {
-                "temporarily_unavailable"
-            }
+            Self::Limited(_)
+            | Self::AssertionsTooMany
+            | Self::Unavailable
+            | Self::Proof(ProofFault::Full) => "temporarily_unavailable",
             Self::Proof(_) => "invalid_dpop_proof",
             Self::Nonce { .. } => "use_dpop_nonce",
             Self::Exchange(unexchanged) => unexchanged.code(),
@@ -122,6 +132,7 @@ impl Refusal {
             Self::NoScopes => "no-scopes",
             Self::Audiences => "several-apis",
             Self::Limited(limited) => limited.reason,
+            Self::AssertionsTooMany => "assertions",
             Self::Unavailable => "store-unavailable",
             other => other.code(),
         }
@@ -145,6 +156,7 @@ impl Refusal {
     fn wait(&self) -> Option<Duration> {
         match self {
             Self::Limited(limited) => Some(limited.wait),
+            Self::AssertionsTooMany => Some(ASSERTIONS_WAIT),
             Self::Unavailable => Some(Duration::from_secs(1)),
             Self::Exchange(Unexchanged::Subject(WorkloadFault::NoKeys)) => {
                 Some(Duration::from_secs(5))
@@ -170,7 +182,8 @@ impl Refusal {
                  a jti of its own, for each request."
                 .into(),
             Self::AssertionsTooMany => "The client has used so many assertions that no more can \
-                 be remembered. Ask for fewer tokens, or let assertions end sooner."
+                 be remembered. Wait as long as Retry-After says; then ask for fewer tokens, or let \
+                 assertions end sooner."
                 .into(),
             Self::Certificate => "The client certificate is not one of this client.".into(),
             Self::BindingMissing => "This client's tokens are bound to a client certificate. \
@@ -271,31 +284,41 @@ impl Refusal {
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
 
+/// So much of a path that is none of ours stands in the log: enough to know which one was meant, and
+/// less than a whole token that somebody put there.
+const PATH_BYTES_TOLD: usize = 128;
+
 /// The answer to a path below `/oauth2/` or `/.well-known/` that is none of ours.
-pub(crate) async fn no_such_endpoint(id: Option<Extension<RequestId>>, uri: Uri) -> Response {
+pub(crate) async fn no_such_endpoint(request: Request) -> Response {
+    missing(&request)
+}
+
+/// The same, where the path has a handler that knows nothing there.
+pub(crate) fn missing(request: &Request) -> Response {
     let detail = format!(
         "There is no {}. The token endpoint is POST /oauth2/token; \
          /.well-known/oauth-authorization-server lists what there is.",
-        uri.path()
+        request.uri().path()
     );
-    problem((StatusCode::NOT_FOUND, "no-route"), "No such path", &detail, id)
+    problem((StatusCode::NOT_FOUND, "no-route"), "No such path", &detail, request)
 }
 
 /// The answer to a known path with another method. RFC 6749 §3.2: tokens are asked for by POST.
-pub async fn other_method(id: Option<Extension<RequestId>>, uri: Uri) -> Response {
-    let allow = if uri.path().starts_with("/oauth2/") { "POST" } else { "GET, HEAD" };
-    let detail = format!("{} takes {allow}.", uri.path());
+pub async fn other_method(request: Request) -> Response {
+    let path = request.uri().path();
+    let allow = if path.starts_with("/oauth2/") { "POST" } else { "GET, HEAD" };
+    let detail = format!("{path} takes {allow}.");
     let kind = (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed");
-    let mut response = problem(kind, "The path has other methods", &detail, id);
+    let mut response = problem(kind, "The path has other methods", &detail, &request);
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
     response
 }
 
 fn problem(
-    (status, code): (StatusCode, &str),
+    (status, code): (StatusCode, &'static str),
     title: &str,
     detail: &str,
-    id: Option<Extension<RequestId>>,
+    request: &Request,
 ) -> Response {
     let mut body = json!({
         "type": format!("urn:gatepost:problem:{code}"),
@@ -303,12 +326,56 @@ fn problem(
         "status": status.as_u16(),
         "detail": detail,
     });
-    if let Some(Extension(RequestId(id))) = id {
-        tracing::debug!(request_id = %id, reason = code, "a request is refused");
+    let id = request.extensions().get::<RequestId>().map(|RequestId(id)| id.as_str());
+    if let Some(id) = id {
         body["request_id"] = id.into();
     }
+    tell(status, code, id, request);
     let mut response = (status, body.to_string()).into_response();
     let problem = HeaderValue::from_static("application/problem+json");
     response.headers_mut().insert(CONTENT_TYPE, problem);
     response
+}
+
+/// One line of the log, with the fields that lines of requests at the gateway have.
+fn tell(status: StatusCode, refusal: &'static str, request_id: Option<&str>, request: &Request) {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let origin = request.extensions().get::<Origin>().copied().map(Extension);
+    let address = peer.map(|ConnectInfo(peer)| address_of(*peer, origin));
+    let path = request.uri().path();
+    tracing::info!(
+        request_id,
+        address = address.map(tracing::field::display),
+        method = request.method().as_str(),
+        path = path.get(..path.floor_char_boundary(PATH_BYTES_TOLD)),
+        status = status.as_u16(),
+        refusal,
+        "a request to the token service is refused"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc6585_4_who_is_beyond_a_bound_is_told_so_in_one_form_and_when_to_come_again() {
+        let limited = |ms| {
+            let wait = Duration::from_millis(ms);
+            let limited = Limited { reason: "client-rate", description: "Slower.".into(), wait };
+            Refusal::Limited(Box::new(limited))
+        };
+        for (refusal, reason, after) in [
+            (limited(1), "client-rate", "1"),
+            (limited(2001), "client-rate", "3"),
+            (Refusal::AssertionsTooMany, "assertions", "60"),
+        ] {
+            assert!(!refusal.is_of_wrong_credentials(), "{refusal:?}");
+            assert_eq!((refusal.code(), refusal.reason()), ("temporarily_unavailable", reason));
+            let answer = refusal.into_answer("Test");
+            assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS, "{reason}");
+            assert_eq!(answer.headers()[RETRY_AFTER], after, "{reason}");
+            assert!(!answer.headers().contains_key(WWW_AUTHENTICATE), "{reason}");
+        }
+    }
 }

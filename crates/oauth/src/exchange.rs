@@ -12,6 +12,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use jwt::Fault;
 use model::{Name, Timestamp};
+use store::kept_subject;
 
 use crate::Service;
 use crate::error::Refusal;
@@ -40,6 +41,15 @@ pub struct Workload {
     pub subject: String,
     /// Its `aud`, each of them.
     pub audiences: Vec<String>,
+}
+
+/// Whose token was exchanged, or was to be, as log and audit see it. Known only once it is verified.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Exchanged {
+    /// The issuer's name here.
+    pub issuer: String,
+    /// Whom the token is about, as [`kept_subject`] gives it.
+    pub subject: String,
 }
 
 /// Why a token of another issuer is not good.
@@ -187,7 +197,7 @@ async fn verified(
     service: &Service,
     state: &State,
     asked: &Asked<'_>,
-    record: &TokenRecord,
+    record: &mut TokenRecord,
 ) -> Result<Name, Unexchanged> {
     let issuers = issuers(state, asked.client_id);
     let verified = service.world.foreign.verify(asked.token, &issuers, record.at).await;
@@ -195,6 +205,10 @@ async fn verified(
         tracing::debug!(%fault, address = %record.address, "a subject token is not taken");
         Unexchanged::Subject(fault)
     })?;
+    record.exchanged = Some(Exchanged {
+        issuer: workload.issuer.to_string(),
+        subject: kept_subject(&workload.subject).to_owned(),
+    });
     if is_revoked(service, &workload) {
         let Workload { issuer, subject, .. } = &workload;
         tracing::info!(%issuer, %subject, "a subject token is not taken: it was revoked");

@@ -15,7 +15,7 @@ use listener::Peer;
 use serde_json::Value;
 
 use crate::Service;
-use crate::caller::{Arrival, caller, token};
+use crate::caller::{Arrival, Caller, caller, token};
 use crate::error::Refusal;
 use crate::inspect::{good, shown};
 use crate::limits::Told;
@@ -50,7 +50,7 @@ async fn look(
 ) -> Result<Value, Refusal> {
     arrival.admit(service, body, told).await?;
     let state = service.state.load();
-    let (form, client) = caller(service, &state, (arrival, body), told)?;
+    let Caller { form, client, .. } = caller(service, &state, (arrival, body), told)?;
     let claims = good(&state, &service.world.denied, token(&form)?, arrival.now);
     // RFC 7662 §4: a caller sees only what is meant for it.
     let claims = claims.filter(|claims| {

@@ -24,9 +24,9 @@
 //! rotation.rs   signing keys over time: next, active, retiring
 //! error.rs      every refusal (RFC 6749 §5.2); the only place of statuses
 //! claims.rs     how long a token lives, and what else it says
-//! limits.rs     rates, quotas, and the damping of wrong credentials (damping.rs); quota.rs their
-//!               leases
-//! audit.rs      who got which token, until it is kept
+//! limits.rs     rates, quotas and proofs, each in a file below limits/; damping.rs remembers wrong
+//!               credentials, quota.rs leases
+//! audit.rs      who got which token, and revoked one, until it is kept
 //! ```
 
 mod assertion;
@@ -73,9 +73,10 @@ use store::{DenyList, Store};
 pub use audit::AuditBook;
 pub use client_keys::PublishedKeys;
 pub use error::{RequestId, other_method};
-pub use exchange::{ForeignVerifier, Verifying, Workload, WorkloadFault};
+pub use exchange::{Exchanged, ForeignVerifier, Verifying, Workload, WorkloadFault};
 pub use inspect::Inspector;
 pub use limits::Limits;
+pub use revoke::Revocation;
 pub use ring::{RingError, ensure_signing_key};
 pub use rotation::{AskError, Asked, Turn, ask, ensure_signing_keys, signing_algorithms, stage};
 pub use state::{Source, State};
@@ -91,7 +92,7 @@ pub struct World {
     pub clock: Arc<dyn Clock>,
     /// Where randomness comes from.
     pub random: Arc<dyn Random>,
-    /// Who is told of every token request.
+    /// Who is told of every token request, and of what clients revoke.
     pub observer: Arc<dyn Observer>,
     /// The keys of clients that publish them.
     pub keys: Arc<PublishedKeys>,

@@ -1,25 +1,19 @@
 //! What an API says of itself to clients (RFC 9728): whose tokens it takes, with which scopes.
 
-use axum::Extension;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::Uri;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde_json::json;
 
 use crate::Service;
-use crate::error::{RequestId, no_such_endpoint};
+use crate::error::missing;
 
 const PLACE: &str = "/.well-known/oauth-protected-resource";
 
-pub(crate) async fn show(
-    State(service): State<Service>,
-    id: Option<Extension<RequestId>>,
-    uri: Uri,
-) -> Response {
+pub(crate) async fn show(State(service): State<Service>, request: Request) -> Response {
     let state = service.state.load_full();
-    let base = uri.path().strip_prefix(PLACE).unwrap_or_default();
-    let Some(resource) = state.resources.get(base) else { return no_such_endpoint(id, uri).await };
+    let base = request.uri().path().strip_prefix(PLACE).unwrap_or_default();
+    let Some(resource) = state.resources.get(base) else { return missing(&request) };
     let others = resource.issuers.iter().map(String::as_str);
     let issuers: Vec<&str> = std::iter::once(state.issuer.as_str()).chain(others).collect();
     let proofs = state.profile.permitted_names(&jwt::proof_algorithm_names());

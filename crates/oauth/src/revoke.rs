@@ -1,6 +1,6 @@
 //! `POST /oauth2/revoke`: a client ends one of its own tokens (RFC 7009).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -13,11 +13,30 @@ use model::Timestamp;
 use store::{Denied, DenyEntry};
 
 use crate::Service;
-use crate::caller::{Arrival, caller, token};
+use crate::caller::{Arrival, Caller, caller, token};
 use crate::error::Refusal;
 use crate::inspect::ours;
 use crate::limits::Told;
 use crate::token::Origin;
+
+/// A token that its client has revoked, as the audit sees it. Holds no token and no secret.
+#[derive(Debug, Clone)]
+pub struct Revocation {
+    /// When it was asked for.
+    pub at: Timestamp,
+    /// Where that came from.
+    pub address: IpAddr,
+    /// The client, whose token it is.
+    pub client: String,
+    /// The client's partner.
+    pub partner: String,
+    /// How the client proved itself.
+    pub method: &'static str,
+    /// The token's id.
+    pub token_id: String,
+    /// For which API the token was.
+    pub audience: String,
+}
 
 pub(crate) async fn revoke(
     State(service): State<Service>,
@@ -44,10 +63,10 @@ async fn carry_out(
     told: &mut Told,
 ) -> Result<(), Refusal> {
     arrival.admit(service, body, told).await?;
-    match decide(service, (arrival, body), told)? {
-        Some(entry) => deny(service, entry).await,
-        None => Ok(()),
-    }
+    let Some((entry, revocation)) = decide(service, (arrival, body), told)? else { return Ok(()) };
+    deny(service, entry).await?;
+    service.world.observer.revoked(&revocation);
+    Ok(())
 }
 
 /// What is to be refused from now on: nothing for what is no token, has ended, or is another
@@ -56,15 +75,27 @@ fn decide(
     service: &Service,
     (arrival, body): (&Arrival<'_>, &[u8]),
     told: &mut Told,
-) -> Result<Option<DenyEntry>, Refusal> {
+) -> Result<Option<(DenyEntry, Revocation)>, Refusal> {
     let (state, now) = (service.state.load(), arrival.now);
-    let (form, client) = caller(service, &state, (arrival, body), told)?;
+    let Caller { form, client, method } = caller(service, &state, (arrival, body), told)?;
     let claims = ours(&state, token(&form)?, now);
     let own = claims.filter(|claims| *claims.client_id == *client.client.id);
-    Ok(own.map(|claims| DenyEntry {
-        what: Denied::Token { id: claims.jti, client: Some(client.client.id.clone()) },
-        at: now,
-        until: Timestamp::from_ms(claims.exp.saturating_mul(1000)),
+    Ok(own.map(|claims| {
+        let revocation = Revocation {
+            at: now,
+            address: arrival.address,
+            client: client.client.id.to_string(),
+            partner: client.client.partner.to_string(),
+            method,
+            token_id: claims.jti.clone(),
+            audience: claims.aud,
+        };
+        let entry = DenyEntry {
+            what: Denied::Token { id: claims.jti, client: Some(client.client.id.clone()) },
+            at: now,
+            until: Timestamp::from_ms(claims.exp.saturating_mul(1000)),
+        };
+        (entry, revocation)
     }))
 }
 

@@ -18,10 +18,11 @@ use crate::authentication::{self, Claim, Proving};
 use crate::caller;
 use crate::dpop;
 use crate::error::Refusal;
-use crate::exchange;
+use crate::exchange::{self, Exchanged};
 use crate::form::Form;
 use crate::limits::Told;
 use crate::profile::{self, Binding, ClientMethod, RequestFacts};
+use crate::revoke::Revocation;
 use crate::state::State as Known;
 use crate::target::grant;
 use crate::{Service, assertion, certificates};
@@ -45,6 +46,8 @@ pub struct TokenRecord {
     pub partner: Option<String>,
     /// How the client proved itself.
     pub method: Option<&'static str>,
+    /// Whose token was to be exchanged, where it was good.
+    pub exchanged: Option<Exchanged>,
     /// The scopes granted.
     pub scope: Option<String>,
     /// The token's id.
@@ -67,10 +70,13 @@ pub struct TokenRecord {
     pub traceparent: Option<String>,
 }
 
-/// Is told of every token request. Must not block.
+/// Is told of every token request, and of what clients revoke. Must not block.
 pub trait Observer: Send + Sync {
     /// A token request has been answered; of refusals it is told some milliseconds later.
     fn record(&self, record: TokenRecord);
+
+    /// A client has revoked a token of its own; it is on disk.
+    fn revoked(&self, revocation: &Revocation);
 }
 
 /// Where a request came from, beyond the proxies that are believed; an extension of the request.
@@ -103,6 +109,7 @@ pub(crate) async fn issue(
         client: None,
         partner: None,
         method: None,
+        exchanged: None,
         scope: None,
         token_id: None,
         audience: None,

@@ -107,6 +107,14 @@ ALTER TABLE signing_key ADD COLUMN signs_from INTEGER;
 ALTER TABLE signing_key ADD COLUMN gone_at INTEGER;
 UPDATE signing_key SET published_at = created_at, signs_from = created_at, gone_at = retired_at + 86460000;
 ",
+    // Of an exchange, whose token it was; what clients revoked. `act` is 0 for a token that was asked for, and 1
+    // for one that was revoked; all there was before were of the former kind.
+    "
+ALTER TABLE token_audit ADD COLUMN act INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE token_audit ADD COLUMN issuer INTEGER;
+ALTER TABLE token_audit ADD COLUMN subject INTEGER;
+CREATE INDEX token_audit_of_subject ON token_audit(subject) WHERE subject IS NOT NULL;
+",
 ];
 
 /// A segment of the log. It is never migrated: the whole log is read by the program that wrote it, or

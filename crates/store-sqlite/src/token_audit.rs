@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use model::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
-use store::{Answer, TokenAudit, TokenEntry, TokenQuery, TokenRow};
+use store::{Answer, TokenAct, TokenAudit, TokenEntry, TokenOutcome, TokenQuery, TokenRow};
 
 use crate::{SqliteStore, error, execute, signed, unreadable, unsigned};
 
@@ -20,6 +20,11 @@ const DAY_MS: i64 = 86_400_000;
 /// So many rows are dropped at once: few enough that a lease of a quota does not wait for long behind
 /// it.
 const TRIMMED_AT_ONCE: i64 = 5000;
+/// The columns that hold numbers of texts, in the order in which rows are read.
+const TEXTS: [&str; 10] = [
+    "client", "partner", "method", "scope", "audience", "kid", "refusal", "observed", "issuer",
+    "subject",
+];
 
 impl TokenAudit for SqliteStore {
     fn record_tokens(&self, entries: Vec<TokenEntry>) -> Answer<'_, ()> {
@@ -56,14 +61,17 @@ fn record(connection: &Connection, entries: &[TokenEntry]) -> rusqlite::Result<(
             &entry.kid,
             &entry.refusal,
             &entry.observed,
+            &entry.issuer,
+            &entry.subject,
         ];
-        let mut numbers = [None; 8];
+        let mut numbers = [None; 10];
         for (number, text) in numbers.iter_mut().zip(texts) {
             if let Some(text) = text {
                 *number = Some(number_of(connection, &mut known, (text.as_str(), day))?);
             }
         }
-        let [client, partner, method, scope, audience, kid, refusal, observed] = numbers;
+        let [client, partner, method, scope, audience, kid, refusal, observed, issuer, subject] =
+            numbers;
         let id = next(connection, entry.at)?;
         let address = match entry.address {
             IpAddr::V4(address) => address.octets().to_vec(),
@@ -71,13 +79,17 @@ fn record(connection: &Connection, entries: &[TokenEntry]) -> rusqlite::Result<(
         };
         execute(
             connection,
-            "INSERT INTO token_audit(id, client, partner, method, scope, audience, address, kid,
-               token_id, refusal, observed, times) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO token_audit(id, act, client, partner, method, issuer, subject, scope,
+               audience, address, kid, token_id, refusal, observed, times)
+             VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             params![
                 id,
+                number_of_act(entry.act),
                 client,
                 partner,
                 method,
+                issuer,
+                subject,
                 scope,
                 audience,
                 address,
@@ -136,9 +148,12 @@ fn question(
     query: &TokenQuery,
 ) -> rusqlite::Result<Option<(String, Vec<Value>)>> {
     let (mut filters, mut values) = (Vec::new(), Vec::new());
-    for (filter, text) in
-        [("token_audit.client = ?", &query.client), ("token_audit.partner = ?", &query.partner)]
-    {
+    for (filter, text) in [
+        ("token_audit.client = ?", &query.client),
+        ("token_audit.partner = ?", &query.partner),
+        ("token_audit.issuer = ?", &query.issuer),
+        ("token_audit.subject = ?", &query.subject),
+    ] {
         let Some(text) = text else { continue };
         let id: Option<i64> = connection
             .prepare_cached("SELECT id FROM token_text WHERE text = ?")?
@@ -152,28 +167,22 @@ fn question(
         filters.push("token_audit.token_id = ?");
         values.push(Value::Text(token_id.clone()));
     }
-    match query.refused {
-        Some(true) => filters.push("token_audit.refusal IS NOT NULL"),
-        Some(false) => filters.push("token_audit.refusal IS NULL"),
-        None => {}
-    }
+    filters.extend(query.outcome.map(|outcome| match outcome {
+        TokenOutcome::Issued => "token_audit.refusal IS NULL AND token_audit.act = 0",
+        TokenOutcome::Refused => "token_audit.refusal IS NOT NULL",
+        TokenOutcome::Revoked => "token_audit.refusal IS NULL AND token_audit.act = 1",
+    }));
     let from = query.from.map(first_of).unwrap_or_default();
     let until = query.until.map_or(i64::MAX, first_of).min(query.before.map_or(i64::MAX, signed));
     filters.push("token_audit.id >= ? AND token_audit.id < ?");
     values.extend([from, until].map(Value::Integer));
     values.push(Value::Integer(i64::try_from(query.limit).unwrap_or(i64::MAX)));
-    let text = |column: &str| format!("(SELECT text FROM token_text WHERE id = {column})");
+    let text =
+        |column: &str| format!("(SELECT text FROM token_text WHERE id = token_audit.{column})");
     let sql = format!(
-        "SELECT id, {}, {}, {}, {}, {}, {}, {}, {}, address, token_id, times
+        "SELECT id, {}, address, token_id, times, act
          FROM token_audit WHERE {} ORDER BY token_audit.id DESC LIMIT ?",
-        text("token_audit.client"),
-        text("token_audit.partner"),
-        text("token_audit.method"),
-        text("token_audit.scope"),
-        text("token_audit.audience"),
-        text("token_audit.kid"),
-        text("token_audit.refusal"),
-        text("token_audit.observed"),
+        TEXTS.map(text).join(", "),
         filters.join(" AND "),
     );
     Ok(Some((sql, values)))
@@ -181,11 +190,12 @@ fn question(
 
 fn row_of(row: &Row<'_>) -> rusqlite::Result<TokenRow> {
     let id: i64 = row.get(0)?;
-    let address: Vec<u8> = row.get(9)?;
+    let address: Vec<u8> = row.get(11)?;
     Ok(TokenRow {
         place: unsigned(id),
         entry: TokenEntry {
             at: Timestamp::from_ms(id >> PLACE_BITS),
+            act: act_of(row.get(14)?).ok_or_else(|| unreadable("what a client did"))?,
             client: row.get(1)?,
             partner: row.get(2)?,
             method: row.get(3)?,
@@ -194,11 +204,25 @@ fn row_of(row: &Row<'_>) -> rusqlite::Result<TokenRow> {
             kid: row.get(6)?,
             refusal: row.get(7)?,
             observed: row.get(8)?,
+            issuer: row.get(9)?,
+            subject: row.get(10)?,
             address: address_of(&address).ok_or_else(|| unreadable("an address"))?,
-            token_id: row.get(10)?,
-            times: unsigned(row.get(11)?),
+            token_id: row.get(12)?,
+            times: unsigned(row.get(13)?),
         },
     })
+}
+
+/// What a client did, as it is stored.
+fn number_of_act(act: TokenAct) -> i64 {
+    match act {
+        TokenAct::Asked => 0,
+        TokenAct::Revoked => 1,
+    }
+}
+
+fn act_of(number: i64) -> Option<TokenAct> {
+    [TokenAct::Asked, TokenAct::Revoked].into_iter().find(|act| number_of_act(*act) == number)
 }
 
 fn address_of(bytes: &[u8]) -> Option<IpAddr> {

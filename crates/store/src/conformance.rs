@@ -82,8 +82,9 @@ pub use states::{
     after_a_restart_a_rule_is_paused_until_it_is_resumed,
 };
 pub use token_audit::{
-    after_a_restart_tokens_are_listed_on, tokens_are_found_by_every_filter,
-    tokens_are_listed_newest_first_and_each_once, tokens_past_their_time_are_dropped,
+    after_a_restart_tokens_are_listed_on, exchanges_and_revocations_are_found,
+    tokens_are_found_by_every_filter, tokens_are_listed_newest_first_and_each_once,
+    tokens_past_their_time_are_dropped,
 };
 pub use usage::{
     after_a_restart_usage_counts_on, leases_never_exceed_the_quota,
@@ -116,6 +117,7 @@ macro_rules! claims {
             after_a_restart_usage_counts_on,
             tokens_are_listed_newest_first_and_each_once,
             tokens_are_found_by_every_filter,
+            exchanges_and_revocations_are_found,
             tokens_past_their_time_are_dropped,
             after_a_restart_tokens_are_listed_on,
             an_answer_is_given_again_under_its_key,

@@ -52,7 +52,7 @@ impl Denied {
     /// One token of another issuer, by what it says in `iss` and `jti`.
     ///
     /// It is kept by both, with a blank between them. No token of ours has a blank in its name, and no
-    /// issuer in its URL: so neither is ever refused for the other's sake.
+    /// issuer in its URL: so neither is ever refused for the other's sake, whatever the name is.
     pub fn of_issuer(issuer: &str, id: &str) -> Self {
         Self::Token { id: at_issuer(issuer, id), client: None }
     }

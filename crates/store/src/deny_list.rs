@@ -288,6 +288,24 @@ mod tests {
     }
 
     #[test]
+    fn a_token_of_another_issuer_may_have_any_name() {
+        let list = DenyList::new();
+        let issuer = "https://login.example/a";
+        let long = "x".repeat(1024);
+        for id in ["a b", " a", "a ", "ü", "https://login.example/b t", &long] {
+            assert!(!list.refuses_of_issuer(issuer, id), "{id}");
+            let what = Denied::of_issuer(issuer, id);
+            assert_eq!(what.issuer_and_id(), Some((issuer, id)));
+            list.add(&[DenyEntry { what, at: at(0), until: at(9) }]);
+            assert!(list.refuses_of_issuer(issuer, id), "{id}");
+        }
+        for id in ["a", "b", "t", "x", "u"] {
+            assert!(!list.refuses_of_issuer(issuer, id), "{id}");
+        }
+        assert!(!list.refuses_of_issuer("https://login.example/b", "t"));
+    }
+
+    #[test]
     fn what_a_client_got_until_then_is_refused_and_what_it_gets_later_is_not() {
         let list = DenyList::new();
         list.add(&[DenyEntry::of_client(name("cars"), at(100))]);

@@ -45,7 +45,9 @@ pub use replays::{Replay, ReplayProgress, ReplaySpec, ReplayState, Replays, Turn
 pub use states::{
     DestinationNote, DestinationState, PausedRule, States, Switch, SwitchState, Trouble,
 };
-pub use token_audit::{TokenAudit, TokenEntry, TokenQuery, TokenRow};
+pub use token_audit::{
+    TokenAct, TokenAudit, TokenEntry, TokenOutcome, TokenQuery, TokenRow, kept_subject,
+};
 pub use usage::{Lease, Usage, UsageOnly, UsageQuery, UsageRow};
 pub use uses::{UseBook, UseMark};
 

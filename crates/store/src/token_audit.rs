@@ -1,4 +1,5 @@
-//! Who got which token, and who was refused one. Distinct from the trail of what operators changed.
+//! Who got which token, who was refused one, and who revoked its own. Distinct from the trail of what
+//! operators changed.
 //!
 //! No entry holds a token, a secret or what was offered as one.
 
@@ -8,18 +9,72 @@ use model::Timestamp;
 
 use crate::Answer;
 
-/// Answers of the token endpoint that were the same: one token that was issued, or refusals that do not
-/// differ but in when they were, which is within a second.
+/// So many bytes of the subject of an exchanged token are kept: its issuer says how long it is.
+const SUBJECT_BYTES_MAX: usize = 256;
+
+/// A subject as entries have it: the beginning of one that is longer than 256 bytes.
+pub fn kept_subject(subject: &str) -> &str {
+    subject.get(..subject.floor_char_boundary(SUBJECT_BYTES_MAX)).unwrap_or_default()
+}
+
+/// What a client did at the token service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TokenAct {
+    /// It asked for a token: it was given one, or refused.
+    Asked,
+    /// It revoked a token of its own (RFC 7009).
+    Revoked,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenOutcome {
+    /// A token was given.
+    Issued,
+    /// None was.
+    Refused,
+    /// One is good no more.
+    Revoked,
+}
+
+impl TokenOutcome {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Issued, Self::Refused, Self::Revoked];
+
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Issued => "issued",
+            Self::Refused => "refused",
+            Self::Revoked => "revoked",
+        }
+    }
+
+    /// Reads a word that [`Self::as_str`] gives.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == word)
+    }
+}
+
+/// What happened once, or several times alike: one token that was issued, or refusals or revocations
+/// that do not differ but in when they were, which is within a second.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenEntry {
     /// When; of several, the first.
     pub at: Timestamp,
+    /// What was done.
+    pub act: TokenAct,
     /// The client; none where the one that was named does not exist.
     pub client: Option<String>,
     /// The client's partner, where the client has proved who it is.
     pub partner: Option<String>,
     /// How the client proved itself, or tried.
     pub method: Option<String>,
+    /// Of a token exchange (RFC 8693): the issuer of the token that was exchanged, by its name here,
+    /// where that token was good.
+    pub issuer: Option<String>,
+    /// Of a token exchange: whom that token is about, as [`kept_subject`] gives it.
+    pub subject: Option<String>,
     /// The scopes that were granted, parted by single spaces.
     pub scope: Option<String>,
     /// For which API the token is.
@@ -36,6 +91,17 @@ pub struct TokenEntry {
     pub observed: Option<String>,
     /// How many answers: 1 of a token.
     pub times: u64,
+}
+
+impl TokenEntry {
+    /// What came of it.
+    pub fn outcome(&self) -> TokenOutcome {
+        match (self.act, &self.refusal) {
+            (_, Some(_)) => TokenOutcome::Refused,
+            (TokenAct::Asked, None) => TokenOutcome::Issued,
+            (TokenAct::Revoked, None) => TokenOutcome::Revoked,
+        }
+    }
 }
 
 /// An entry and its place.
@@ -56,8 +122,12 @@ pub struct TokenQuery {
     pub partner: Option<String>,
     /// The token of this id.
     pub token_id: Option<String>,
-    /// Only what was refused, or only what was not.
-    pub refused: Option<bool>,
+    /// Only what had this outcome.
+    pub outcome: Option<TokenOutcome>,
+    /// Where a token of this issuer was exchanged.
+    pub issuer: Option<String>,
+    /// Where a token of this subject was exchanged, as [`kept_subject`] gives it.
+    pub subject: Option<String>,
     /// At this moment or later.
     pub from: Option<Timestamp>,
     /// Before this moment.

@@ -18,7 +18,7 @@ use store::{LaneId, Position, Settlement};
 
 use super::fake::{Dice, Disk, answer, at};
 use super::*;
-use crate::attempt;
+use crate::attempt::{self, What};
 
 /// When the outages end.
 const DAY_MS: i64 = 86_400_000;

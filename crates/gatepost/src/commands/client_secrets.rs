@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Read as _};
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use model::Secret;
 use serde_json::json;
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::credentials::{Kind, Overlap, Terms};
 use super::operator::{OperatorArguments, segment};
-use super::{output, say};
+use super::{output, say, wrong_usage};
 
 /// The longest import: some ten thousand clients with a secret each.
 const IMPORT_BYTES_MAX: u64 = 2 * 1024 * 1024;
@@ -88,7 +88,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match command {
         None => {
             let Some(client) = client else {
-                bail!("name the client, or what to do: add, list, rotate, revoke, import");
+                let verbs = "add, list, rotate, revoke, import";
+                return Err(wrong_usage(format!("name the client, or what to do: {verbs}")));
             };
             SECRETS.add(&client, &json!({}), &operator).await
         }
@@ -150,7 +151,7 @@ fn read(source: impl std::io::Read) -> anyhow::Result<Zeroizing<String>> {
     let mut text = Zeroizing::new(String::new());
     let length = source.take(IMPORT_BYTES_MAX + 1).read_to_string(&mut text)?;
     if length as u64 > IMPORT_BYTES_MAX {
-        bail!("it is longer than 2 MiB");
+        return Err(wrong_usage("it is longer than 2 MiB"));
     }
     Ok(text)
 }
@@ -160,7 +161,9 @@ fn pairs(text: &str, client: Option<&str>) -> anyhow::Result<Vec<(String, Secret
     if let Some(client) = client {
         let secret = text.trim();
         if secret.is_empty() || secret.contains(char::is_whitespace) {
-            bail!("with a client, the input is its secret and nothing else; nothing was changed");
+            return Err(wrong_usage(
+                "with a client, the input is its secret and nothing else; nothing was changed",
+            ));
         }
         return Ok(vec![(client.to_owned(), Secret::new(secret.to_owned()))]);
     }
@@ -175,15 +178,17 @@ fn pairs(text: &str, client: Option<&str>) -> anyhow::Result<Vec<(String, Secret
             (Some(client), Some(secret), None) => {
                 pairs.push((client.to_owned(), Secret::new(secret.to_owned())));
             }
-            _ => bail!(
-                "line {} is not a client id and its secret, parted by a space or a comma; nothing \
-                 was changed",
-                at + 1
-            ),
+            _ => {
+                return Err(wrong_usage(format!(
+                    "line {} is not a client id and its secret, parted by a space or a comma; \
+                     nothing was changed",
+                    at + 1
+                )));
+            }
         }
     }
     if pairs.is_empty() {
-        bail!("there is nothing to import");
+        return Err(wrong_usage("there is nothing to import"));
     }
     Ok(pairs)
 }

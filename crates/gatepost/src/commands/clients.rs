@@ -1,10 +1,9 @@
 //! `gatepost client`.
 
-use anyhow::bail;
 use clap::Subcommand;
 
 use super::operator::OperatorArguments;
-use super::{client_secrets, output};
+use super::{client_secrets, output, wrong_usage};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -48,11 +47,11 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Revoke { id, operator } => client_secrets::revoke(&id, &operator).await?,
         Command::Rotate { words } => {
             let client = words.first().filter(|word| !word.starts_with('-'));
-            bail!(
+            return Err(wrong_usage(format!(
                 "A new secret of a client, with an end for those before it: \
                  gatepost client secret rotate {}",
                 client.map_or("CLIENT", String::as_str)
-            );
+            )));
         }
     }
     Ok(())

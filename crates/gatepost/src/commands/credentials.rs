@@ -1,10 +1,9 @@
 //! What the commands for secrets of clients and values of keys share: minting, and the listing.
 
-use anyhow::bail;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::operator::{OperatorArguments, segment};
+use super::operator::{OperatorArguments, no_such, segment};
 use super::{output, say};
 
 /// How long a credential may open where an end is said, in seconds: ten years.
@@ -107,7 +106,8 @@ impl Kind {
         if let Some(owner) = owner
             && !known.iter().any(|item| item[self.name] == owner)
         {
-            bail!("There is no {} `{owner}`.", self.owner_in_words);
+            let names = known.iter().filter_map(|item| item[self.name].as_str());
+            return Err(no_such(self.owner_in_words, owner, names));
         }
         let of = known.iter().filter(|item| owner.is_none_or(|owner| item[self.name] == owner));
         let columns = [

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use clap::{Args, Subcommand};
 use limit::Rate;
 use serde_json::{Map, Value};
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::moment::moment;
 use super::operator::{Operator, OperatorArguments, add_parameter, segment};
 use super::progress::Progress;
-use super::{output, say};
+use super::{output, say, wrong_usage};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -116,9 +116,9 @@ impl Which {
             members.insert("id".to_owned(), id.into());
         }
         if members.is_empty() && !self.all {
-            bail!(
-                "say which: an id, --queue, --code, --rule, --destination, --where, --from, --until, or --all"
-            );
+            return Err(wrong_usage(
+                "say which: an id, --queue, --code, --rule, --destination, --where, --from, --until, or --all",
+            ));
         }
         Ok(Value::Object(members))
     }
@@ -185,8 +185,8 @@ async fn in_pieces(
     body: Value,
     rate: Option<&str>,
 ) -> anyhow::Result<Value> {
-    let rate = rate.map(Rate::parse).transpose().map_err(|error| anyhow!("--rate: {error}"))?;
-    let pace = rate.map(pace);
+    let rate = rate.map(Rate::parse).transpose();
+    let pace = rate.map_err(|error| wrong_usage(format!("--rate: {error}")))?.map(pace);
     let what = if verb == "purge" { "purged" } else { "redriven" };
     let progress = Progress::count(what);
     let (mut body, mut moved) = (body, 0);
@@ -230,7 +230,7 @@ fn told(done: &Value, what: &str, json: bool) {
 
 fn confirmed() -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
-        bail!("purging cannot be undone; say --yes");
+        return Err(wrong_usage("purging cannot be undone; say --yes"));
     }
     write!(std::io::stderr(), "Purging cannot be undone. Continue? [y/N] ")?;
     let mut line = String::new();

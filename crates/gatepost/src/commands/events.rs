@@ -6,13 +6,13 @@ mod transform;
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::Subcommand;
 use http::Request;
 use serde_json::{Value, json};
 
 use super::operator::{ask, pool, segment};
-use super::{ConfigArgument, block_on, output, say};
+use super::{ConfigArgument, block_on, output, say, wrong_usage};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -58,8 +58,10 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
                     None => format!("http://{}", config.load()?.server.internal),
                 },
             };
-            let detail: Value = serde_json::from_str(&text(&detail)?)
-                .context("--detail is no JSON; write an object like '{\"id\": \"7\"}'")?;
+            let detail: Value = serde_json::from_str(&text(&detail)?).map_err(|error| {
+                let form = "write an object like '{\"id\": \"7\"}'";
+                wrong_usage(format!("--detail is no JSON; {form}: {error}"))
+            })?;
             let mut entry =
                 json!({ "source": source, "detail_type": detail_type, "detail": detail });
             if let Some(id) = id {
@@ -76,9 +78,8 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
 pub(super) fn text(argument: &str) -> anyhow::Result<String> {
     match argument.strip_prefix('@') {
         None => Ok(argument.to_owned()),
-        Some(path) => {
-            std::fs::read_to_string(path).with_context(|| format!("{path} cannot be read"))
-        }
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|error| wrong_usage(format!("{path} cannot be read: {error}"))),
     }
 }
 
@@ -90,7 +91,13 @@ async fn publish(server: &str, bus: &str, entry: &Value, json: bool) -> anyhow::
         say(&answer.to_string());
     }
     if let Some(message) = result["error"]["message"].as_str() {
-        bail!("{}: {message}", output::cell(&result["error"]["code"]));
+        let code = output::cell(&result["error"]["code"]);
+        let told = format!("{code}: {message}");
+        // What is no event, whatever there is; others may be taken elsewhere, or later.
+        if matches!(code.as_str(), "InvalidArgument" | "MalformedDetail") {
+            return Err(wrong_usage(told));
+        }
+        bail!(told);
     }
     if !json {
         say(&output::cell(&result["id"]));

@@ -1,10 +1,10 @@
 //! `gatepost openapi` and `gatepost postman`.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::Args;
 use serde_json::Value;
 
-use super::{ConfigArgument, say};
+use super::{ConfigArgument, say, wrong_usage};
 use crate::config::Loaded;
 use crate::export;
 
@@ -53,9 +53,9 @@ fn document(loaded: &Loaded, name: Option<&str>) -> anyhow::Result<Value> {
         None if apis.len() == 1 => apis.values().next(),
         None => None,
     };
-    let api = api.with_context(|| match name {
-        Some(name) => format!("there is no API `{name}`; there is {}", known()),
-        None => format!("say which API: {}", known()),
+    let api = api.ok_or_else(|| match name {
+        Some(name) => anyhow!("there is no API `{name}`; there is {}", known()),
+        None => wrong_usage(format!("say which API: {}", known())),
     })?;
     Ok(export::openapi(&loaded.definitions, api, loaded.openapi.get(&api.name)))
 }

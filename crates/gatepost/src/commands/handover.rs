@@ -11,7 +11,7 @@ use credential::{KEY_BYTES, open_with, public_half};
 use model::Random as _;
 use zeroize::Zeroizing;
 
-use super::say;
+use super::{say, wrong_usage};
 use crate::clock::SystemRandom;
 use crate::files::{private_directory, write_private};
 
@@ -69,7 +69,7 @@ fn private(dir: &Path) -> anyhow::Result<Zeroizing<[u8; KEY_BYTES]>> {
 
 fn accept(letter: &Path, name: &str, dir: &Path) -> anyhow::Result<()> {
     if model::Name::new(name).is_err() {
-        bail!("--as is `{name}`; write a plain name like `tires`");
+        return Err(wrong_usage(format!("--as is `{name}`; write a plain name like `tires`")));
     }
     let text = std::fs::read_to_string(letter)
         .with_context(|| format!("{} cannot be read", letter.display()))?;

@@ -1,12 +1,11 @@
 //! `gatepost key value`.
 
-use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::credentials::{Kind, Overlap, Terms};
 use super::operator::{OperatorArguments, segment};
-use super::say;
+use super::{say, wrong_usage};
 
 const VALUES: Kind = Kind {
     owners: "keys",
@@ -70,7 +69,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match command {
         None => {
             let Some(key) = key else {
-                bail!("name the key, or what to do: add, list, rotate, revoke");
+                return Err(wrong_usage("name the key, or what to do: add, list, rotate, revoke"));
             };
             VALUES.add(&key, &json!({}), &operator).await
         }

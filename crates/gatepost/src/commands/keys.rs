@@ -1,11 +1,10 @@
 //! `gatepost key`.
 
-use anyhow::bail;
 use clap::Subcommand;
 use serde_json::json;
 
 use super::operator::OperatorArguments;
-use super::{key_values, output, say};
+use super::{key_values, output, say, wrong_usage};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -69,10 +68,12 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             ];
             output::list(&keys, arguments.json, &columns);
         }
-        Command::Rotate { key: Some(key), .. } => bail!(
-            "`key rotate` is for the keys that sign tokens. A new value of the API key `{key}`, \
-             with an end for those before it: gatepost key value rotate {key}"
-        ),
+        Command::Rotate { key: Some(key), .. } => {
+            return Err(wrong_usage(format!(
+                "`key rotate` is for the keys that sign tokens. A new value of the API key `{key}`, \
+                 with an end for those before it: gatepost key value rotate {key}"
+            )));
+        }
         Command::Rotate { key: None, now, alg, operator } => {
             rotate(now, alg.as_deref(), &operator).await?;
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Args;
 use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
 use http::{Request, Uri};
@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::moment::moment;
 use super::operator::{OperatorArguments, add_parameter, segment};
-use super::{output, say};
+use super::{output, say, wrong_usage};
 
 /// How long the developer's service may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -54,7 +54,9 @@ impl Forward {
         let uri: Option<Uri> = url.parse().ok();
         let origin = uri.as_ref().and_then(Origin::of);
         let (Some(uri), Some(origin)) = (uri, origin) else {
-            bail!("--forward is `{url}`; write an address like http://127.0.0.1:3000/hook");
+            return Err(wrong_usage(format!(
+                "--forward is `{url}`; write an address like http://127.0.0.1:3000/hook"
+            )));
         };
         let target = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         Ok(Self { pool: Pool::new(origin, Guard::Own, 1, TaskTracker::new()), target })

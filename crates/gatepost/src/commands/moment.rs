@@ -1,8 +1,8 @@
 //! Moments on the command line: RFC 3339, or how long ago.
 
-use anyhow::bail;
 use model::{Clock as _, Timestamp};
 
+use super::wrong_usage;
 use crate::clock::SystemClock;
 use crate::config;
 
@@ -17,9 +17,9 @@ fn at(text: &str, now: Timestamp) -> anyhow::Result<String> {
     }
     match config::duration_ms(text).map(i64::try_from) {
         Some(Ok(ago)) => Ok(now.plus_ms(-ago).to_string()),
-        _ => bail!(
+        _ => Err(wrong_usage(format!(
             "`{text}` is no moment; write RFC 3339, `2026-01-31T12:00:00Z`, or how long ago, `30m`, `2h`, `7d`"
-        ),
+        ))),
     }
 }
 

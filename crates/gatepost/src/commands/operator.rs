@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderValue, Method, Request};
@@ -13,7 +13,7 @@ use outbound::{Answer, Bounds, Guard, Origin, Pool, in_words, send_whole};
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
 
-use super::ConfigArgument;
+use super::{ConfigArgument, wrong_usage};
 use crate::config::nearest;
 use crate::files;
 
@@ -136,11 +136,28 @@ impl Operator {
     /// The name that is nearest to the one in a path, where such names are listed.
     async fn meant(&self, path: &str) -> Option<String> {
         let (list, rest) = path.split_once('/')?;
-        let (_, member) = NAMED.into_iter().find(|(known, _)| *known == list)?;
         let name = rest.split('/').next()?;
-        let listed = ask(&self.pool, self.request(Method::GET, list).ok()?, None).await.ok()?;
-        let names = listed["items"].as_array()?.iter().filter_map(|item| item[member].as_str());
-        nearest(name, names).map(str::to_owned)
+        let names = self.names(list).await.ok()?;
+        nearest(name, names.iter().map(String::as_str)).map(str::to_owned)
+    }
+
+    /// Fails if nothing of that kind has the name; `list` is where they are listed.
+    pub(super) async fn demand(&self, kind: &str, list: &str, name: &str) -> anyhow::Result<()> {
+        let names = self.names(list).await?;
+        if names.iter().any(|known| known == name) {
+            return Ok(());
+        }
+        Err(no_such(kind, name, names.iter().map(String::as_str)))
+    }
+
+    /// The names in a list, where it is one of what people name.
+    async fn names(&self, list: &str) -> anyhow::Result<Vec<String>> {
+        let Some((_, member)) = NAMED.into_iter().find(|(known, _)| *known == list) else {
+            return Ok(Vec::new());
+        };
+        let listed = ask(&self.pool, self.request(Method::GET, list)?, None).await?;
+        let items = listed["items"].as_array().into_iter().flatten();
+        Ok(items.filter_map(|item| item[member].as_str()).map(str::to_owned).collect())
     }
 
     fn request(&self, method: Method, path: &str) -> anyhow::Result<http::request::Builder> {
@@ -155,8 +172,8 @@ impl Operator {
 /// A connection to a door of our own.
 pub(super) fn pool(server: &str) -> anyhow::Result<Pool> {
     let origin = server.parse().ok().as_ref().and_then(Origin::of);
-    let origin =
-        origin.with_context(|| format!("`{server}` is no address like http://host:port"))?;
+    let none = || wrong_usage(format!("`{server}` is no address like http://host:port"));
+    let origin = origin.ok_or_else(none)?;
     Ok(Pool::new(origin, Guard::Own, 1, TaskTracker::new()))
 }
 
@@ -183,7 +200,7 @@ async fn exchange(
         .body(Full::from(text))?;
     let bounds = Bounds { answer_bytes_max: ANSWER_BYTES_MAX, ..Bounds::within(TIMEOUT) };
     let answer = send_whole(pool, request, bounds).await;
-    let answer = answer.map_err(|error| anyhow::anyhow!(in_words(&error))).with_context(|| {
+    let answer = answer.map_err(|error| anyhow!(in_words(&error))).with_context(|| {
         format!("{} does not answer (is `gatepost serve` running?)", pool.origin())
     })?;
     if answer.headers.contains_key("gatepost-in-force") {
@@ -201,10 +218,21 @@ async fn exchange(
     }
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let detail = body["detail"].as_str().map_or_else(|| answer.status.to_string(), str::to_owned);
-    if answer.status == http::StatusCode::NOT_FOUND {
-        return Err(Missing(detail).into());
+    match answer.status {
+        http::StatusCode::NOT_FOUND => Err(Missing(detail).into()),
+        http::StatusCode::BAD_REQUEST => Err(wrong_usage(detail)),
+        _ => bail!("{detail}"),
     }
-    bail!("{detail}")
+}
+
+/// Nothing of that kind has the name; the nearest of those that there are may be meant.
+pub(super) fn no_such<'a>(
+    kind: &str,
+    name: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> anyhow::Error {
+    let near = nearest(name, known).map(|near| format!(" Did you mean `{near}`?"));
+    anyhow!("There is no {kind} `{name}`.{}", near.unwrap_or_default())
 }
 
 /// Adds a parameter to a path that has one already.

@@ -1,12 +1,11 @@
 //! `gatepost rules`.
 
-use anyhow::Context as _;
 use clap::Subcommand;
 use serde_json::json;
 
 use super::destinations::add_ages;
 use super::operator::{OperatorArguments, segment};
-use super::{output, say};
+use super::{output, say, wrong_usage};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -61,8 +60,10 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
 
 fn path(rule: &str, verb: &str) -> anyhow::Result<String> {
     let parts = rule.split_once('/').filter(|(_, name)| !name.contains('/'));
-    let (bus, name) = parts.with_context(|| {
-        format!("`{rule}` names no rule; write BUS/RULE, as `gatepost rules list` shows it")
-    })?;
+    let none = || {
+        let shown = "as `gatepost rules list` shows it";
+        wrong_usage(format!("`{rule}` names no rule; write BUS/RULE, {shown}"))
+    };
+    let (bus, name) = parts.ok_or_else(none)?;
     Ok(format!("rules/{}/{}/{verb}", segment(bus), segment(name)))
 }

@@ -3,14 +3,14 @@
 use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Subcommand;
 use model::Secret;
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::operator::{OperatorArguments, segment};
-use super::{output, say};
+use super::{output, say, wrong_usage};
 use crate::files::read_secret_file;
 
 /// The longest value; the admin door takes no more.
@@ -52,7 +52,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
                 None => of_stdin()?,
             };
             if value.expose().is_empty() {
-                bail!("the value is empty; nothing was changed");
+                return Err(wrong_usage("the value is empty; nothing was changed"));
             }
             let ask = json!({ "value": value.expose() });
             operator.operator()?.put(&format!("secrets/{}", segment(&name)), &ask).await?;
@@ -88,7 +88,7 @@ pub(super) fn of_stdin() -> anyhow::Result<Secret> {
     let read = stdin.lock().take(VALUE_BYTES_MAX + 1).read_to_string(&mut text);
     let length = read.context("standard input cannot be read as text")?;
     if length as u64 > VALUE_BYTES_MAX {
-        bail!("the value is longer than 32 KiB; nothing was changed");
+        return Err(wrong_usage("the value is longer than 32 KiB; nothing was changed"));
     }
     Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }

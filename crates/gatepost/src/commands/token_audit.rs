@@ -1,4 +1,4 @@
-//! `gatepost token audit`: who got which token.
+//! `gatepost token audit`: who got which token, who was refused one, and who revoked its own.
 
 use clap::Args;
 use serde_json::Value;
@@ -25,11 +25,20 @@ pub(super) struct Audit {
     #[arg(long, visible_alias = "to")]
     until: Option<String>,
     /// Only refusals
-    #[arg(long)]
+    #[arg(long, conflicts_with = "revoked")]
     refused: bool,
+    /// Only tokens that their clients have revoked
+    #[arg(long)]
+    revoked: bool,
     /// Only the token of this id
     #[arg(long)]
     jti: Option<String>,
+    /// Only exchanges of tokens of this issuer, by its name in the file
+    #[arg(long)]
+    issuer: Option<String>,
+    /// Only exchanges of tokens of this subject, as their issuer writes it
+    #[arg(long)]
+    subject: Option<String>,
     /// Go on behind this place, which the listing before named
     #[arg(long)]
     after: Option<String>,
@@ -43,13 +52,20 @@ pub(super) struct Audit {
 impl Audit {
     fn path(&self, limit: usize, after: Option<&str>) -> anyhow::Result<String> {
         let mut path = format!("token-audit?limit={limit}");
+        let outcome = match (self.refused, self.revoked) {
+            (true, _) => Some("refused"),
+            (_, true) => Some("revoked"),
+            (false, false) => None,
+        };
         for (name, value) in [
             ("client", self.client.clone()),
             ("partner", self.partner.clone()),
             ("from", self.from.as_deref().map(moment).transpose()?),
             ("until", self.until.as_deref().map(moment).transpose()?),
-            ("refused", self.refused.then(|| "true".to_owned())),
+            ("outcome", outcome.map(str::to_owned)),
             ("jti", self.jti.clone()),
+            ("issuer", self.issuer.clone()),
+            ("subject", self.subject.clone()),
             ("after", after.map(str::to_owned)),
         ] {
             if let Some(value) = value {
@@ -91,7 +107,7 @@ pub(super) async fn run(audit: &Audit) -> anyhow::Result<()> {
 }
 
 fn table(items: &[Value]) {
-    let columns = [
+    let mut columns = vec![
         ("at", "at"),
         ("client", "client"),
         ("partner", "partner"),
@@ -103,5 +119,9 @@ fn table(items: &[Value]) {
         ("scopes", "scope"),
         ("token", "jti"),
     ];
+    // Where no token was exchanged, nobody looks for them.
+    if items.iter().any(|item| !item["subject"].is_null()) {
+        columns.extend([("issuer", "issuer"), ("subject", "subject")]);
+    }
     output::list(&serde_json::json!({ "items": items }), false, &columns);
 }

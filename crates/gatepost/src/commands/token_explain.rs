@@ -4,14 +4,14 @@ use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Args;
 use jwt::{ExplainWith, Explanation, Finding, KeySet, SET_BYTES_MAX, Verdict, explain};
 use model::Clock as _;
 use serde_json::{Value, json};
 
 use super::operator::OperatorArguments;
-use super::{output, say};
+use super::{output, say, wrong_usage};
 use crate::clock::SystemClock;
 
 /// The longest text that is read of standard input.
@@ -84,13 +84,15 @@ fn of_stdin() -> anyhow::Result<String> {
 }
 
 fn of_file(path: &Path) -> anyhow::Result<Known> {
-    let shown = || format!("{} cannot be read", path.display());
-    if std::fs::metadata(path).with_context(shown)?.len() > SET_BYTES_MAX as u64 {
-        bail!("{} is longer than 256 KiB", path.display());
+    // None of these is 1, which says that something is wrong with the token.
+    let wrong = |what: String| wrong_usage(format!("{} {what}", path.display()));
+    let unread = |error: std::io::Error| wrong(format!("cannot be read: {error}"));
+    if std::fs::metadata(path).map_err(unread)?.len() > SET_BYTES_MAX as u64 {
+        return Err(wrong("is longer than 256 KiB".to_owned()));
     }
-    let bytes = std::fs::read(path).with_context(shown)?;
+    let bytes = std::fs::read(path).map_err(unread)?;
     let keys = KeySet::parse(&bytes);
-    let keys = keys.with_context(|| format!("{} is no JWK Set", path.display()))?;
+    let keys = keys.map_err(|error| wrong(format!("is no JWK Set: {error}")))?;
     Ok(Known { issuer: None, audiences: Vec::new(), keys })
 }
 

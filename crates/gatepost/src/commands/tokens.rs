@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::bail;
 use clap::{Args, Subcommand};
 use model::Secret;
 use serde_json::{Value, json};
@@ -12,7 +11,7 @@ use super::operator::OperatorArguments;
 use super::secrets::{of_file, of_stdin};
 use super::token_audit::{self, Audit};
 use super::token_explain::{self, ExplainArguments};
-use super::{output, say};
+use super::{output, say, wrong_usage};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -103,10 +102,10 @@ fn refuse(misplaced: &[String]) -> anyhow::Result<()> {
     if misplaced.is_empty() {
         return Ok(());
     }
-    bail!(
+    Err(wrong_usage(
         "a token is given on standard input or by --file, and not as an argument: those are seen by \
-         everybody on the machine, and kept by shells"
-    )
+         everybody on the machine, and kept by shells",
+    ))
 }
 
 /// A token is never an argument: those are seen by everybody on the machine.

@@ -8,7 +8,7 @@ use model::{Grain, Timestamp};
 use serde_json::Value;
 
 use super::moment::moment;
-use super::operator::{Operator, OperatorArguments, add_parameter, segment};
+use super::operator::{Operator, OperatorArguments, add_parameter, no_such, segment};
 use super::output::{cell, complain};
 use super::{Table, say};
 use crate::files;
@@ -138,11 +138,26 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     table(&operator, &arguments, &stretch).await
 }
 
-/// Fails where nothing was found because no such partner is defined. One that is not defined any
-/// more may have rows.
+/// Fails where nothing was found because what was named is not defined. What is not defined any more
+/// may have rows.
 async fn known(operator: &Operator, arguments: &Arguments) -> anyhow::Result<()> {
-    if let Some(name) = arguments.partner.as_deref().filter(|name| !name.is_empty()) {
-        operator.get(&format!("partners/{}", segment(name))).await?;
+    for (kind, list, name) in [
+        ("partner", "partners", &arguments.partner),
+        ("client", "clients", &arguments.client),
+        ("API key", "keys", &arguments.key),
+    ] {
+        // Without a name: requests of which it is not known.
+        if let Some(name) = name.as_deref().filter(|name| !name.is_empty()) {
+            operator.demand(kind, list, name).await?;
+        }
+    }
+    if let Some(name) = arguments.api.as_deref().filter(|name| !name.is_empty()) {
+        let service = operator.get("token-service").await?;
+        let apis = service["audiences"].as_array().into_iter().flatten();
+        let apis: Vec<&str> = apis.filter_map(Value::as_str).collect();
+        if !apis.contains(&name) {
+            return Err(no_such("API", name, apis));
+        }
     }
     Ok(())
 }

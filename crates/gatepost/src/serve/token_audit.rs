@@ -1,4 +1,4 @@
-//! The audit of tokens: what the token endpoint answered is kept each second, or sooner where much
+//! The audit of tokens: what the token service gave, refused and revoked is kept each second, or sooner where much
 //! waits, and at the end; what is past its time (`tokens.audit_keep`) is dropped each hour
 //! (`keeping.rs`).
 

@@ -27,6 +27,7 @@ fn trace_id(traceparent: Option<&str>) -> Value {
 
 pub(super) fn token(record: &TokenRecord, form: Form) -> String {
     if form == Form::Json {
+        let exchanged = record.exchanged.as_ref();
         return json!({
             "kind": "token",
             "at": record.at.to_string(),
@@ -34,6 +35,8 @@ pub(super) fn token(record: &TokenRecord, form: Form) -> String {
             "client": record.client,
             "partner": record.partner,
             "method": record.method,
+            "issuer": exchanged.map(|exchanged| &exchanged.issuer),
+            "subject": exchanged.map(|exchanged| &exchanged.subject),
             "scope": record.scope,
             "token_id": record.token_id,
             "audience": record.audience,

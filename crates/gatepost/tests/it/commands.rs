@@ -132,14 +132,64 @@ async fn a_name_that_is_not_there_and_a_verb_in_the_wrong_place_are_told_what_is
             "There is no API key `car-order`. Did you mean `car-orders`?",
         ),
         (&["partner", "show", "car"], "There is no partner `car`. Did you mean `cars`?"),
-        (&["key", "rotate", "car-orders"], "gatepost key value rotate car-orders"),
+        (
+            &["client", "secret", "list", "car-order"],
+            "There is no client `car-order`. Did you mean `car-orders`?",
+        ),
+        (&["usage", "--partner", "car"], "There is no partner `car`. Did you mean `cars`?"),
+        (&["openapi", "tyres"], "there is no API `tyres`; there is tires"),
+    ] {
+        let output = program.run(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let said = text(&output.stderr);
+        assert!(said.contains(says), "{arguments:?}: {said}");
+    }
+    for (arguments, says) in [
+        (&["key", "rotate", "car-orders"][..], "gatepost key value rotate car-orders"),
         (&["client", "rotate", "car-orders"], "gatepost client secret rotate car-orders"),
         (&["client", "rotate", "--overlap", "7d"], "gatepost client secret rotate CLIENT"),
         (&["client", "rotate"], "gatepost client secret rotate CLIENT"),
     ] {
         let output = program.run(arguments);
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         let said = text(&output.stderr);
+        assert!(said.contains(says), "{arguments:?}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_cannot_be_read_ends_as_wrong_usage_whoever_finds_it_out() {
+    let program = Program::start(GOOD).await;
+    std::fs::write(program.path("no-keys"), "[]").unwrap();
+    for (arguments, says) in [
+        (&["usage", "--from", "yesterday"][..], "`yesterday` is no moment"),
+        (&["usage", "--by", "company"], "`by` has `company`"),
+        (&["usage", "--grain", "week"], "`minute`, `hour` or `day`"),
+        (&["token", "audit", "--until", "soon"], "`soon` is no moment"),
+        (&["token", "audit", "--after", "x y"], "give back `next`"),
+        (&["token", "revoke", "--jti", "a b"], "without blanks"),
+        (&["token", "introspect", "some-token"], "not as an argument"),
+        (&["token", "explain", "a.b.c", "--jwks", "no-keys"], "no-keys is no JWK Set"),
+        (&["token", "explain", "a.b.c", "--jwks", "nowhere"], "nowhere cannot be read"),
+        (&["deliveries", "list", "--where", "{"], "`where` is no event pattern"),
+        (&["deliveries", "list", "--where", "@nowhere"], "nowhere cannot be read"),
+        (&["dead-letters", "redrive"], "say which"),
+        (&["dead-letters", "redrive", "--all", "--rate", "fast"], "--rate"),
+        (&["rules", "pause", "all"], "write BUS/RULE"),
+        (&["listen", "orders", "--forward", "nowhere"], "--forward is `nowhere`"),
+        (&["key", "rotate", "--alg", "HS256"], "`algorithm`"),
+        (&["partner", "handover", "cars", "--seal-to", "nonsense"], "gatepost handover key"),
+        (&["partner", "list", "--server", "nowhere"], "http://host:port"),
+        (&["handover", "accept", "letter.json", "--as", "a/b"], "--as is `a/b`"),
+        (&["client", "secret"], "name the client"),
+        (
+            &["events", "publish", "b", "--source", "s", "--detail-type", "t", "--detail", "{"],
+            "--detail is no JSON",
+        ),
+    ] {
+        let output = program.run(arguments);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
         assert!(said.contains(says), "{arguments:?}: {said}");
     }
 }

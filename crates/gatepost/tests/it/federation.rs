@@ -3,7 +3,7 @@
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use jwt::{Jwks, SigningKey};
 use serde_json::{Value, json};
-use testkit::{Receiver, Reply};
+use testkit::{Receiver, Reply, until};
 
 use crate::claims::now_s;
 use crate::program::{Answer, Program};
@@ -120,6 +120,11 @@ impl World {
     async fn exchange(&self, token: &str, more: &str) -> Answer {
         self.ask(&format!("{EXCHANGE}&subject_token={token}{more}"), &[]).await
     }
+
+    fn audited(&self, arguments: &[&str]) -> Vec<Value> {
+        let text = self.program.done(&[&["token", "audit", "--json"][..], arguments].concat());
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
 }
 
 fn refused(answer: &Answer, error: &str, says: &str) {
@@ -178,11 +183,56 @@ async fn rfc8693_a_token_that_is_not_good_is_an_invalid_request() {
 }
 
 #[tokio::test]
+async fn the_audit_has_of_each_exchange_whose_token_it_was() {
+    let world = World::start().await;
+    let long = format!("system:serviceaccount:builds:{}", "x".repeat(400));
+    let other = "system:serviceaccount:orders:other";
+    let tokens = [
+        (world.key.sign(&claims()), 200),
+        (world.key.sign(&with("sub", long.as_str())), 200),
+        (world.key.sign(&with("sub", other)), 400),
+        // What nobody has verified says nothing.
+        (world.forger().sign(&with("sub", "system:serviceaccount:orders:forged")), 400),
+    ];
+    for (token, status) in &tokens {
+        let answer = world.exchange(token, "").await;
+        assert_eq!(answer.status, *status, "{}", answer.body);
+    }
+    until("all are in the audit", async || (world.audited(&[]).len() == 4).then_some(())).await;
+    let seen = |arguments: &[&str]| -> Vec<Value> {
+        let rows = world.audited(arguments);
+        let seen = |row: &Value| json!([row["outcome"], row["client"], row["subject"]]);
+        assert!(rows.iter().all(|row| row["issuer"] == "cluster"), "{rows:?}");
+        rows.iter().map(seen).collect()
+    };
+    let sender = json!(["issued", "car-orders", SENDER]);
+    let builder = json!(["issued", "car-builds", &long[..256]]);
+    let nobody = json!(["refused", null, other]);
+    let all = [nobody.clone(), builder.clone(), sender.clone()];
+    assert_eq!(seen(&["--issuer", "cluster"]), all);
+    assert_eq!(seen(&["--subject", SENDER]), [sender]);
+    assert_eq!(seen(&["--subject", &long, "--issuer", "cluster"]), [builder]);
+    assert_eq!(seen(&["--subject", other, "--refused"]), [nobody]);
+    assert!(seen(&["--issuer", "elsewhere"]).is_empty());
+    assert!(seen(&["--subject", "system:serviceaccount:orders:forged"]).is_empty());
+    let table = world.program.done(&["token", "audit"]);
+    assert!(table.contains("SUBJECT") && table.contains(SENDER), "{table}");
+    let mut seen = table + &world.program.done(&["token", "audit", "--json"]);
+    seen.push_str(&world.program.read("stdout"));
+    for (token, _) in &tokens {
+        let signature = token.rsplit('.').next().unwrap();
+        assert!(!seen.contains(signature), "a token is in the audit or the log");
+    }
+    let line = world.program.lines("token").into_iter().find(|line| line["subject"] == SENDER);
+    assert_eq!(line.unwrap()["issuer"], "cluster");
+}
+
+#[tokio::test]
 async fn a_token_that_an_operator_has_revoked_is_not_exchanged_and_others_are() {
     let world = World::start().await;
-    let (leaked, other) = (with("jti", "leaked"), with("jti", "other"));
+    let (leaked, other) = (with("jti", "leaked at 7 h, ü"), with("jti", "leaked"));
     assert_eq!(world.exchange(&world.key.sign(&leaked), "").await.status, 200);
-    world.program.done(&["token", "revoke", "--jti", "leaked", "--issuer", "cluster"]);
+    world.program.done(&["token", "revoke", "--jti", "leaked at 7 h, ü", "--issuer", "cluster"]);
     let answer = world.exchange(&world.key.sign(&leaked), "").await;
     refused(&answer, "invalid_request", "revoked");
     for claims in [other, claims()] {

@@ -219,6 +219,41 @@ async fn an_operator_refuses_one_token_of_another_issuer_and_no_other_of_that_na
 }
 
 #[tokio::test]
+async fn a_token_of_another_issuer_is_refused_by_whatever_id_it_was_taken_with() {
+    let mut world = World::start().await;
+    let sign = |id: &str| jwt::sign(&AccessToken { jti: id.into(), ..claims() }, &world.key);
+    let long = "é".repeat(512);
+    let ids = ["order 7 of Lee", "größe/ü", "\"quoted\" \\ %20", "--issuer", long.as_str()];
+    let tokens = ids.map(sign);
+    let beside = sign("order 7");
+    for (id, token) in ids.iter().zip(&tokens) {
+        assert_eq!(world.order(token).await.status, 201, "{id}");
+        let jti = format!("--jti={id}");
+        let said = world.program.done(&["token", "revoke", &jti, "--issuer", "azure"]);
+        assert!(said.contains(id), "{said}");
+        world.refused(token, 401, "token-revoked").await;
+    }
+    assert_eq!(world.order(&beside).await.status, 201);
+    // What could not be revoked is not taken either.
+    for id in ["é".repeat(513), "a\u{7}b".to_owned()] {
+        let answer = world.refused(&sign(&id), 401, "token-invalid").await;
+        assert!(answer.body.contains("`jti`"), "{}", answer.body);
+        let jti = format!("--jti={id}");
+        let output = world.program.run(&["token", "revoke", &jti, "--issuer", "azure"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains("1024 bytes"), "{said}");
+    }
+    world.program.kill_and_restart().await;
+    until("the keys are here again", async || {
+        (world.order(&beside).await.status == 201).then_some(())
+    })
+    .await;
+    for token in &tokens {
+        world.refused(token, 401, "token-revoked").await;
+    }
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_token_of_another_issuer_is_said() {
     let world = World::start().await;
     let (own_key, now) = (&world.key, now_s());

@@ -1,6 +1,7 @@
-//! Who got which token, and who was refused one: kept, found, and never with a secret in it.
+//! Who got which token, who was refused one, and who revoked its own: kept, found, and never with a
+//! secret in it.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::until;
 
 use crate::program::{Answer, Program};
@@ -31,10 +32,17 @@ impl Service {
     }
 
     async fn ask(&self, client: &str, secret: &str) -> Answer {
-        let body =
-            format!("grant_type=client_credentials&client_id={client}&client_secret={secret}");
+        self.post("/oauth2/token", "grant_type=client_credentials", (client, secret)).await
+    }
+
+    async fn revoke(&self, token: &str, of: (&str, &str)) -> Answer {
+        self.post("/oauth2/revoke", &format!("token={token}"), of).await
+    }
+
+    async fn post(&self, path: &str, what: &str, (client, secret): (&str, &str)) -> Answer {
+        let body = format!("{what}&client_id={client}&client_secret={secret}");
         let headers = [("content-type", "application/x-www-form-urlencoded")];
-        self.program.call("POST", "/oauth2/token", &headers, &body).await
+        self.program.call("POST", path, &headers, &body).await
     }
 
     fn rows(&self, arguments: &[&str]) -> Vec<Value> {
@@ -101,6 +109,51 @@ async fn every_token_and_every_refusal_is_found_by_what_it_was() {
     let signature = token.rsplit('.').next().unwrap();
     for secret in [signature, "wrong-guess", &service.cars, &service.bikes] {
         assert!(!seen.contains(secret), "{secret} is in the audit");
+    }
+}
+
+#[tokio::test]
+async fn what_a_client_revokes_is_found_with_the_token_and_what_changes_nothing_is_not() {
+    let service = Service::start().await;
+    let issued = service.ask("car-orders", &service.cars).await;
+    let token = issued.json()["access_token"].as_str().unwrap().to_owned();
+    let (cars, bikes) = (("car-orders", &*service.cars), ("bike-orders", &*service.bikes));
+    // All are answered alike: somebody else's token, what is no token, and its own.
+    for (token, of) in [(&*token, bikes), ("nonsense", cars), (&token, cars)] {
+        assert_eq!(service.revoke(token, of).await.status, 200);
+    }
+    assert_eq!(service.revoke(&token, ("car-orders", "wrong-guess")).await.status, 401);
+    service.kept(2).await;
+
+    let rows = service.rows(&["--revoked"]);
+    let [row] = &rows[..] else { panic!("{rows:?}") };
+    for (name, value) in [
+        ("outcome", json!("revoked")),
+        ("client", json!("car-orders")),
+        ("partner", json!("cars")),
+        ("method", json!("client_secret_post")),
+        ("audience", json!("tires")),
+        ("address", json!("127.0.0.1")),
+        ("times", json!(1)),
+        ("reason", Value::Null),
+    ] {
+        assert_eq!(row[name], value, "{name}: {row}");
+    }
+    let of_token = service.rows(&["--jti", row["jti"].as_str().unwrap()]);
+    let outcomes: Vec<_> = of_token.iter().map(|row| row["outcome"].clone()).collect();
+    assert_eq!(outcomes, ["revoked", "issued"]);
+    assert_eq!(service.rows(&["--revoked", "--client", "car-orders", "--from", "1h"]), rows);
+    assert!(service.rows(&["--revoked", "--partner", "bikes"]).is_empty());
+    assert!(service.rows(&["--refused"]).is_empty());
+    let issued = service.program.admin_get("token-audit?outcome=issued").await;
+    assert_eq!(issued["items"].as_array().unwrap().len(), 1);
+
+    let table = service.program.done(&["token", "audit"]);
+    assert!(table.contains("revoked"), "{table}");
+    let signature = token.rsplit('.').next().unwrap();
+    for file in ["data/core.db", "data/core.db-wal"] {
+        let bytes = std::fs::read(service.program.path(file)).unwrap_or_default();
+        assert!(!String::from_utf8_lossy(&bytes).contains(signature), "the token is in {file}");
     }
 }
 

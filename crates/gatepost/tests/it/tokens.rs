@@ -253,8 +253,37 @@ async fn rfc8414_the_metadata_names_what_there_is() {
         let scopes = document["scopes_supported"].as_array().unwrap();
         assert!(scopes.contains(&"tires/create.order".into()), "{document}");
     }
-    let answer = service.program.call("GET", "/.well-known/nothing", &[], "").await;
-    assert_eq!(answer.status, 404);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_refused_with_an_id_that_one_line_of_the_log_has() {
+    let service = service().await;
+    let long = format!("/oauth2/introspect/{}", "t".repeat(500));
+    for (method, path, status, code) in [
+        ("GET", "/.well-known/nothing?token=secret", 404, "no-route"),
+        ("GET", "/.well-known/oauth-protected-resource/nothing", 404, "no-route"),
+        ("POST", long.as_str(), 404, "no-route"),
+        ("GET", "/oauth2/token", 405, "method-not-allowed"),
+        ("POST", "/.well-known/webhook-jwks.json", 405, "method-not-allowed"),
+    ] {
+        let answer = service.program.call(method, path, &[], "").await;
+        let problem = answer.json();
+        assert_eq!(answer.status, status, "{path}: {}", answer.body);
+        assert_eq!(problem["type"], format!("urn:gatepost:problem:{code}"), "{path}");
+        let line = until("the log tells of it", async || {
+            let mut said = service.program.said("a request to the token service is refused");
+            said.retain(|line| line["request_id"] == problem["request_id"]);
+            assert!(said.len() <= 1, "{said:?}");
+            said.pop()
+        })
+        .await;
+        let told = line["path"].as_str().unwrap();
+        let whole = path.split('?').next().unwrap();
+        assert!(whole.starts_with(told) && told.len() == whole.len().min(128), "{line}");
+        let seen = json!([line["level"], line["address"], line["method"], line["status"]]);
+        assert_eq!(seen, json!(["INFO", "127.0.0.1", method, status]), "{line}");
+        assert_eq!(line["refusal"], code, "{line}");
+    }
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ plans:
   wide: {{ rate: 1000/s, burst: 100 }}
   narrow: {{ rate: 1/h, burst: 2 }}
 partners:
-  cars: {{ plan: wide, api_keys: {{ cars: {{}} }} }}
+  cars: {{ plan: wide, clients: {{ car-orders: {{}} }}, api_keys: {{ cars: {{}} }} }}
   bikes: {{ plan: narrow, api_keys: {{ bikes: {{}} }} }}
 ",
         upstream.url()
@@ -144,18 +144,37 @@ async fn usage_is_a_table_for_people_and_csv_for_billing() {
     assert!(lines[0].starts_with("from,until,partner,client,key,api,route,requests,"), "{csv}");
     assert!(lines[1].contains(",cars,,,,POST /orders,2,2,0,0,0,0,0,0,4,8,"), "{csv}");
     assert_eq!(lines.len(), 2, "{csv}");
-    let output = program.run(&["usage", "--by", "company"]);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(said.contains("`by` has `company`"), "{said}");
-    // A partner that has asked nothing is no mistake, and one that there is not is one.
-    assert!(program.run(&["usage", "--partner", "bikes"]).status.success());
-    for form in [&[][..], &["--json"], &["--csv"]] {
-        let output = program.run(&[&["usage", "--partner", "carz"], form].concat());
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(1), "{form:?}: {said}");
-        assert!(said.contains("There is no partner `carz`. Did you mean `cars`?"), "{said}");
-    }
     let output = program.run(&["usage", "--csv", "--json"]);
     assert_eq!(output.status.code(), Some(2), "one form at a time");
+}
+
+#[tokio::test]
+async fn what_has_no_usage_is_no_mistake_unless_there_is_nothing_of_that_name() {
+    let upstream = service().await;
+    let program = Program::start(&definitions(&upstream)).await;
+    for there in [
+        ["--partner", "bikes"],
+        ["--client", "car-orders"],
+        ["--key", "bikes"],
+        ["--api", "tires"],
+        // Of which it is not known.
+        ["--client", ""],
+    ] {
+        let output = program.run(&[&["usage"][..], &there].concat());
+        assert!(output.status.success() && output.stdout.is_empty(), "{there:?}");
+    }
+    for (asked, says) in [
+        (["--partner", "carz"], "There is no partner `carz`. Did you mean `cars`?"),
+        (["--client", "car-order"], "There is no client `car-order`. Did you mean `car-orders`?"),
+        (["--key", "bike"], "There is no API key `bike`. Did you mean `bikes`?"),
+        (["--api", "tyres"], "There is no API `tyres`. Did you mean `tires`?"),
+        (["--client", "entirely-another"], "There is no client `entirely-another`.\n"),
+    ] {
+        for form in [&[][..], &["--json"], &["--csv"]] {
+            let output = program.run(&[&["usage"][..], &asked, form].concat());
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(1), "{asked:?} {form:?}: {said}");
+            assert!(said.contains(says), "{asked:?} {form:?}: {said}");
+        }
+    }
 }

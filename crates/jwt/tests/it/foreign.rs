@@ -298,6 +298,7 @@ fn the_header_may_not_ask_for_more_nor_bring_its_own_key() {
 
 #[test]
 fn issuer_audience_and_names_are_demanded() {
+    let no_id = Fault::Malformed("its `jti` has more than 1,024 bytes, or control characters");
     let rows = [
         ("iss", json!("https://login.example/tenant/v2.0/"), Some(Fault::Issuer)),
         ("iss", json!("https://LOGIN.example/tenant/v2.0"), Some(Fault::Issuer)),
@@ -319,6 +320,13 @@ fn issuer_audience_and_names_are_demanded() {
         ("azp", json!("x".repeat(257)), Some(Fault::Claims)),
         ("azp", json!(7), Some(Fault::Claims)),
         ("jti", json!(7), Some(Fault::Claims)),
+        ("jti", Value::Null, None),
+        ("jti", json!("a b ü \u{1f6de} %20\"\\"), None),
+        ("jti", json!("x".repeat(1024)), None),
+        ("jti", json!("x".repeat(1025)), Some(no_id)),
+        ("jti", json!("ü".repeat(513)), Some(no_id)),
+        ("jti", json!("a\nb"), Some(no_id)),
+        ("jti", json!("a\u{0}b"), Some(no_id)),
         ("token_use", json!("access"), None),
         ("token_use", json!("id"), Some(Fault::Type)),
     ];

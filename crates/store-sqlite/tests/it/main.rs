@@ -6,7 +6,8 @@ use std::sync::Arc;
 use model::{EntryId, EventDraft, EventFields, Name, Timestamp};
 use store::conformance::Bench;
 use store::{
-    AnswerBounds, AnswerKey, Appended, Beginning, Begun, Entry, Once, Store, TokenEntry, TokenQuery,
+    AnswerBounds, AnswerKey, Appended, Beginning, Begun, Entry, Once, Store, TokenAct, TokenEntry,
+    TokenOutcome, TokenQuery,
 };
 use store_sqlite::SqliteStore;
 
@@ -71,8 +72,16 @@ async fn a_file_of_another_version_is_refused_by_name() {
     assert!(error.contains("core.db is of version 99"), "{error}");
 }
 
-/// Takes the newest step back: what credentials and signing keys did not have before.
+/// Takes the newest step back: what the audit of tokens did not have before.
+const BEFORE_ACTS: &str = "
+    DROP INDEX token_audit_of_subject; ALTER TABLE token_audit DROP COLUMN act;
+    ALTER TABLE token_audit DROP COLUMN issuer; ALTER TABLE token_audit DROP COLUMN subject;
+    PRAGMA user_version = 9;";
+
+/// And the one before: what credentials and signing keys did not have.
 const BEFORE_RINGS: &str = "
+    DROP INDEX token_audit_of_subject; ALTER TABLE token_audit DROP COLUMN act;
+    ALTER TABLE token_audit DROP COLUMN issuer; ALTER TABLE token_audit DROP COLUMN subject;
     ALTER TABLE api_key DROP COLUMN not_before; ALTER TABLE api_key DROP COLUMN last_used;
     ALTER TABLE client_secret DROP COLUMN not_before; ALTER TABLE client_secret DROP COLUMN last_used;
     ALTER TABLE client_secret DROP COLUMN imported;
@@ -100,6 +109,27 @@ async fn a_core_db_from_before_rings_has_a_key_that_signs_since_it_was_made() {
     assert_eq!((keys[1].retired_at, keys[1].gone_at), (None, None));
     let secrets = store.secret_credentials().await.unwrap();
     assert!(secrets[0].is_live(Timestamp::from_ms(8)) && !secrets[0].imported);
+}
+
+#[tokio::test]
+async fn a_core_db_from_before_exchanges_were_told_has_what_was_asked_for() {
+    let directory = directory();
+    drop(directory.open().await);
+    let core = rusqlite::Connection::open(directory.0.path().join("core.db")).unwrap();
+    core.execute_batch(BEFORE_ACTS).unwrap();
+    core.execute_batch(
+        "INSERT INTO token_text VALUES(1, 'acme', 0), (2, 'damped', 0);
+         INSERT INTO token_audit VALUES(1, 1, NULL, NULL, NULL, NULL, x'7f000001', NULL, 't1', NULL, NULL, 1),
+           (2, 1, NULL, NULL, NULL, NULL, x'7f000001', NULL, NULL, 2, NULL, 3)",
+    )
+    .unwrap();
+    drop(core);
+    let store = directory.open().await;
+    let rows = store.tokens(TokenQuery { limit: 9, ..TokenQuery::default() }).await.unwrap();
+    let outcomes: Vec<_> = rows.iter().map(|row| row.entry.outcome()).collect();
+    assert_eq!(outcomes, [TokenOutcome::Refused, TokenOutcome::Issued]);
+    let of_exchange = |entry: &TokenEntry| entry.issuer.is_some() || entry.subject.is_some();
+    assert!(!rows.iter().any(|row| of_exchange(&row.entry)), "{rows:?}");
 }
 
 #[tokio::test]
@@ -162,9 +192,12 @@ async fn a_text_of_the_audit_is_written_once_and_goes_with_its_last_entry() {
     let store = directory.open().await;
     let entry = |day: i64, client: &str| TokenEntry {
         at: Timestamp::from_ms(day * DAY_MS + 5),
+        act: TokenAct::Asked,
         client: Some(client.to_owned()),
         partner: None,
         method: None,
+        issuer: None,
+        subject: None,
         scope: None,
         audience: None,
         address: [192, 0, 2, 7].into(),

@@ -3,7 +3,7 @@
 use model::Timestamp;
 
 use super::{Bench, at};
-use crate::{Store, TokenEntry, TokenQuery, TokenRow};
+use crate::{Store, TokenAct, TokenEntry, TokenOutcome, TokenQuery, TokenRow};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -12,9 +12,12 @@ fn issued(ms: i64, (client, partner): (&str, &str), token_id: &str) -> TokenEntr
     let text = |text: &str| Some(text.to_owned());
     TokenEntry {
         at: at(ms),
+        act: TokenAct::Asked,
         client: text(client),
         partner: text(partner),
         method: text("client_secret_basic"),
+        issuer: None,
+        subject: None,
         scope: text("tires/create.order tires/cancel.order"),
         audience: text("tires"),
         address: [192, 0, 2, 7].into(),
@@ -30,9 +33,12 @@ fn issued(ms: i64, (client, partner): (&str, &str), token_id: &str) -> TokenEntr
 fn refused(ms: i64, client: Option<&str>, times: u64) -> TokenEntry {
     TokenEntry {
         at: at(ms),
+        act: TokenAct::Asked,
         client: client.map(str::to_owned),
         partner: None,
         method: Some("client_secret_post".to_owned()),
+        issuer: None,
+        subject: None,
         scope: None,
         audience: None,
         address: "2001:db8::7".parse().expect("an address"),
@@ -111,18 +117,68 @@ pub async fn tokens_are_found_by_every_filter<B: Bench>(bench: &B) {
         (TokenQuery { client: text("nobody"), ..all() }, vec![]),
         (TokenQuery { token_id: text("t2"), ..all() }, vec![3]),
         (TokenQuery { token_id: text("t9"), ..all() }, vec![]),
-        (TokenQuery { refused: Some(true), ..all() }, vec![1, 4]),
-        (TokenQuery { refused: Some(false), ..all() }, vec![0, 2, 3, 5]),
+        (TokenQuery { outcome: Some(TokenOutcome::Refused), ..all() }, vec![1, 4]),
+        (TokenQuery { outcome: Some(TokenOutcome::Issued), ..all() }, vec![0, 2, 3, 5]),
+        (TokenQuery { outcome: Some(TokenOutcome::Revoked), ..all() }, vec![]),
+        (TokenQuery { issuer: text("cluster"), ..all() }, vec![]),
+        (TokenQuery { subject: text("cars"), ..all() }, vec![]),
         (TokenQuery { from: Some(at(20)), until: Some(at(40)), ..all() }, vec![2, 3, 4]),
         (TokenQuery { until: Some(at(10)), ..all() }, vec![]),
         (TokenQuery { from: Some(at(41)), ..all() }, vec![]),
         (
-            TokenQuery { client: text("car-orders"), refused: Some(false), limit: 1, ..all() },
+            TokenQuery {
+                client: text("car-orders"),
+                outcome: Some(TokenOutcome::Issued),
+                limit: 1,
+                ..all()
+            },
             vec![2],
         ),
         (TokenQuery { from: Some(Timestamp::from_ms(-5)), limit: 2, ..all() }, vec![0, 1]),
     ] {
         let found: Vec<_> = found.into_iter().map(|at: usize| expected[at].clone()).collect();
+        assert_eq!(entries(read(&*store, query.clone()).await), found, "{query:?}");
+    }
+}
+
+/// What was exchanged is found by whose token it was, and a revocation is neither a token nor a refusal.
+pub async fn exchanges_and_revocations_are_found<B: Bench>(bench: &B) {
+    let store = bench.open().await;
+    let text = |text: &str| Some(text.to_owned());
+    let cars = ("car-orders", "cars");
+    let of = |issuer: &str, subject: &str, entry: TokenEntry| TokenEntry {
+        issuer: text(issuer),
+        subject: text(subject),
+        ..entry
+    };
+    let revoked = |ms, token_id: &str| TokenEntry {
+        act: TokenAct::Revoked,
+        scope: None,
+        kid: None,
+        ..issued(ms, cars, token_id)
+    };
+    let written = [
+        of("cluster", "orders:sender", issued(10, cars, "t1")),
+        of("cluster", "orders:other ü", refused(20, None, 2)),
+        of("builds", "orders:sender", issued(30, cars, "t2")),
+        revoked(40, "t1"),
+        TokenEntry { times: 3, ..revoked(50, "t2") },
+    ];
+    record(&*store, written.to_vec()).await;
+    let outcome = |outcome| TokenQuery { outcome: Some(outcome), ..all() };
+    for (query, found) in [
+        (all(), vec![4, 3, 2, 1, 0]),
+        (TokenQuery { issuer: text("cluster"), ..all() }, vec![1, 0]),
+        (TokenQuery { subject: text("orders:sender"), ..all() }, vec![2, 0]),
+        (TokenQuery { issuer: text("builds"), subject: text("orders:sender"), ..all() }, vec![2]),
+        (TokenQuery { subject: text("orders:other ü"), ..all() }, vec![1]),
+        (TokenQuery { subject: text("orders"), ..all() }, vec![]),
+        (TokenQuery { token_id: text("t1"), ..all() }, vec![3, 0]),
+        (outcome(TokenOutcome::Issued), vec![2, 0]),
+        (outcome(TokenOutcome::Refused), vec![1]),
+        (outcome(TokenOutcome::Revoked), vec![4, 3]),
+    ] {
+        let found: Vec<_> = found.into_iter().map(|at: usize| written[at].clone()).collect();
         assert_eq!(entries(read(&*store, query.clone()).await), found, "{query:?}");
     }
 }

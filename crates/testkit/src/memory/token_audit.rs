@@ -1,4 +1,4 @@
-//! Who got which token, and who was refused one.
+//! Who got which token, who was refused one, and who revoked its own.
 
 use std::collections::BTreeMap;
 
@@ -32,9 +32,11 @@ impl Tokens {
             query.before.is_none_or(|before| **place < before)
                 && query.from.is_none_or(|from| entry.at >= from)
                 && query.until.is_none_or(|until| entry.at < until)
-                && query.refused.is_none_or(|refused| refused == entry.refusal.is_some())
+                && query.outcome.is_none_or(|outcome| outcome == entry.outcome())
                 && same(&query.client, &entry.client)
                 && same(&query.partner, &entry.partner)
+                && same(&query.issuer, &entry.issuer)
+                && same(&query.subject, &entry.subject)
                 && same(&query.token_id, &entry.token_id)
         };
         let rows = self.0.iter().rev().filter(fits).take(query.limit);
