@@ -118,7 +118,7 @@ pub(crate) fn caller<'s>(
     let form = form(headers, body)?;
     let with = Proving { certificate: arrival.certificate.as_deref(), address, now, ticks_ns };
     let claim = authentication::claim(service, state, (headers, &form), with)?;
-    let client = authentication::prove(service, state, &claim, with)?;
+    let client = authentication::prove(service, state, &claim, with)?.client;
     drop(claim);
     service.world.limits.request(&state.rules.settings, &client.client, ticks_ns, told)?;
     if client.client.tokens.is_over(now) {

@@ -107,6 +107,10 @@ ALTER TABLE signing_key ADD COLUMN signs_from INTEGER;
 ALTER TABLE signing_key ADD COLUMN gone_at INTEGER;
 UPDATE signing_key SET published_at = created_at, signs_from = created_at, gone_at = retired_at + 86460000;
 ",
+    // The credentials that are declared with clients, and when they were used.
+    "
+CREATE TABLE declared_credential(id TEXT PRIMARY KEY, last_used INTEGER) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// A segment of the log. It is never migrated: the whole log is read by the program that wrote it, or

@@ -71,8 +71,9 @@ async fn a_file_of_another_version_is_refused_by_name() {
     assert!(error.contains("core.db is of version 99"), "{error}");
 }
 
-/// Takes the newest step back: what credentials and signing keys did not have before.
+/// Takes the newest steps back: what credentials and signing keys did not have before.
 const BEFORE_RINGS: &str = "
+    DROP TABLE declared_credential;
     ALTER TABLE api_key DROP COLUMN not_before; ALTER TABLE api_key DROP COLUMN last_used;
     ALTER TABLE client_secret DROP COLUMN not_before; ALTER TABLE client_secret DROP COLUMN last_used;
     ALTER TABLE client_secret DROP COLUMN imported;
@@ -100,6 +101,16 @@ async fn a_core_db_from_before_rings_has_a_key_that_signs_since_it_was_made() {
     assert_eq!((keys[1].retired_at, keys[1].gone_at), (None, None));
     let secrets = store.secret_credentials().await.unwrap();
     assert!(secrets[0].is_live(Timestamp::from_ms(8)) && !secrets[0].imported);
+}
+
+#[tokio::test]
+async fn a_core_db_from_before_declared_credentials_takes_the_step() {
+    let directory = directory();
+    drop(directory.open().await);
+    let core = rusqlite::Connection::open(directory.0.path().join("core.db")).unwrap();
+    core.execute_batch("DROP TABLE declared_credential; PRAGMA user_version = 9").unwrap();
+    drop(core);
+    store::conformance::the_uses_of_declared_credentials_are_kept(&directory).await;
 }
 
 #[tokio::test]
