@@ -1,16 +1,20 @@
-//! Clients and their secrets.
+//! Clients and their credentials: secrets are minted here, all others are declared in the file.
 
 use axum::Json;
 use axum::extract::{Path, State};
 use credential::{Kind, Minted, RANDOM_BYTES, mint as mint_text};
 use http::StatusCode;
-use model::{Authentication, LIVE_CREDENTIALS_MAX, Name, Secret, SecretCredential, Timestamp};
+use model::{
+    Authentication, Client, ClientCredential, LIVE_CREDENTIALS_MAX, Name, Secret, SecretCredential,
+    Timestamp,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::Placing;
 
 use crate::extract::{Body, MaybeBody};
 use crate::problem::Problem;
-use crate::terms::{Rotation, Span, Terms, full, placing};
+use crate::terms::{Rotation, Span, Terms, full};
 use crate::trail::audit;
 use crate::{World, wire};
 
@@ -27,9 +31,11 @@ pub(crate) struct Import {
 
 pub(crate) async fn list(State(world): State<World>) -> Result<Json<Value>, Problem> {
     let secrets = world.store.secret_credentials().await?;
+    let uses = world.store.declared_uses().await?;
+    let kept = wire::KeptCredentials::new(&secrets, &uses);
     let (definitions, now) = (world.definitions.load(), world.clock.now());
     let clients = definitions.clients.values();
-    Ok(Json(wire::items(clients.map(|client| wire::client(client, &secrets, now)).collect())))
+    Ok(Json(wire::items(clients.map(|client| wire::client(client, &kept, now)).collect())))
 }
 
 /// Mints a secret; the only time it is shown.
@@ -69,10 +75,11 @@ pub(crate) async fn import(
         let detail = "`secret` is not 24 to 64 letters, digits, `_` and `+`.";
         return Err(Problem::Malformed(detail.to_owned()));
     }
-    let id = with_secrets(&world, &client)?;
+    let owner = with_secrets(&world, &client)?;
     let digest = world.digester.digest(text);
     let secrets = world.store.secret_credentials().await?;
-    let mut live = secrets.iter().filter(|known| known.client == id && !known.is_over(now));
+    let id = &owner.id;
+    let mut live = secrets.iter().filter(|known| known.client == *id && !known.is_over(now));
     if let Some(same) = live.find(|known| known.digest.matches(&digest)) {
         return Err(Problem::Refused(format!(
             "The client {id} has this secret already; its id is {}.",
@@ -84,7 +91,7 @@ pub(crate) async fn import(
     let last_four = text.get(text.len() - 4..).unwrap_or_default().to_owned();
     let credential = SecretCredential {
         id: mint_for(&world).id,
-        client: id,
+        client: id.clone(),
         digest,
         last_four,
         created_at: now,
@@ -95,7 +102,7 @@ pub(crate) async fn import(
         imported: true,
     };
     let body = json!({ "client_id": client, "id": credential.id, "imported": true });
-    place(&world, credential, ("import client secret", None), now).await?;
+    place(&world, (&owner, credential), ("import client secret", None), now).await?;
     Ok((StatusCode::CREATED, Json(body)))
 }
 
@@ -109,11 +116,11 @@ async fn mint_with(
     (span, others_end): (Span, Option<Timestamp>),
     now: Timestamp,
 ) -> Result<Minted, Problem> {
-    let id = with_secrets(world, client)?;
+    let owner = with_secrets(world, client)?;
     let minted = mint_for(world);
     let credential = SecretCredential {
         id: minted.id.clone(),
-        client: id,
+        client: owner.id.clone(),
         digest: world.digester.digest(&minted.text),
         last_four: minted.last_four.clone(),
         created_at: now,
@@ -124,23 +131,36 @@ async fn mint_with(
         imported: false,
     };
     let what = if others_end.is_some() { "rotate client secret" } else { "mint client secret" };
-    place(world, credential, (what, others_end), now).await?;
+    place(world, (&owner, credential), (what, others_end), now).await?;
     Ok(minted)
 }
 
-/// A client that proves itself by secrets: one of any other would never be taken.
-fn with_secrets(world: &World, client: &str) -> Result<Name, Problem> {
+/// A client of which secrets are taken: one of any other would never be.
+fn with_secrets(world: &World, client: &str) -> Result<Client, Problem> {
     let missing = || Problem::Missing { kind: "client", name: client.to_owned() };
     let definitions = world.definitions.load();
     let client = definitions.clients.get(client).ok_or_else(missing)?;
-    if client.authentication != Authentication::Secret {
-        let (id, partner, method) = (&client.id, &client.partner, client.authentication.method());
-        return Err(Problem::Refused(format!(
-            "The client {id} proves itself by `{method}`, and no secret is taken of it. To give it \
-             one, write `auth: client_secret` in partners.{partner}.clients.{id}, and reload."
-        )));
+    if client.takes_secrets() {
+        return Ok(client.clone());
     }
-    Ok(client.id.clone())
+    let mut methods: Vec<_> = client.declared().map(|one| one.authentication.method()).collect();
+    methods.dedup();
+    let (id, place) = (&client.id, place_of(client));
+    let remedy = if client.credentials.iter().any(|one| one.name.is_some()) {
+        format!("add `secret: {{ auth: client_secret }}` to {place}.credentials")
+    } else {
+        format!("write `auth: client_secret` in {place}")
+    };
+    Err(Problem::Refused(format!(
+        "The client {id} proves itself by `{}`, and no secret is taken of it. To give it one, \
+         {remedy}, and reload.",
+        methods.join("`, `")
+    )))
+}
+
+/// Where a client stands in the file.
+fn place_of(client: &Client) -> String {
+    format!("partners.{}.clients.{}", client.partner, client.id)
 }
 
 fn mint_for(world: &World) -> Minted {
@@ -153,22 +173,32 @@ fn mint_for(world: &World) -> Minted {
 
 async fn place(
     world: &World,
-    credential: SecretCredential,
+    (owner, credential): (&Client, SecretCredential),
     (what, others_end): (&str, Option<Timestamp>),
     now: Timestamp,
 ) -> Result<(), Problem> {
-    let client = credential.client.clone();
-    let entry = audit(now, what, &format!("client/{client}"), &credential.id);
-    let placing = placing(now, others_end);
+    let entry = audit(now, what, &format!("client/{}", owner.id), &credential.id);
+    let placing = Placing { now, live_max: owner.secrets_max(now), others_end };
     if world.store.place_secret_credential(credential, placing, entry).await? {
         return Ok(());
     }
-    Err(no_room(&client))
+    Err(no_room(owner, now))
 }
 
-fn no_room(client: &Name) -> Problem {
-    let noun = format!("The client {client} has as many live secrets as it may");
-    full(&noun, ("gatepost client list", "gatepost client revoke"))
+fn no_room(client: &Client, now: Timestamp) -> Problem {
+    let (id, secrets_max) = (&client.id, client.secrets_max(now));
+    if secrets_max == LIVE_CREDENTIALS_MAX {
+        let noun = format!("The client {id} has as many live secrets as it may");
+        return full(&noun, ("gatepost client list", "gatepost client revoke"));
+    }
+    Problem::Refused(format!(
+        "The client {id} has as many live credentials as it may, {LIVE_CREDENTIALS_MAX} at the most, \
+         and {} of them are declared in the file. Revoke a secret that is no longer used first: \
+         `gatepost client list` shows their ids, `gatepost client revoke ID` ends one. Or remove an \
+         entry of {}.credentials, and reload.",
+        LIVE_CREDENTIALS_MAX - secrets_max,
+        place_of(client)
+    ))
 }
 
 fn shown_once(id: &str, minted: &Minted, span: Span, others_end: Option<Timestamp>) -> Value {
@@ -179,11 +209,22 @@ fn shown_once(id: &str, minted: &Minted, span: Span, others_end: Option<Timestam
 }
 
 /// Whether one more secret of the client may live.
-pub(crate) async fn room(world: &World, id: &Name) -> Result<(), Problem> {
-    let now = world.clock.now();
+pub(crate) async fn room(world: &World, client: &Client) -> Result<(), Problem> {
+    let (now, id) = (world.clock.now(), &client.id);
     let secrets = world.store.secret_credentials().await?;
     let live = secrets.iter().filter(|secret| secret.client == *id && !secret.is_over(now)).count();
-    if live >= LIVE_CREDENTIALS_MAX { Err(no_room(id)) } else { Ok(()) }
+    if live >= client.secrets_max(now) { Err(no_room(client, now)) } else { Ok(()) }
+}
+
+/// The client and its credential that an id names as those of declared credentials do, `orders/hsm`;
+/// the credential where it is declared still.
+pub(crate) fn named(world: &World, id: &str) -> Option<(Client, Option<ClientCredential>)> {
+    let (client, name) = id.split_once('/')?;
+    let name = Name::new(name).ok()?;
+    let definitions = world.definitions.load();
+    let client = definitions.clients.get(client)?;
+    let credential = client.credentials.iter().find(|one| one.name() == name.as_str()).cloned();
+    Some((client.clone(), credential))
 }
 
 pub(crate) async fn revoke(
@@ -193,8 +234,30 @@ pub(crate) async fn revoke(
     let now = world.clock.now();
     let entry = audit(now, "revoke client secret", &format!("client-secret/{id}"), "");
     if world.store.revoke_secret_credential(id.clone(), now, entry).await? {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(Problem::Missing { kind: "live client secret", name: id })
+        return Ok(StatusCode::NO_CONTENT);
     }
+    match named(&world, &id) {
+        Some((client, Some(credential))) => Err(declared(&id, &client, &credential)),
+        _ => Err(Problem::Missing { kind: "live client secret", name: id }),
+    }
+}
+
+/// What is declared ends where it is declared.
+fn declared(id: &str, client: &Client, credential: &ClientCredential) -> Problem {
+    let place = place_of(client);
+    let remedy = match &credential.name {
+        _ if credential.authentication == Authentication::Secret => {
+            return Problem::Refused(format!(
+                "`{id}` lets the secrets of the client count, and each has an id of its own: \
+                 `gatepost client secret list {}` shows them.",
+                client.id
+            ));
+        }
+        Some(name) => format!("remove {place}.credentials.{name}, or give it an `expires`,"),
+        None => format!("give {place} another `auth`, or `credentials`,"),
+    };
+    Problem::Refused(format!(
+        "`{id}` is declared in the file, and ends there: {remedy} and reload. The tokens that were \
+         got by it: `gatepost token revoke --credential {id}`."
+    ))
 }

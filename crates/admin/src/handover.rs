@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use credential::{KEY_BYTES, seal_to};
 use http::StatusCode;
-use model::{Api, Authentication, Client, Definitions, Name, Partner};
+use model::{Api, Client, Definitions, Name, Partner};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -57,7 +57,8 @@ pub struct Bundle {
     pub token_url: String,
     /// The APIs its clients may call.
     pub apis: Vec<BundleApi>,
-    /// Its clients that prove themselves by secrets, each with a fresh one.
+    /// Its clients of which secrets are taken, each with a fresh one; of the others it has what is
+    /// needed.
     pub clients: Vec<BundleClient>,
     /// Its API keys, each with a fresh value.
     pub api_keys: Vec<BundleKey>,
@@ -156,7 +157,7 @@ async fn bundle(
 ) -> Result<Bundle, Problem> {
     room(world, definitions, partner).await?;
     let mut clients = Vec::new();
-    for client in of(definitions, partner).filter(|client| has_secrets(client)) {
+    for client in of(definitions, partner).filter(|client| client.takes_secrets()) {
         let minted = mint_secret(world, &client.id).await?;
         clients.push(BundleClient {
             client_id: client.id.to_string(),
@@ -189,8 +190,8 @@ async fn bundle(
 /// Whether everything the letter needs can be minted: otherwise nothing is, for a value minted into
 /// a letter that is never written would be live and nobody's.
 async fn room(world: &World, definitions: &Definitions, partner: &Partner) -> Result<(), Problem> {
-    for client in of(definitions, partner).filter(|client| has_secrets(client)) {
-        clients::room(world, &client.id).await?;
+    for client in of(definitions, partner).filter(|client| client.takes_secrets()) {
+        clients::room(world, client).await?;
     }
     for key in definitions.api_keys.values().filter(|k| k.partner == partner.name) {
         keys::room(world, &key.name).await?;
@@ -201,11 +202,6 @@ async fn room(world: &World, definitions: &Definitions, partner: &Partner) -> Re
 /// The clients of a partner.
 fn of<'a>(definitions: &'a Definitions, partner: &'a Partner) -> impl Iterator<Item = &'a Client> {
     definitions.clients.values().filter(move |client| client.partner == partner.name)
-}
-
-/// Whether a client proves itself by secrets; of the others the partner has what is needed.
-fn has_secrets(client: &Client) -> bool {
-    client.authentication == Authentication::Secret
 }
 
 fn plan_in_words(definitions: &Definitions, plan: &Name) -> Option<String> {

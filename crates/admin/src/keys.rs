@@ -6,10 +6,11 @@ use credential::{Kind, Minted, RANDOM_BYTES, mint as mint_text};
 use http::StatusCode;
 use model::{KeyCredential, LIVE_CREDENTIALS_MAX, Name, Timestamp};
 use serde_json::{Value, json};
+use store::Placing;
 
 use crate::extract::MaybeBody;
 use crate::problem::Problem;
-use crate::terms::{Rotation, Span, Terms, full, placing};
+use crate::terms::{Rotation, Span, Terms, full};
 use crate::trail::audit;
 use crate::{World, wire};
 
@@ -84,7 +85,7 @@ async fn mint_with(
     };
     let what = if others_end.is_some() { "rotate API key" } else { "mint API key" };
     let entry = audit(now, what, &format!("key/{name}"), &minted.id);
-    let placing = placing(now, others_end);
+    let placing = Placing { now, live_max: LIVE_CREDENTIALS_MAX, others_end };
     if world.store.place_key_credential(credential, placing, entry).await? {
         return Ok(minted);
     }

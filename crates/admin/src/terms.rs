@@ -2,7 +2,6 @@
 
 use model::{LIVE_CREDENTIALS_MAX, Timestamp};
 use serde::Deserialize;
-use store::Placing;
 
 use crate::problem::Problem;
 
@@ -79,11 +78,6 @@ fn end(from: Timestamp, life_s: Option<u32>) -> Result<Option<Timestamp>, Proble
             Err(Problem::Malformed(detail.to_owned()))
         }
     }
-}
-
-/// Where a new one is put.
-pub(crate) fn placing(now: Timestamp, others_end: Option<Timestamp>) -> Placing {
-    Placing { now, live_max: LIVE_CREDENTIALS_MAX, others_end }
 }
 
 /// There is no room for one more: `noun` as people say it, and the commands that list and end them.

@@ -2,12 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
-use model::{Name, Timestamp};
+use model::{Authentication, Name, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{Denied, DenyEntry, TOKEN_LIFE_MAX_MS};
 
 use crate::World;
+use crate::clients;
 use crate::extract::Body;
 use crate::problem::Problem;
 use crate::trail::audit;
@@ -29,7 +30,7 @@ pub(crate) struct Ask {
     jti: Option<String>,
     /// A client, all tokens of which end.
     client: Option<String>,
-    /// A secret's id, all tokens of which end.
+    /// The id of a secret or of a declared credential, all tokens of which end.
     credential: Option<String>,
     /// The other issuer whose token `jti` is: its name here, or what stands in `iss`.
     issuer: Option<String>,
@@ -81,7 +82,15 @@ pub(crate) async fn revoke(
                 .to_owned(),
         )
     })?;
-    Ok(Json(shown(&kept)))
+    let mut body = shown(&kept);
+    if let Denied::Credential { id, .. } = &kept.what
+        && is_declared(id)
+    {
+        // Who has mistyped it is to see that.
+        body["declared"] =
+            clients::named(&world, id).is_some_and(|(_, known)| known.is_some()).into();
+    }
+    Ok(Json(body))
 }
 
 /// What is done, and to what, as the audit trail has it.
@@ -92,6 +101,9 @@ fn named(what: &Denied) -> (&'static str, String) {
             None => ("revoke token", format!("token/{id}")),
         },
         Denied::Client { client } => ("revoke tokens of client", format!("client/{client}")),
+        Denied::Credential { id, .. } if is_declared(id) => {
+            ("revoke tokens of client credential", format!("client-credential/{id}"))
+        }
         Denied::Credential { id, .. } => {
             ("revoke tokens of client secret", format!("client-secret/{id}"))
         }
@@ -155,13 +167,36 @@ fn known_client(world: &World, id: &str) -> Result<Name, Problem> {
     client.map(|client| client.id.clone()).ok_or_else(missing)
 }
 
-/// A secret that is revoked itself has tokens still.
+/// Whether an id is one of those that declared credentials have.
+fn is_declared(id: &str) -> bool {
+    id.contains('/')
+}
+
+/// A credential that is revoked itself, or declared no more, has tokens still.
 async fn of_credential(world: &World, id: String, now: Timestamp) -> Result<DenyEntry, Problem> {
+    if is_declared(&id) {
+        return of_declared(world, id, now);
+    }
     let secrets = world.store.secret_credentials().await?;
     let Some(secret) = secrets.into_iter().find(|secret| secret.id == id) else {
         return Err(Problem::Missing { kind: "client secret", name: id });
     };
     let what = Denied::Credential { id, client: secret.client };
+    Ok(DenyEntry { what, at: now, until: now.plus_ms(TOKEN_LIFE_MAX_MS) })
+}
+
+fn of_declared(world: &World, id: String, now: Timestamp) -> Result<DenyEntry, Problem> {
+    let Some((client, known)) = clients::named(world, &id) else {
+        return Err(Problem::Missing { kind: "client of the credential", name: id });
+    };
+    if known.is_some_and(|credential| credential.authentication == Authentication::Secret) {
+        return Err(Problem::Refused(format!(
+            "A token that was got by a secret says by which, and not `{id}`. \
+             `gatepost client secret list {}` shows the ids of secrets.",
+            client.id
+        )));
+    }
+    let what = Denied::Credential { id, client: client.id };
     Ok(DenyEntry { what, at: now, until: now.plus_ms(TOKEN_LIFE_MAX_MS) })
 }
 

@@ -1,9 +1,11 @@
 //! The admin API's JSON: nouns as programs read them. Never a secret, but at its minting.
 
+use std::collections::BTreeMap;
+
 use courier::{Standing, webhook_key_is_published, webhook_key_signs};
 use model::{
-    Attempt, Client, DeadLetter, Definitions, Event, KeyCredential, Name, Partner,
-    SecretCredential, SigningKeyRecord, Status, Timestamp, UsageBy,
+    Attempt, Client, ClientCredential, CredentialUse, DeadLetter, Definitions, Event,
+    KeyCredential, Name, Partner, SecretCredential, SigningKeyRecord, Status, Timestamp, UsageBy,
 };
 use serde_json::{Value, json};
 use signature::Jwk;
@@ -64,9 +66,26 @@ pub(crate) fn partner(partner: &Partner, definitions: &Definitions) -> Value {
     })
 }
 
-pub(crate) fn client(client: &Client, secrets: &[SecretCredential], now: Timestamp) -> Value {
-    let secrets = secrets.iter().filter(|secret| secret.client == client.id);
-    let secrets: Vec<_> = secrets.map(|secret| self::secret(secret, now)).collect();
+/// What the store keeps of the credentials of all clients.
+pub(crate) struct KeptCredentials<'a> {
+    secrets: &'a [SecretCredential],
+    /// Of declared ones, by id, the day of the last use.
+    uses: BTreeMap<&'a str, Timestamp>,
+}
+
+impl<'a> KeptCredentials<'a> {
+    pub(crate) fn new(secrets: &'a [SecretCredential], uses: &'a [CredentialUse]) -> Self {
+        let uses = uses.iter().map(|used| (used.id.as_str(), used.day)).collect();
+        Self { secrets, uses }
+    }
+}
+
+pub(crate) fn client(client: &Client, kept: &KeptCredentials<'_>, now: Timestamp) -> Value {
+    let of_client = kept.secrets.iter().filter(|secret| secret.client == client.id);
+    let mut credentials: Vec<_> =
+        client.declared().map(|one| declared(client, one, kept, now)).collect();
+    credentials.extend(of_client.clone().map(|secret| minted(client, secret, now)));
+    let secrets: Vec<_> = of_client.map(|secret| self::secret(secret, now)).collect();
     json!({
         "id": client.id.as_str(),
         "partner": client.partner.as_str(),
@@ -74,7 +93,58 @@ pub(crate) fn client(client: &Client, secrets: &[SecretCredential], now: Timesta
         "scopes": client.scopes,
         "token_lifetime_s": client.token_lifetime_s,
         "expires_at": time(client.tokens.expires_at),
+        "credentials": credentials,
         "secrets": secrets,
+    })
+}
+
+/// A declared credential among all of a client.
+fn declared(
+    client: &Client,
+    credential: &ClientCredential,
+    kept: &KeptCredentials<'_>,
+    now: Timestamp,
+) -> Value {
+    let id = client.credential_id(credential);
+    let state = match (credential.is_live(now), credential.is_over(now)) {
+        (true, _) => "live",
+        (false, true) => "expired",
+        (false, false) => "not yet",
+    };
+    json!({
+        "id": id,
+        "name": credential.name(),
+        "kind": credential.authentication.method(),
+        "state": state,
+        "live": state == "live",
+        "not_before": time(credential.not_before),
+        "expires_at": time(credential.expires_at),
+        "last_used": day(kept.uses.get(id.as_str()).copied()),
+    })
+}
+
+/// A secret among all credentials of a client.
+fn minted(client: &Client, secret: &SecretCredential, now: Timestamp) -> Value {
+    let state = match (secret.is_live(now), secret.is_over(now)) {
+        _ if secret.revoked_at.is_some() => "revoked",
+        (_, true) => "expired",
+        // It lives, and nobody gets in by it.
+        _ if !client.takes_secrets() => "not taken",
+        (true, false) => "live",
+        (false, false) => "not yet",
+    };
+    json!({
+        "id": secret.id,
+        "name": Value::Null,
+        "kind": "client_secret",
+        "state": state,
+        "live": state == "live",
+        "last_four": secret.last_four,
+        "created_at": secret.created_at.to_string(),
+        "not_before": time(secret.not_before),
+        "expires_at": time(secret.expires_at),
+        "last_used": day(secret.last_used),
+        "imported": secret.imported,
     })
 }
 

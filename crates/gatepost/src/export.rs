@@ -49,8 +49,7 @@ mod fixture {
     use std::collections::BTreeMap;
 
     use model::{
-        Api, Client, Definitions, KeyRule, Method, Name, PathTemplate, Route, Status, TokenRule,
-        Upstream,
+        Api, Client, Definitions, KeyRule, Method, Name, PathTemplate, Route, TokenRule, Upstream,
     };
     use serde_json::{Value, json};
 
@@ -114,17 +113,8 @@ mod fixture {
     }
 
     pub(super) fn client(scopes: &[&str]) -> Client {
-        Client {
-            id: name("car-orders"),
-            partner: name("cars"),
-            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-            token_lifetime_s: 3600,
-            dpop: model::DpopRule::Optional,
-            status: Status::Active,
-            authentication: model::Authentication::Secret,
-            bound_tokens: false,
-            tokens: model::ClientTokens::default(),
-        }
+        let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        Client { scopes, ..Client::new(name("car-orders"), name("cars")) }
     }
 
     /// What a company writes about its service: more operations than are configured.

@@ -218,8 +218,7 @@ impl Running {
         let mut beside = beside(&parts, &live);
         beside.push(tokio_task(&parts, certificate.watch(parts.stop.clone())));
         let live = Arc::new(live);
-        live.tell_of_orphans(&*parts.store).await;
-        live.tell_of_unset_secrets();
+        live.tell(&parts).await;
         beside.push(tokio_task(&parts, Live::follow(Arc::clone(&live), parts.clone())));
         beside.push(tokio_task(&parts, rotation::run(Arc::clone(&live), parts.clone())));
         parts.status.ready();

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use contract::Contract;
-use credential::{Digest, Digester, Kind};
+use credential::{Digest, Digester};
 use http::{HeaderName, HeaderValue};
 use jwt::{Algorithm, Jwk, Jwks, Keys, PROOF_ALGORITHMS, Proofs};
 use limit::Bucket;
 use model::{
-    Api, Definitions, Function, HeaderRules, IpNet, KeyCredential, Name, Partner, Service,
-    SigningKeyRecord, Status, Timestamp, Upstream, UsagePlan,
+    Api, CredentialKind, Definitions, Function, HeaderRules, IpNet, KeyCredential, Name, Partner,
+    Service, SigningKeyRecord, Status, Timestamp, Upstream, UsagePlan,
 };
 use store::{DenyList, UseBook, UseMark};
 
@@ -400,7 +400,7 @@ fn key(
     Some(KeyEntry {
         digest: credential.digest,
         policy: Policy::default(),
-        mark: uses.mark(Kind::ApiKey, &credential.id, credential.last_used),
+        mark: uses.mark(CredentialKind::ApiKey, &credential.id, credential.last_used),
         not_before: credential.not_before,
         expires_at: credential.expires_at,
         revoked: credential.revoked_at.is_some(),

@@ -4,7 +4,44 @@ use certificate::Holder;
 use ipnet::IpNet;
 use jwt::Algorithm;
 
-/// The one way in which a client proves itself.
+use crate::{Name, Timestamp};
+
+/// One of the credentials that are declared with a client: a way to prove itself, and its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCredential {
+    /// What it is called, unique among the client's; nothing where the client has this way alone.
+    pub name: Option<Name>,
+    /// The way. One by secrets lets those count that were minted, each in its own time.
+    pub authentication: Authentication,
+    /// From when on it counts; at once where nothing is said.
+    pub not_before: Option<Timestamp>,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl ClientCredential {
+    /// The only one of a client, without a name or times.
+    pub fn only(authentication: Authentication) -> Self {
+        Self { name: None, authentication, not_before: None, expires_at: None }
+    }
+
+    /// Its name; that of the method where it has none of its own.
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(self.authentication.method())
+    }
+
+    /// Whether it counts at the moment.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        !self.is_over(now) && self.not_before.is_none_or(|begin| now >= begin)
+    }
+
+    /// Whether it has ended, and counts no more.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| now >= end)
+    }
+}
+
+/// A way in which a client proves itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Authentication {
     /// By one of its secrets (RFC 6749 §2.3.1).
@@ -60,5 +97,39 @@ impl Authentication {
     /// Whether it is by a certificate.
     pub fn is_by_certificate(&self) -> bool {
         matches!(self, Self::TlsName(_) | Self::TlsCertificates(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_declared_credential_counts_in_its_time() {
+        let at = Timestamp::from_ms;
+        for (from, until, live) in [
+            (None, None, [true, true, true]),
+            (Some(10), None, [false, true, true]),
+            (None, Some(20), [true, true, false]),
+            (Some(10), Some(20), [false, true, false]),
+        ] {
+            let credential = ClientCredential {
+                not_before: from.map(at),
+                expires_at: until.map(at),
+                ..ClientCredential::only(Authentication::Secret)
+            };
+            let seen = [9, 10, 20].map(|ms| credential.is_live(at(ms)));
+            assert_eq!(seen, live, "{from:?} {until:?}");
+            assert_eq!(credential.is_over(at(20)), until.is_some());
+        }
+    }
+
+    #[test]
+    fn what_has_no_name_is_called_as_its_method() {
+        let certificates = Authentication::TlsCertificates(Vec::new());
+        let only = ClientCredential::only(certificates);
+        assert_eq!(only.name(), "self_signed_tls_client_auth");
+        let named = ClientCredential { name: Name::new("hsm").ok(), ..only };
+        assert_eq!(named.name(), "hsm");
     }
 }

@@ -107,15 +107,26 @@ pub struct SigningKeyRecord {
     pub gone_at: Option<Timestamp>,
 }
 
-/// The most credentials of a client or values of an API key that may live at once: enough to rotate
-/// with overlap, and few enough to be known.
+/// The most credentials of a client, of whatever kind, or values of an API key that may live at once:
+/// enough to rotate with overlap, and few enough to be known.
 pub const LIVE_CREDENTIALS_MAX: usize = 4;
+
+/// Where a credential comes from, and so where its use is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CredentialKind {
+    /// A minted value of an API key.
+    ApiKey,
+    /// A minted secret of a client.
+    ClientSecret,
+    /// A key or certificate that is declared with a client.
+    Declared,
+}
 
 /// A day on which a credential was used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CredentialUse {
     /// What kind it is.
-    pub kind: credential::Kind,
+    pub kind: CredentialKind,
     /// Its id.
     pub id: String,
     /// The day's beginning, UTC.

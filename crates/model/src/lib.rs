@@ -30,10 +30,10 @@ mod usage;
 pub use api::{
     Api, ErrorStyle, IdempotencyRule, KeyRule, Method, PathTemplate, Route, Segment, TokenRule,
 };
-pub use authentication::{AssertionRule, Authentication, ClientKeys};
+pub use authentication::{AssertionRule, Authentication, ClientCredential, ClientKeys};
 pub use credentials::{
-    CredentialUse, KeptSecret, KeyCredential, LIVE_CREDENTIALS_MAX, Revision, SecretCredential,
-    SigningKeyRecord,
+    CredentialKind, CredentialUse, KeptSecret, KeyCredential, LIVE_CREDENTIALS_MAX, Revision,
+    SecretCredential, SigningKeyRecord,
 };
 pub use definitions::Definitions;
 pub use delivery::{
@@ -52,7 +52,7 @@ pub use id::{EventId, request_id, token_id, token_issued_at};
 pub use idempotency::idempotency_key;
 pub use issuer::{Callers, Issuer};
 pub use name::{Name, NameError};
-pub use partner::{ApiKey, Client, DpopRule, Partner, Status};
+pub use partner::{ApiKey, BoundTokens, Client, DpopRule, Partner, Status};
 pub use plan::{RouteLimit, UsagePlan};
 pub use profile::Profile;
 pub use rule::{Bus, Rule, Target};

@@ -2,7 +2,9 @@
 
 use ipnet::IpNet;
 
-use crate::{Authentication, ClientTokens, Name};
+use crate::{
+    Authentication, ClientCredential, ClientTokens, LIVE_CREDENTIALS_MAX, Name, Timestamp,
+};
 
 /// Whether something may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,10 +49,10 @@ pub struct Client {
     pub dpop: DpopRule,
     /// Whether it gets tokens, and whether those it has are good.
     pub status: Status,
-    /// How it proves itself.
-    pub authentication: Authentication,
-    /// Whether its tokens are good only with the certificate they were got with (RFC 8705 §3).
-    pub bound_tokens: bool,
+    /// How it may prove itself, from one to [`LIVE_CREDENTIALS_MAX`]: any of them will do.
+    pub credentials: Vec<ClientCredential>,
+    /// Which of its tokens are good only with the certificate they were got with.
+    pub bound_tokens: BoundTokens,
     /// What its tokens are like, and how many it gets.
     pub tokens: ClientTokens,
 }
@@ -65,6 +67,19 @@ pub enum DpopRule {
     Optional,
 }
 
+/// Which of a client's tokens are good only with the certificate they were got with (RFC 8705 §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BoundTokens {
+    /// None.
+    #[default]
+    Never,
+    /// Those for which a certificate was the proof; one that is shown beside another proof binds
+    /// nothing.
+    ByCertificate,
+    /// All: who shows no certificate gets none.
+    Always,
+}
+
 impl Client {
     /// A client without scopes that proves itself by a secret, with the defaults of the file.
     pub fn new(id: Name, partner: Name) -> Self {
@@ -75,10 +90,33 @@ impl Client {
             token_lifetime_s: 3600,
             dpop: DpopRule::Optional,
             status: Status::Active,
-            authentication: Authentication::Secret,
-            bound_tokens: false,
+            credentials: vec![ClientCredential::only(Authentication::Secret)],
+            bound_tokens: BoundTokens::Never,
             tokens: ClientTokens::default(),
         }
+    }
+
+    /// Whether secrets that were minted for it count.
+    pub fn takes_secrets(&self) -> bool {
+        self.credentials.iter().any(|one| one.authentication == Authentication::Secret)
+    }
+
+    /// Its credentials that are declared whole, as keys and certificates are; what secrets it has is
+    /// in the store.
+    pub fn declared(&self) -> impl Iterator<Item = &ClientCredential> {
+        self.credentials.iter().filter(|one| one.authentication != Authentication::Secret)
+    }
+
+    /// By which id one of its declared credentials is known to tokens, operators and the store. No
+    /// client and no secret has a `/` in its id.
+    pub fn credential_id(&self, credential: &ClientCredential) -> String {
+        format!("{}/{}", self.id, credential.name())
+    }
+
+    /// How many secrets may live at once, beside its declared credentials that are not over.
+    pub fn secrets_max(&self, now: Timestamp) -> usize {
+        let others = self.declared().filter(|credential| !credential.is_over(now));
+        LIVE_CREDENTIALS_MAX.saturating_sub(others.count())
     }
 }
 
@@ -91,4 +129,35 @@ pub struct ApiKey {
     pub partner: Name,
     /// The usage plan; the partner's where none is given here.
     pub plan: Option<Name>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_have_the_room_that_declared_credentials_leave() {
+        let name = |text: &str| Name::new(text).unwrap();
+        let at = Timestamp::from_ms;
+        let way = Authentication::TlsCertificates(Vec::new());
+        let entry = |text: &str, authentication, from: Option<i64>, until: Option<i64>| {
+            let (not_before, expires_at) = (from.map(at), until.map(at));
+            ClientCredential { name: Some(name(text)), authentication, not_before, expires_at }
+        };
+        let mut client = Client::new(name("orders"), name("cars"));
+        assert!(client.takes_secrets() && client.declared().next().is_none());
+        assert_eq!(client.secrets_max(at(0)), LIVE_CREDENTIALS_MAX);
+        client.credentials = vec![
+            entry("old", way.clone(), None, Some(10)),
+            // What begins later has its place already.
+            entry("new", way, Some(50), None),
+            entry("secret", Authentication::Secret, None, None),
+        ];
+        assert!(client.takes_secrets());
+        assert_eq!((client.secrets_max(at(9)), client.secrets_max(at(10))), (2, 3));
+        let ids: Vec<_> = client.declared().map(|one| client.credential_id(one)).collect();
+        assert_eq!(ids, ["orders/old", "orders/new"]);
+        client.credentials.pop();
+        assert!(!client.takes_secrets());
+    }
 }

@@ -1,11 +1,11 @@
 //! `private_key_jwt`: a client proves itself by an assertion that it has signed (RFC 7523 §2.2,
 //! RFC 7521 §4.2), made out to our issuer and nobody else (RFC 10070).
 
+use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use jwt::{AssertionDemand, AssertionFault, AudienceForm, ClaimedAssertion, KeySet};
-use model::{AssertionRule, Authentication, ClientKeys, Profile, Timestamp};
+use jwt::{AssertionDemand, AssertionFault, AudienceForm, ClaimedAssertion};
+use model::{AssertionRule, Authentication, ClientCredential, ClientKeys, Profile, Timestamp};
 use outbound::keys::Place;
 
 use crate::Service;
@@ -13,7 +13,7 @@ use crate::authentication::Proving;
 use crate::error::Refusal;
 use crate::form::Form;
 use crate::replay::Unusable;
-use crate::state::{ClientEntry, State};
+use crate::state::{ClientEntry, Own, State};
 
 /// RFC 7523 §2.2.
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -45,6 +45,9 @@ pub(crate) fn demand(state: &State, now: Timestamp) -> AssertionDemand<'_> {
 
 /// Gets the keys that a request's assertion may need and that are not here, before the request is
 /// judged; none for an assertion that will not be verified. May wait 2 s.
+///
+/// Keys that are not fresh are got for each credential that publishes its own. For a key that is not
+/// known they are got anew only if no credential has one that could be meant.
 pub(crate) async fn prepare(service: &Service, body: &[u8], (address, now): (IpAddr, Timestamp)) {
     // Who spells the name otherwise gets by with the keys that are here.
     if !body.windows(PARAMETER.len()).any(|part| part == PARAMETER) {
@@ -52,7 +55,8 @@ pub(crate) async fn prepare(service: &Service, body: &[u8], (address, now): (IpA
     }
     let Ok(form) = Form::parse(body) else { return };
     let Ok(Some(text)) = of(&form) else { return };
-    let needed = {
+    let keys = &service.world.keys;
+    let (claimed, published, is_here) = {
         let state = service.state.load();
         let Ok(claimed) = ClaimedAssertion::read(text, &demand(&state, now)) else { return };
         let Some(client) = state.client(claimed.client()) else { return };
@@ -60,26 +64,35 @@ pub(crate) async fn prepare(service: &Service, body: &[u8], (address, now): (IpA
         if !limits.would_verify((address, claimed.client()), ticks_ns) {
             return;
         }
-        let Some(place) = rule(client).and_then(place) else { return };
-        (claimed, client.client.id.clone(), place)
+        let (mut published, mut is_here) = (Vec::new(), false);
+        for (credential, known) in client.live(now) {
+            let Some(rule) = rule(credential) else { continue };
+            let Some(place) = place(rule) else {
+                is_here |= known.keys.as_ref().is_some_and(|keys| claimed.has_key_in(keys));
+                continue;
+            };
+            let in_force = keys.of(&known.id, &place);
+            is_here |= in_force.is_some_and(|keys| claimed.has_key_in(&keys));
+            published.push((known.id.clone(), place));
+        }
+        (claimed, published, is_here)
     };
-    let (claimed, client, place) = needed;
-    let keys = &service.world.keys;
-    keys.ready(&client, &place, |keys| claimed.has_key_in(keys)).await;
+    keys.ready(&published, |keys| is_here || claimed.has_key_in(keys)).await;
 }
 
-/// The client whose key has signed an assertion that was never used before.
+/// The client whose key has signed an assertion that was never used before, and which of its
+/// credentials that key is of.
 pub(crate) fn prove<'s>(
     service: &Service,
     state: &'s State,
     claimed: &ClaimedAssertion<'_>,
     with: Proving<'_>,
-) -> Result<&'s ClientEntry, Refusal> {
+) -> Result<(&'s ClientEntry, Own<'s>), Refusal> {
     let (limits, Proving { address, now, ticks_ns, .. }) = (&service.world.limits, with);
     let from = (address, claimed.client());
     let may = limits.may_verify(from, ticks_ns);
     may.map_err(|wait| limits.unverified(&unproven(claimed), from, wait, ticks_ns))?;
-    let client = verified(service, state, claimed, now).inspect_err(|refusal| {
+    let (client, own) = verified(service, state, claimed, now).inspect_err(|refusal| {
         // Also where there was nothing to verify: what is counted, and so who is told to wait, is the
         // same for clients that are there and those that are not.
         if refusal.is_of_wrong_credentials() {
@@ -94,7 +107,7 @@ pub(crate) fn prove<'s>(
              have the client name the issuer (RFC 10070)"
         );
     }
-    Ok(client)
+    Ok((client, own))
 }
 
 /// What an assertion is refused with that proves nothing. Who is for the endpoint is told so, whether
@@ -112,35 +125,80 @@ fn verified<'s>(
     state: &'s State,
     claimed: &ClaimedAssertion<'_>,
     now: Timestamp,
-) -> Result<&'s ClientEntry, Refusal> {
+) -> Result<(&'s ClientEntry, Own<'s>), Refusal> {
     let unproven = || unproven(claimed);
     let client = state.client(claimed.client()).ok_or_else(unproven)?;
-    let rule = rule(client).ok_or_else(unproven)?;
-    // FAPI 2.0 Security Profile §5.3.2.1: the issuer is the audience, and nothing else.
-    let is_legacy_taken = rule.legacy_audience && state.profile == Profile::OAuth2;
-    if claimed.is_legacy() && !is_legacy_taken {
-        return Err(unproven());
-    }
     let id = &client.client.id;
-    let keys = keys(service, client, rule).ok_or_else(|| {
-        tracing::info!(client = %id, "a client assertion is refused: there are no keys to verify it");
+    let own = signer(service, (client, state.profile), claimed, now).map_err(|faults| {
+        if !faults.is_empty() {
+            let faults = in_a_line(&faults);
+            tracing::info!(client = %id, faults, "a client assertion is refused");
+        }
         unproven()
     })?;
-    let algorithms = state.profile.permitted(&rule.algorithms);
-    claimed.verify(&keys, &algorithms).map_err(|fault| {
-        tracing::info!(client = %id, %fault, "a client assertion is refused");
-        unproven()
-    })?;
+    // By client, so that one that two of its keys could have signed counts once too.
     let used = service.replays.try_use(id, claimed.id(), claimed.exp(), now.seconds());
     used.map_err(|unusable| match unusable {
         Unusable::UsedBefore => Refusal::AssertionReused,
         Unusable::TooMany => Refusal::AssertionsTooMany,
     })?;
-    Ok(client)
+    Ok((client, own))
 }
 
-fn rule(client: &ClientEntry) -> Option<&AssertionRule> {
-    match &client.client.authentication {
+/// Why a credential has not signed an assertion.
+struct NotSigned<'s> {
+    credential: &'s ClientCredential,
+    fault: Option<AssertionFault>,
+}
+
+impl fmt::Display for NotSigned<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.credential.name())?;
+        match self.fault {
+            Some(fault) => write!(f, "{fault}"),
+            None => f.write_str("there are no keys to verify it"),
+        }
+    }
+}
+
+fn in_a_line(faults: &[NotSigned<'_>]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// The credential whose key has signed, each that is live held to its own rule; of several the first.
+/// Where none has, why each of those that could have.
+fn signer<'s>(
+    service: &Service,
+    (client, profile): (&'s ClientEntry, Profile),
+    claimed: &ClaimedAssertion<'_>,
+    now: Timestamp,
+) -> Result<Own<'s>, Vec<NotSigned<'s>>> {
+    let mut faults = Vec::new();
+    for (credential, known) in client.live(now) {
+        let Some(rule) = rule(credential) else { continue };
+        // FAPI 2.0 Security Profile §5.3.2.1: the issuer is the audience, and nothing else.
+        let is_legacy_taken = rule.legacy_audience && profile == Profile::OAuth2;
+        if claimed.is_legacy() && !is_legacy_taken {
+            continue;
+        }
+        let keys = match place(rule) {
+            Some(place) => service.world.keys.of(&known.id, &place),
+            None => known.keys.clone(),
+        };
+        let Some(keys) = keys else {
+            faults.push(NotSigned { credential, fault: None });
+            continue;
+        };
+        match claimed.verify(&keys, &profile.permitted(&rule.algorithms)) {
+            Ok(()) => return Ok((credential, known)),
+            Err(fault) => faults.push(NotSigned { credential, fault: Some(fault) }),
+        }
+    }
+    Err(faults)
+}
+
+fn rule(credential: &ClientCredential) -> Option<&AssertionRule> {
+    match &credential.authentication {
         Authentication::PrivateKeyJwt(rule) => Some(rule),
         _ => None,
     }
@@ -150,13 +208,6 @@ fn place(rule: &AssertionRule) -> Option<Place> {
     let ClientKeys::Url { url, allow_private } = &rule.keys else { return None };
     let (jwks_url, allow_private) = (Some(url.clone()), allow_private.clone());
     Some(Place { issuer: String::new(), jwks_url, allow_private })
-}
-
-fn keys(service: &Service, client: &ClientEntry, rule: &AssertionRule) -> Option<Arc<KeySet>> {
-    match place(rule) {
-        Some(place) => service.world.keys.of(&client.client.id, &place),
-        None => client.keys.clone(),
-    }
 }
 
 #[cfg(test)]

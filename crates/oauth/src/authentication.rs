@@ -1,8 +1,9 @@
 //! Which way a client proves itself in a request, and whether it has.
 //!
-//! A client has one way (`auth` of the configuration), and no other counts for it. Who cannot prove
-//! to be a client is not told whether there is one of that name. Whatever is offered and is wrong is
-//! counted where it comes from: see [`Limits`](crate::Limits).
+//! A client has one way (`auth` of the configuration) or several (`credentials`), and no other counts
+//! for it: what is offered is held against each live credential of its kind, and is a proof if it
+//! satisfies any. Who cannot prove to be a client is not told whether there is one of that name.
+//! Whatever is offered and is wrong is counted where it comes from: see [`Limits`](crate::Limits).
 
 use std::net::IpAddr;
 
@@ -10,12 +11,12 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use jwt::ClaimedAssertion;
 use listener::ClientCertificate;
-use model::{Name, Status, Timestamp};
+use model::{Authentication, Name, Status, Timestamp};
 
 use crate::client::{self, Proof};
 use crate::error::Refusal;
 use crate::form::Form;
-use crate::state::{ClientEntry, State};
+use crate::state::{ClientEntry, Own, State};
 use crate::{Service, assertion, certificates};
 
 /// What a request offers as proof, and whose it says it is.
@@ -41,6 +42,25 @@ pub(crate) struct Proving<'a> {
     pub(crate) now: Timestamp,
     /// The same moment by the clock that never goes back, in nanoseconds.
     pub(crate) ticks_ns: u64,
+}
+
+/// Whoever has proven to be a client, and by what.
+pub(crate) struct Authenticated<'s> {
+    pub(crate) client: &'s ClientEntry,
+    /// The id of the credential: its tokens say so, and can be revoked with it. None where a token
+    /// of its workload was the proof.
+    pub(crate) credential: Option<&'s str>,
+    /// The method's name; see [`Claim::method`].
+    pub(crate) method: &'static str,
+}
+
+impl<'s> Authenticated<'s> {
+    /// By a declared credential, which is used now.
+    fn by((client, (credential, known)): (&'s ClientEntry, Own<'s>), now: Timestamp) -> Self {
+        known.mark.used(now);
+        let method = credential.authentication.method();
+        Self { client, credential: Some(&known.id), method }
+    }
 }
 
 /// Reads what a request offers; two ways at once are refused (RFC 6749 §2.3).
@@ -95,28 +115,18 @@ impl Claim<'_> {
         }
     }
 
-    /// The id of the secret it has proven itself with; the token says so, and can be revoked with
-    /// it.
-    pub(crate) fn credential(
-        &self,
-        state: &State,
-        client: &ClientEntry,
-        now: Timestamp,
-    ) -> Option<String> {
-        let Self::Secret(proof) = self else { return None };
-        client::credential(state, client, proof, now).map(str::to_owned)
-    }
-
-    /// The method's name in the registry of RFC 7591 §4.2.
+    /// The method's name in the registry of RFC 7591 §4.2, before anything is proven: of a client
+    /// that has several certificates, that of the first.
     pub(crate) fn method(&self, state: &State) -> &'static str {
         match self {
             Self::Secret(proof) => proof.method,
             Self::Assertion(_) => "private_key_jwt",
             Self::Workload(_) => "token_exchange",
             Self::Certificate(id) => {
-                let authentication = state.client(id).map(|client| &client.client.authentication);
-                let by_it = authentication.filter(|way| way.is_by_certificate());
-                by_it.map_or("tls_client_auth", model::Authentication::method)
+                let declared = state.client(id).into_iter().flat_map(|one| one.client.declared());
+                let mut ways = declared.map(|credential| &credential.authentication);
+                let by_it = ways.find(|way| way.is_by_certificate());
+                by_it.map_or("tls_client_auth", Authentication::method)
             }
         }
     }
@@ -129,25 +139,40 @@ pub(crate) fn prove<'s>(
     state: &'s State,
     claim: &Claim<'_>,
     with: Proving<'_>,
-) -> Result<&'s ClientEntry, Refusal> {
-    entry(service, state, claim, with).map_err(|refusal| {
+) -> Result<Authenticated<'s>, Refusal> {
+    authenticated(service, state, claim, with).map_err(|refusal| {
         let from = (with.address, claim.client_id());
         service.world.limits.failed(refusal, from, with.ticks_ns)
     })
 }
 
-fn entry<'s>(
+fn authenticated<'s>(
     service: &Service,
     state: &'s State,
     claim: &Claim<'_>,
     with: Proving<'_>,
-) -> Result<&'s ClientEntry, Refusal> {
-    let client = match claim {
-        Claim::Secret(proof) => return client::authenticate(state, proof, with.now),
-        Claim::Assertion(claimed) => assertion::prove(service, state, claimed, with)?,
-        Claim::Certificate(id) => certificates::prove(state, id, with.certificate)?,
-        Claim::Workload(id) => state.client(id).ok_or(Refusal::Client)?,
+) -> Result<Authenticated<'s>, Refusal> {
+    let now = with.now;
+    let proven = match claim {
+        Claim::Secret(proof) => {
+            let (client, id) = client::authenticate(state, proof, now)?;
+            Authenticated { client, credential: Some(id), method: proof.method }
+        }
+        Claim::Assertion(claimed) => {
+            Authenticated::by(assertion::prove(service, state, claimed, with)?, now)
+        }
+        Claim::Certificate(id) => {
+            Authenticated::by(certificates::prove(state, id, with.certificate, now)?, now)
+        }
+        Claim::Workload(id) => {
+            let client = state.client(id).ok_or(Refusal::Client)?;
+            Authenticated { client, credential: None, method: claim.method(state) }
+        }
     };
-    let active = client.client.status == Status::Active && client.partner_status == Status::Active;
-    if active { Ok(client) } else { Err(Refusal::Suspended) }
+    let ClientEntry { client, partner_status, .. } = proven.client;
+    let active = client.status == Status::Active && *partner_status == Status::Active;
+    if active { Ok(proven) } else { Err(Refusal::Suspended) }
 }
+
+#[cfg(test)]
+mod tests;

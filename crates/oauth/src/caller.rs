@@ -127,8 +127,8 @@ pub(crate) fn caller<'s>(
     let form = form(headers, body)?;
     let with = Proving { certificate: arrival.certificate.as_deref(), address, now, ticks_ns };
     let claim = authentication::claim(service, state, (headers, &form), with)?;
-    let client = authentication::prove(service, state, &claim, with)?;
-    let method = claim.method(state);
+    let proven = authentication::prove(service, state, &claim, with)?;
+    let (client, method) = (proven.client, proven.method);
     drop(claim);
     service.world.limits.request(&state.rules.settings, &client.client, ticks_ns, told)?;
     if client.client.tokens.is_over(now) {

@@ -4,20 +4,24 @@
 use certificate::thumbprint;
 use jwt::Confirmation;
 use listener::ClientCertificate;
-use model::{Authentication, Client};
+use model::{Authentication, BoundTokens, Client, Timestamp};
 
 use crate::error::Refusal;
-use crate::state::{ClientEntry, State};
+use crate::profile::ClientMethod;
+use crate::state::{ClientEntry, Own, State};
 
-/// The client whose certificate was shown.
+/// The client whose certificate was shown, and which of its credentials that is.
 pub(crate) fn prove<'s>(
     state: &'s State,
     id: &str,
     shown: Option<&ClientCertificate>,
-) -> Result<&'s ClientEntry, Refusal> {
+    now: Timestamp,
+) -> Result<(&'s ClientEntry, Own<'s>), Refusal> {
     let shown = shown.ok_or(Refusal::ClientMissing)?;
     let client = state.client(id).ok_or(Refusal::Certificate)?;
-    if is_of(&client.client.authentication, shown) { Ok(client) } else { Err(Refusal::Certificate) }
+    let mut live = client.live(now);
+    let own = live.find(|(credential, _)| is_of(&credential.authentication, shown));
+    Ok((client, own.ok_or(Refusal::Certificate)?))
 }
 
 fn is_of(authentication: &Authentication, shown: &ClientCertificate) -> bool {
@@ -30,13 +34,19 @@ fn is_of(authentication: &Authentication, shown: &ClientCertificate) -> bool {
     }
 }
 
-/// What the client's tokens are bound to; any certificate will do, whichever way the client has
-/// proven itself (RFC 8705 §3, §4).
+/// What a token is bound to that the client gets by this method. Where all of its tokens are bound,
+/// any certificate will do, whichever way it has proven itself (RFC 8705 §3, §4).
 pub(crate) fn confirmation(
     client: &Client,
+    method: ClientMethod,
     shown: Option<&ClientCertificate>,
 ) -> Result<Option<Confirmation>, Refusal> {
-    if !client.bound_tokens {
+    let is_bound = match client.bound_tokens {
+        BoundTokens::Never => false,
+        BoundTokens::ByCertificate => method.is_by_certificate(),
+        BoundTokens::Always => true,
+    };
+    if !is_bound {
         return Ok(None);
     }
     let shown = shown.ok_or(Refusal::BindingMissing)?;
@@ -47,6 +57,7 @@ pub(crate) fn confirmation(
 #[cfg(test)]
 mod tests {
     use certificate::Holder;
+    use model::Name;
 
     use super::*;
 
@@ -68,6 +79,26 @@ mod tests {
         ] {
             let shown = ClientCertificate::new(der, is_verified);
             assert_eq!(is_of(way, &shown), expected, "{way:?}");
+        }
+    }
+
+    #[test]
+    fn rfc8705_3_a_token_is_bound_always_or_where_a_certificate_was_the_proof() {
+        let name = |text: &str| Name::new(text).unwrap();
+        let shown = ClientCertificate::new(b"own", false);
+        let (certificate, key) = (ClientMethod::SelfSignedTls, ClientMethod::PrivateKeyJwt);
+        for (bound_tokens, method, shown, expected) in [
+            (BoundTokens::Never, certificate, Some(&shown), Ok(false)),
+            (BoundTokens::ByCertificate, certificate, Some(&shown), Ok(true)),
+            (BoundTokens::ByCertificate, ClientMethod::TlsClientAuth, Some(&shown), Ok(true)),
+            (BoundTokens::ByCertificate, key, Some(&shown), Ok(false)),
+            (BoundTokens::ByCertificate, key, None, Ok(false)),
+            (BoundTokens::Always, key, Some(&shown), Ok(true)),
+            (BoundTokens::Always, key, None, Err(Refusal::BindingMissing)),
+        ] {
+            let client = Client { bound_tokens, ..Client::new(name("orders"), name("cars")) };
+            let bound = confirmation(&client, method, shown).map(|bound| bound.is_some());
+            assert_eq!(bound, expected, "{bound_tokens:?} {method:?}");
         }
     }
 }

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use credential::Digest;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use model::{Authentication, LIVE_CREDENTIALS_MAX, Status, Timestamp};
+use model::{LIVE_CREDENTIALS_MAX, Timestamp};
 
 use crate::error::Refusal;
 use crate::form::{Form, decode};
@@ -57,12 +57,13 @@ fn basic(value: &str) -> Option<(String, String)> {
     Some((decode(user)?, decode(password)?))
 }
 
-/// The client whose secret was offered. An unknown client costs the same work as a wrong secret.
+/// The client whose secret was offered, and the secret's id. An unknown client costs the same work as
+/// a wrong secret.
 pub(crate) fn authenticate<'a>(
     state: &'a State,
     proof: &Proof,
     now: Timestamp,
-) -> Result<&'a ClientEntry, Refusal> {
+) -> Result<(&'a ClientEntry, &'a str), Refusal> {
     let offered = state.digester.digest(&proof.secret);
     let client = state.client(&proof.client_id);
     let live = move || {
@@ -75,34 +76,18 @@ pub(crate) fn authenticate<'a>(
     // As many comparisons for whoever asks: their number would tell which clients there are, and of
     // how many secrets. Those that are over are none of them, and may be more than can be live.
     let most = live().count().max(LIVE_CREDENTIALS_MAX);
-    let secrets = live().map(|(secret, mark)| (&secret.digest, Some(mark)));
+    let secrets = live().map(|(secret, mark)| (&secret.digest, Some((secret.id.as_str(), mark))));
     let mut proven = None;
-    for (digest, mark) in secrets.chain(nobodys).take(most) {
+    for (digest, of) in secrets.chain(nobodys).take(most) {
         if digest.matches(&offered) {
-            proven = proven.or(mark);
+            proven = proven.or(of);
         }
     }
-    // Who has another way is not let in by a secret from before.
-    let by_secret = |client: &&ClientEntry| client.client.authentication == Authentication::Secret;
-    let proven = client.filter(by_secret).zip(proven);
-    let (client, mark) = proven.ok_or(Refusal::Client)?;
+    // Who has other ways only is not let in by a secret from before.
+    let proven = client.filter(|client| client.client.takes_secrets()).zip(proven);
+    let (client, (id, mark)) = proven.ok_or(Refusal::Client)?;
     mark.used(now);
-    let active = client.client.status == Status::Active && client.partner_status == Status::Active;
-    if active { Ok(client) } else { Err(Refusal::Suspended) }
-}
-
-/// The id of the secret with which a client that is authenticated proved itself: its token says so,
-/// and can be revoked with it.
-pub(crate) fn credential<'a>(
-    state: &State,
-    client: &'a ClientEntry,
-    proof: &Proof,
-    now: Timestamp,
-) -> Option<&'a str> {
-    let offered = state.digester.digest(&proof.secret);
-    let mut secrets = client.secrets.iter();
-    let proven = secrets.find(|secret| secret.is_live(now) && secret.digest.matches(&offered));
-    proven.map(|secret| secret.id.as_str())
+    Ok((client, id))
 }
 
 #[cfg(test)]

@@ -6,20 +6,24 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jwt::KeySet;
-use model::{Clock, Name, Random};
-use outbound::keys::{KeySource, Place, Renewal, fetch};
+use model::{Clock, Random};
+use outbound::keys::{Coming, KeySource, Place, Renewal, fetch};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// More clients than a company has; then all is forgotten and got anew.
+/// More credentials than a company's partners publish keys of; then all is forgotten and got anew.
 const SOURCES_MAX: usize = 10_000;
+/// How long a request waits for keys in all.
+const WAIT: Duration = Duration::from_secs(2);
 
 /// The keys of clients that publish them.
 pub struct PublishedKeys {
-    sources: Mutex<HashMap<Name, Arc<KeySource>>>,
+    /// By the ids of credentials: a client may have several.
+    sources: Mutex<HashMap<String, Arc<KeySource>>>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     tracker: TaskTracker,
@@ -37,37 +41,58 @@ impl PublishedKeys {
         Self { sources: Mutex::default(), clock, random, tracker, stop }
     }
 
-    /// The keys of a client that are here and in force.
-    pub(crate) fn of(&self, client: &Name, place: &Place) -> Option<Arc<KeySet>> {
-        let source = self.sources.lock().get(client).cloned()?;
+    /// The keys of a credential that are here and in force.
+    pub(crate) fn of(&self, credential: &str, place: &Place) -> Option<Arc<KeySet>> {
+        let source = self.sources.lock().get(credential).cloned()?;
         if source.place() == place { source.in_force(self.now_ms()) } else { None }
     }
 
-    /// Gets a client's keys, where they are not fresh or none of them is known to be the right one,
-    /// and waits a moment for them.
+    /// Gets the keys of credentials, each where they are not fresh or none of them is known to be the
+    /// right one, and waits a moment for all of them.
     pub(crate) async fn ready(
         &self,
-        client: &Name,
-        place: &Place,
+        credentials: &[(String, Place)],
         is_known: impl Fn(&KeySet) -> bool + Send,
     ) {
-        let (source, now_ms) = (self.source(client, place), self.now_ms());
-        let ended = source.ended();
-        if source.fresh(now_ms).is_some_and(|keys| is_known(&keys)) {
-            return;
-        }
-        let Some(coming) = source.ask(ended, now_ms) else { return };
-        if source.begin(now_ms) {
-            self.begin(client.clone(), source);
-        }
-        if !coming.wait().await {
-            tracing::debug!(%client, "keys did not come in time for a request");
+        // All are begun before one is waited for.
+        let coming: Vec<(&str, Coming)> = credentials
+            .iter()
+            .filter_map(|(id, place)| Some((id.as_str(), self.coming(id, place, &is_known)?)))
+            .collect();
+        let waited = async {
+            for (credential, coming) in coming {
+                if !coming.wait().await {
+                    tracing::debug!(credential, "keys did not come in time for a request");
+                }
+            }
+        };
+        if tokio::time::timeout(WAIT, waited).await.is_err() {
+            tracing::debug!("not all keys came in time for a request");
         }
     }
 
-    fn source(&self, client: &Name, place: &Place) -> Arc<KeySource> {
+    /// What waits for the keys of a credential, where they are to be got.
+    fn coming(
+        &self,
+        credential: &str,
+        place: &Place,
+        is_known: impl Fn(&KeySet) -> bool,
+    ) -> Option<Coming> {
+        let (source, now_ms) = (self.source(credential, place), self.now_ms());
+        let ended = source.ended();
+        if source.fresh(now_ms).is_some_and(|keys| is_known(&keys)) {
+            return None;
+        }
+        let coming = source.ask(ended, now_ms)?;
+        if source.begin(now_ms) {
+            self.begin(credential.to_owned(), source);
+        }
+        Some(coming)
+    }
+
+    fn source(&self, credential: &str, place: &Place) -> Arc<KeySource> {
         let mut sources = self.sources.lock();
-        if let Some(source) = sources.get(client)
+        if let Some(source) = sources.get(credential)
             && source.place() == place
         {
             return Arc::clone(source);
@@ -76,11 +101,11 @@ impl PublishedKeys {
             sources.clear();
         }
         let source = Arc::new(KeySource::new(place.clone(), self.now_ms()));
-        sources.insert(client.clone(), Arc::clone(&source));
+        sources.insert(credential.to_owned(), Arc::clone(&source));
         source
     }
 
-    fn begin(&self, client: Name, source: Arc<KeySource>) {
+    fn begin(&self, credential: String, source: Arc<KeySource>) {
         let (clock, random) = (Arc::clone(&self.clock), Arc::clone(&self.random));
         let (tracker, stop) = (self.tracker.clone(), self.stop.clone());
         // Not dropped with the request that waits: what comes is for the next one too.
@@ -92,7 +117,7 @@ impl PublishedKeys {
             let mut spread = [0; 2];
             random.fill(&mut spread);
             let now_ms = clock.ticks_ns() / 1_000_000;
-            tell(&client, &source.take(got, now_ms, u16::from_le_bytes(spread)));
+            tell(&credential, &source.take(got, now_ms, u16::from_le_bytes(spread)));
         });
     }
 
@@ -102,14 +127,14 @@ impl PublishedKeys {
 }
 
 /// Says in the log what a call for a client's keys has changed.
-fn tell(client: &Name, renewal: &Renewal) {
+fn tell(credential: &str, renewal: &Renewal) {
     match renewal {
         Renewal::Came { keys, skipped, first: true, .. } => {
-            tracing::info!(%client, keys, skipped, "the keys of a client are in force");
+            tracing::info!(credential, keys, skipped, "the keys of a client are in force");
         }
         Renewal::Came { .. } => {}
         Renewal::Failed { error, .. } => tracing::warn!(
-            %client, %error,
+            credential, %error,
             "the keys of a client cannot be got; those that were got before are in force for a day"
         ),
     }

@@ -51,6 +51,11 @@ impl ClientMethod {
         }
     }
 
+    /// Whether a client certificate is the proof.
+    pub fn is_by_certificate(self) -> bool {
+        matches!(self, Self::TlsClientAuth | Self::SelfSignedTls)
+    }
+
     /// Reads a name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|method| method.as_str() == name)

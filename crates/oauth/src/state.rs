@@ -1,13 +1,13 @@
-//! Clients, their secrets and the signing key as one immutable value.
+//! Clients, their credentials and the signing key as one immutable value.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use credential::{Digester, Kind, Vault};
+use credential::{Digester, Vault};
 use jwt::{Jwk, Jwks, KeySet, Keys, NonceRule, Proofs, SigningKey, Stage};
 use model::{
-    Api, Authentication, Client, ClientKeys, Definitions, Federation, Name, Profile,
-    SecretCredential, SigningKeyRecord, Status,
+    Api, Authentication, Client, ClientCredential, ClientKeys, CredentialKind, CredentialUse,
+    Definitions, Federation, Name, Profile, SecretCredential, SigningKeyRecord, Status, Timestamp,
 };
 use store::{UseBook, UseMark};
 
@@ -30,8 +30,10 @@ pub struct Source<'a> {
     pub vault: &'a Vault,
     /// Knows proofs of possession again; the same over all states.
     pub proofs: Arc<Proofs>,
-    /// Where the use of secrets is noted.
+    /// Where the use of credentials is noted.
     pub uses: &'a Arc<UseBook>,
+    /// The last days on which declared credentials were used.
+    pub declared_uses: &'a [CredentialUse],
 }
 
 /// Everything a token request is judged by.
@@ -63,15 +65,36 @@ pub struct State {
     pub(crate) profile: Profile,
 }
 
-/// A client with its secrets.
+/// A client with its credentials.
 pub(crate) struct ClientEntry {
     pub(crate) client: Client,
     pub(crate) partner_status: Status,
     pub(crate) secrets: Vec<SecretCredential>,
-    /// The public keys that the file has of it.
-    pub(crate) keys: Option<Arc<KeySet>>,
     /// Of each secret, where its use is noted.
     pub(crate) marks: Vec<UseMark>,
+    /// What is known of each of its declared credentials, in their order.
+    declared: Vec<Declared>,
+}
+
+/// What is known of a credential that is declared with a client, beside what is said of it there.
+pub(crate) struct Declared {
+    /// What the tokens say that were got by it.
+    pub(crate) id: String,
+    /// The public keys that the file has of it.
+    pub(crate) keys: Option<Arc<KeySet>>,
+    /// Where its use is noted.
+    pub(crate) mark: UseMark,
+}
+
+/// A declared credential of a client, and what is known of it.
+pub(crate) type Own<'s> = (&'s ClientCredential, &'s Declared);
+
+impl ClientEntry {
+    /// The declared credentials that count at the moment.
+    pub(crate) fn live(&self, now: Timestamp) -> impl Iterator<Item = Own<'_>> {
+        let declared = self.client.declared().zip(&self.declared);
+        declared.filter(move |(credential, _)| credential.is_live(now))
+    }
 }
 
 /// What an API says of itself.
@@ -120,7 +143,7 @@ impl State {
             keys: verifying(source.signing_keys)?,
             servers: target::servers(definitions),
             rules: Rules::new(definitions),
-            clients: clients(definitions, source.secrets, source.uses),
+            clients: clients(definitions, source.secrets, (source.uses, source.declared_uses)),
             federation: definitions.federation.clone(),
             profile: definitions.profile,
             digester: source.digester,
@@ -147,16 +170,24 @@ fn realm(company: &str) -> String {
 fn clients(
     definitions: &Definitions,
     secrets: Vec<SecretCredential>,
-    uses: &Arc<UseBook>,
+    (uses, declared_uses): (&Arc<UseBook>, &[CredentialUse]),
 ) -> HashMap<Name, ClientEntry> {
+    let last_used: BTreeMap<&str, Timestamp> =
+        declared_uses.iter().map(|used| (used.id.as_str(), used.day)).collect();
+    let declared = |client: &Client, credential: &ClientCredential| {
+        let id = client.credential_id(credential);
+        let day = last_used.get(id.as_str()).copied();
+        let mark = uses.mark(CredentialKind::Declared, &id, day);
+        Declared { keys: inline_keys(&credential.authentication), mark, id }
+    };
     let entry = |client: &Client| {
         let partner = definitions.partners.get(&client.partner);
         ClientEntry {
             client: client.clone(),
             partner_status: partner.map_or(Status::Suspended, |partner| partner.status),
             secrets: Vec::new(),
-            keys: inline_keys(client),
             marks: Vec::new(),
+            declared: client.declared().map(|credential| declared(client, credential)).collect(),
         }
     };
     let mut clients: HashMap<Name, ClientEntry> =
@@ -164,7 +195,7 @@ fn clients(
     // A revoked one never opens again, and would cost each request a comparison.
     for secret in secrets.into_iter().filter(|secret| secret.revoked_at.is_none()) {
         if let Some(entry) = clients.get_mut(&secret.client) {
-            entry.marks.push(uses.mark(Kind::ClientSecret, &secret.id, secret.last_used));
+            entry.marks.push(uses.mark(CredentialKind::ClientSecret, &secret.id, secret.last_used));
             entry.secrets.push(secret);
         }
     }
@@ -172,9 +203,9 @@ fn clients(
 }
 
 /// The file's reader has read them before, so what cannot be read is nobody's fault but ours; such
-/// a client proves nothing.
-fn inline_keys(client: &Client) -> Option<Arc<KeySet>> {
-    let Authentication::PrivateKeyJwt(rule) = &client.authentication else { return None };
+/// a credential proves nothing.
+fn inline_keys(authentication: &Authentication) -> Option<Arc<KeySet>> {
+    let Authentication::PrivateKeyJwt(rule) = authentication else { return None };
     let ClientKeys::Inline(set) = &rule.keys else { return None };
     KeySet::parse_public(set.as_bytes()).ok().map(Arc::new)
 }

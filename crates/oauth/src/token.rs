@@ -230,7 +230,7 @@ async fn decide(
     if exp <= now_s {
         return Err(Refusal::Expired);
     }
-    let of_certificate = certificates::confirmation(client, certificate)?;
+    let of_certificate = certificates::confirmation(client, proven.method, certificate)?;
     let offered = (headers, of_certificate.is_some());
     check_profile(state.profile, proven.method, offered, exp - now_s)?;
     // Late among what can be wrong: a proof is good once, and is not to be used up for nothing.
@@ -306,12 +306,14 @@ fn prove<'s>(
     record.method = Some(claim.method(state));
     // Alike for clients that are there and those that are not; `tell_of_refusal` tells them apart.
     record.client = Some(claim.client_id().to_owned());
-    let client = authentication::prove(service, state, &claim, with)?;
-    record.partner = Some(client.client.partner.to_string());
-    let credential_id = claim.credential(state, client, record.at);
+    let proven = authentication::prove(service, state, &claim, with)?;
+    let client = &proven.client.client;
+    record.partner = Some(client.partner.to_string());
+    // Of several certificates, the one that it was.
+    record.method = Some(proven.method);
     // A method without a name here is one that no profile knows.
-    let method = ClientMethod::parse(claim.method(state)).unwrap_or(ClientMethod::SecretBasic);
-    Ok(Proven { client: &client.client, credential_id, method })
+    let method = ClientMethod::parse(proven.method).unwrap_or(ClientMethod::SecretBasic);
+    Ok(Proven { client, credential_id: proven.credential.map(str::to_owned), method })
 }
 
 /// What a token is bound to: a key, a certificate, both or neither.

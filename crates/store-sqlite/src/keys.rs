@@ -1,9 +1,11 @@
 //! Minted credentials and signing keys.
 
-use credential::{Digest, Kind};
+use std::collections::BTreeSet;
+
+use credential::Digest;
 use model::{
-    CredentialUse, KeptSecret, KeyCredential, Name, Revision, SecretCredential, SigningKeyRecord,
-    Timestamp,
+    CredentialKind, CredentialUse, KeptSecret, KeyCredential, Name, Revision, SecretCredential,
+    SigningKeyRecord, Timestamp,
 };
 use rusqlite::{Connection, Row, params};
 use store::{Answer, AuditEntry, Keys, Placing, SigningKeyChange, StoreError};
@@ -191,6 +193,9 @@ fn make_room(
     (table, column, owner): (&str, &str, &str),
     placing: Placing,
 ) -> rusqlite::Result<bool> {
+    if placing.live_max == 0 {
+        return Ok(false);
+    }
     // Others that end now leave their room at once.
     let others_stay = placing.others_end.is_none_or(|end| end > placing.now);
     if others_stay {
@@ -212,6 +217,27 @@ fn make_room(
         execute(connection, &sql, params![owner, end.ms()])?;
     }
     Ok(true)
+}
+
+/// Has a row for each of these and for no other; those that stay keep their last use.
+fn declare(connection: &Connection, ids: Vec<String>) -> rusqlite::Result<()> {
+    let known: BTreeSet<String> = connection
+        .prepare_cached("SELECT id FROM declared_credential")?
+        .query_map([], |row| row.get::<_, String>(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let declared: BTreeSet<String> = ids.into_iter().collect();
+    for id in known.difference(&declared) {
+        execute(connection, "DELETE FROM declared_credential WHERE id = ?", [id])?;
+    }
+    for id in declared.difference(&known) {
+        execute(connection, "INSERT INTO declared_credential(id) VALUES(?)", [id])?;
+    }
+    Ok(())
+}
+
+fn declared_use(row: &Row<'_>) -> rusqlite::Result<CredentialUse> {
+    let day = Timestamp::from_ms(row.get(1)?);
+    Ok(CredentialUse { kind: CredentialKind::Declared, id: row.get(0)?, day })
 }
 
 fn insert_signing_key(
@@ -342,18 +368,34 @@ impl Keys for SqliteStore {
         self.core.write(move |connection| {
             for one in &uses {
                 let sql = match one.kind {
-                    Kind::ApiKey => {
+                    CredentialKind::ApiKey => {
                         "UPDATE api_key SET last_used = ?2
                          WHERE id = ?1 AND (last_used IS NULL OR last_used < ?2)"
                     }
-                    Kind::ClientSecret => {
+                    CredentialKind::ClientSecret => {
                         "UPDATE client_secret SET last_used = ?2
+                         WHERE id = ?1 AND (last_used IS NULL OR last_used < ?2)"
+                    }
+                    CredentialKind::Declared => {
+                        "UPDATE declared_credential SET last_used = ?2
                          WHERE id = ?1 AND (last_used IS NULL OR last_used < ?2)"
                     }
                 };
                 execute(connection, sql, params![one.id, one.day.ms()]).map_err(error)?;
             }
             Ok(())
+        })
+    }
+
+    fn declare_credentials(&self, ids: Vec<String>) -> Answer<'_, ()> {
+        self.core.write(move |connection| declare(connection, ids).map_err(error))
+    }
+
+    fn declared_uses(&self) -> Answer<'_, Vec<CredentialUse>> {
+        self.core_readers.read(|connection| {
+            const SQL: &str = "SELECT id, last_used FROM declared_credential
+                     WHERE last_used IS NOT NULL ORDER BY id";
+            connection.prepare_cached(SQL)?.query_map([], declared_use)?.collect()
         })
     }
 

@@ -56,7 +56,8 @@ pub use denied::{
 pub use keys::{
     a_kept_secret_is_the_last_one_set, credentials_are_revoked_once,
     credentials_have_a_bound_and_end_those_before_them, signing_keys_change_together_or_not_at_all,
-    the_last_day_of_a_credentials_use_is_kept, webhook_keys_make_way_for_new_ones,
+    the_last_day_of_a_credentials_use_is_kept, the_uses_of_declared_credentials_are_kept,
+    webhook_keys_make_way_for_new_ones,
 };
 pub use log::{
     a_lane_reads_what_was_appended_in_order, a_lanes_end_counts_all_that_was_put_on_it,
@@ -101,6 +102,7 @@ macro_rules! claims {
             credentials_are_revoked_once,
             credentials_have_a_bound_and_end_those_before_them,
             the_last_day_of_a_credentials_use_is_kept,
+            the_uses_of_declared_credentials_are_kept,
             signing_keys_change_together_or_not_at_all,
             webhook_keys_make_way_for_new_ones,
             a_kept_secret_is_the_last_one_set,

@@ -12,7 +12,7 @@ use crate::{Answer, AuditEntry};
 pub struct Placing {
     /// The moment.
     pub now: Timestamp,
-    /// How many may not be over at once, the new one among them.
+    /// How many may not be over at once, the new one among them; none lets nothing in.
     pub live_max: usize,
     /// When the others of its owner end, if they do not end before; none changes nothing of them.
     pub others_end: Option<Timestamp>,
@@ -102,6 +102,14 @@ pub trait Keys: Send + Sync {
     /// Notes on which days credentials were used. Never takes a day back, and is no new revision;
     /// what is of a credential that is not there is passed over.
     fn note_uses(&self, uses: Vec<CredentialUse>) -> Answer<'_, ()>;
+
+    /// Takes over which credentials are declared with clients, by their ids: of these uses are noted
+    /// from now on, and what was noted of others is forgotten. No new revision.
+    fn declare_credentials(&self, ids: Vec<String>) -> Answer<'_, ()>;
+
+    /// The last days on which declared credentials were used, by id; nothing of those that never
+    /// were.
+    fn declared_uses(&self) -> Answer<'_, Vec<CredentialUse>>;
 
     /// Changes signing keys, all or none; [`StoreError::Conflict`](crate::StoreError::Conflict) if the
     /// store's revision is another than the one at which they were read.

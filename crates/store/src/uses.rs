@@ -8,28 +8,32 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use credential::Kind;
-use model::{CredentialUse, Timestamp};
+use model::{CredentialKind, CredentialUse, Timestamp};
 
 const DAY_MS: i64 = 86_400_000;
 
 /// What was noted and is not in the store yet. No larger than there are credentials.
 #[derive(Debug, Default)]
-pub struct UseBook(Mutex<BTreeMap<(Kind, String), i64>>);
+pub struct UseBook(Mutex<BTreeMap<(CredentialKind, String), i64>>);
 
 /// One credential's last day, as its requests see it.
 #[derive(Debug)]
 pub struct UseMark {
     /// The last day that was noted, counted from 1970.
     day: AtomicI64,
-    kind: Kind,
+    kind: CredentialKind,
     id: String,
     book: Arc<UseBook>,
 }
 
 impl UseBook {
     /// The mark of a credential that was last used on this day.
-    pub fn mark(self: &Arc<Self>, kind: Kind, id: &str, last_used: Option<Timestamp>) -> UseMark {
+    pub fn mark(
+        self: &Arc<Self>,
+        kind: CredentialKind,
+        id: &str,
+        last_used: Option<Timestamp>,
+    ) -> UseMark {
         let day = last_used.map_or(i64::MIN, day);
         UseMark { day: AtomicI64::new(day), kind, id: id.to_owned(), book: Arc::clone(self) }
     }
@@ -48,7 +52,7 @@ impl UseBook {
         }
     }
 
-    fn note(&self, kind: Kind, id: String, day: i64) {
+    fn note(&self, kind: CredentialKind, id: String, day: i64) {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = noted.entry((kind, id)).or_insert(day);
         *known = day.max(*known);
@@ -89,8 +93,8 @@ mod tests {
     #[test]
     fn a_day_is_noted_once_and_its_beginning() {
         let book = Arc::new(UseBook::default());
-        let fresh = book.mark(Kind::ClientSecret, "a", None);
-        let known = book.mark(Kind::ApiKey, "b", Some(Timestamp::from_ms(NOON)));
+        let fresh = book.mark(CredentialKind::ClientSecret, "a", None);
+        let known = book.mark(CredentialKind::ApiKey, "b", Some(Timestamp::from_ms(NOON)));
         for ms in [NOON, NOON + 1, NOON - 5] {
             fresh.used(Timestamp::from_ms(ms));
             known.used(Timestamp::from_ms(ms));
@@ -106,7 +110,7 @@ mod tests {
     #[test]
     fn what_the_store_did_not_take_is_noted_again() {
         let book = Arc::new(UseBook::default());
-        let mark = book.mark(Kind::ApiKey, "a", None);
+        let mark = book.mark(CredentialKind::ApiKey, "a", None);
         mark.used(Timestamp::from_ms(NOON));
         let refused = book.drain();
         mark.used(Timestamp::from_ms(NOON + DAY_MS));

@@ -125,9 +125,10 @@ fn unfit_secrets(definitions: &Definitions) -> Vec<String> {
     warnings
 }
 
-/// What is right or wrong by the time: former secrets that sign no more, or for too long.
+/// What is right or wrong by the time: former secrets that sign no more, or for too long; credentials
+/// of clients that count no more.
 pub(super) fn by_the_clock(definitions: &Definitions, now: Timestamp) -> Vec<String> {
-    let mut warnings = Vec::new();
+    let mut warnings = credentials_that_are_over(definitions, now);
     for destination in definitions.destinations.values() {
         let place = format!("destinations.{}.signing.previous", destination.name);
         for until in destination.signing.secrets.iter().filter_map(|secret| secret.until) {
@@ -141,6 +142,22 @@ pub(super) fn by_the_clock(definitions: &Definitions, now: Timestamp) -> Vec<Str
                      that long; end it within seven days"
                 ));
             }
+        }
+    }
+    warnings
+}
+
+fn credentials_that_are_over(definitions: &Definitions, now: Timestamp) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for client in definitions.clients.values() {
+        for credential in client.credentials.iter().filter(|credential| credential.is_over(now)) {
+            let end = credential.expires_at.map(Timestamp::to_seconds_text).unwrap_or_default();
+            warnings.push(format!(
+                "partners.{}.clients.{}.credentials.{} has not counted since {end}: remove it",
+                client.partner,
+                client.id,
+                credential.name()
+            ));
         }
     }
     warnings
@@ -174,5 +191,21 @@ mod tests {
             let told = warning.is_none_or(|warning| warnings[0].contains(warning));
             assert!(told, "{now}: {warnings:?}");
         }
+    }
+
+    #[test]
+    fn a_credential_that_is_over_is_told_of() {
+        let text = "version: 1\ncompany: A\npartners:\n  cars:\n    clients:\n      orders:\n        \
+                    credentials:\n          old: { auth: private_key_jwt, jwks_uri: \
+                    \"https://a.example/k\", expires: 2026-12-08 }\n          new: { auth: \
+                    private_key_jwt, jwks_uri: \"https://b.example/k\", not_before: 2026-12-01 }\n";
+        let loaded = crate::config::load_text("a.yaml", text, Path::new("."), &|_: &str| None);
+        let definitions = loaded.unwrap().definitions;
+        let told = |now: &str| by_the_clock(&definitions, Timestamp::parse(now).unwrap());
+        assert!(told("2026-12-07T23:59:59Z").is_empty());
+        let warnings = told("2026-12-08T00:00:00Z");
+        let place = "partners.cars.clients.orders.credentials.old has not counted since \
+                     2026-12-08T00:00:00Z";
+        assert!(warnings.len() == 1 && warnings[0].starts_with(place), "{warnings:?}");
     }
 }

@@ -95,21 +95,23 @@ pub(super) fn live_ids(listing: &mut Value, member: &str) {
     for item in listing["items"].as_array_mut().into_iter().flatten() {
         let all = item[member].as_array().cloned().unwrap_or_default();
         let live = all.iter().filter(|credential| credential["live"] == true);
-        let text = |credential: &Value| {
-            let since = cell(&credential["created_at"]).chars().take(10).collect::<String>();
-            let (id, last) = (cell(&credential["id"]), cell(&credential["last_four"]));
-            let mut more = String::new();
-            if let Some(end) = credential["expires_at"].as_str() {
-                more.push_str(", until ");
-                more.extend(end.chars().take(10));
-            }
-            if credential["imported"] == true {
-                more.push_str(", imported: rotate it");
-            }
-            format!("{id} (ends in {last}, since {since}{more})").into()
-        };
-        item[member] = Value::Array(live.map(text).collect());
+        item[member] = live.map(minted).map(Value::from).collect();
     }
+}
+
+/// A minted credential by its id and last characters.
+pub(super) fn minted(credential: &Value) -> String {
+    let since = cell(&credential["created_at"]).chars().take(10).collect::<String>();
+    let (id, last) = (cell(&credential["id"]), cell(&credential["last_four"]));
+    let mut more = String::new();
+    if let Some(end) = credential["expires_at"].as_str() {
+        more.push_str(", until ");
+        more.extend(end.chars().take(10));
+    }
+    if credential["imported"] == true {
+        more.push_str(", imported: rotate it");
+    }
+    format!("{id} (ends in {last}, since {since}{more})")
 }
 
 fn found(item: &Value, pointer: &str) -> String {

@@ -22,7 +22,7 @@ pub(super) enum Command {
     Explain(Box<ExplainArguments>),
     /// Print the public keys that tokens are verified with
     Jwks(OperatorArguments),
-    /// End tokens before their time: one, all of a client, or all that a secret was used for
+    /// End tokens before their time: one, all of a client, or all that a credential was used for
     Revoke {
         #[command(flatten)]
         which: Which,
@@ -58,7 +58,8 @@ pub(super) struct Which {
     /// The client id: all tokens it has got until now
     #[arg(long)]
     client: Option<String>,
-    /// A secret's id, as `client list` shows it: all tokens it was used for until now
+    /// The id of a secret, key or certificate, as `client list` shows it: all tokens it was used for
+    /// until now
     #[arg(long)]
     credential: Option<String>,
     /// The file with the token itself
@@ -121,6 +122,19 @@ fn sentence(revoked: &Value) -> String {
             cell("client"),
             cell("issued_until")
         ),
+        Some("credential") if revoked["declared"].is_boolean() => {
+            let remedy = if revoked["declared"] == true {
+                "To keep it from getting new ones, remove it from the client in the file, and reload."
+            } else {
+                "No credential of this name is declared now."
+            };
+            format!(
+                "Revoked: all tokens that the credential {} of {} was used for until {}. {remedy}",
+                cell("id"),
+                cell("client"),
+                cell("issued_until")
+            )
+        }
         Some("credential") => format!(
             "Revoked: all tokens that the secret {} of {} was used for until {}. To keep it from \
              getting new ones: gatepost client revoke {}",

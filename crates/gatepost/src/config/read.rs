@@ -7,6 +7,7 @@ mod api;
 mod authentication;
 mod bus;
 mod connection;
+mod credentials;
 mod destination;
 mod document;
 mod federation;

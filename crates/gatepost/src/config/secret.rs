@@ -136,7 +136,8 @@ fn collect(node: &Node, kind: Kind, guarded: bool, spans: &mut Vec<Span>) {
         Kind::Secret | Kind::Any(_) => {}
         // Something else than what belongs here.
         _ if is_collection || node.text().is_none() => {
-            if guarded {
+            let is_guarded = guarded || matches!(kind, Kind::Object(object) if object.guarded);
+            if is_guarded {
                 spans.push(node.span);
             } else {
                 collect_doubtful(node, spans);

@@ -11,7 +11,10 @@ use courier::{Holds, KeptSecrets, Plan, ReplayLane, WebhookKeys};
 use credential::{Digester, Master, Vault};
 use gateway::{Contracts, Snapshot};
 use jwt::Proofs;
-use model::{Clock as _, Definitions, LaneKey, Random, Revision, SecretSource, SigningKeyRecord};
+use model::{
+    Clock as _, Definitions, LIVE_CREDENTIALS_MAX, LaneKey, Name, Random, Revision, SecretSource,
+    SigningKeyRecord,
+};
 use store::{Replay, ReplayState, Store};
 use tokio::sync::{Mutex, watch};
 
@@ -66,6 +69,7 @@ impl Live {
         let (digester, vault) = (Arc::new(master.digester()), Arc::new(master.vault()));
         let proofs = Arc::new(Proofs::new(&master.proof_nonce_key()));
         let revision = *parts.store.revisions().borrow();
+        declare(&*parts.store, &definitions).await?;
         let defined = (&definitions, &contracts);
         let built = build(parts, defined, (&digester, &vault, &proofs), None).await?;
         parts.issuers.define(&definitions.issuers);
@@ -96,6 +100,7 @@ impl Live {
         (definitions, contracts): (Definitions, Contracts),
     ) -> anyhow::Result<()> {
         let _one = self.rebuilding.lock().await;
+        declare(&*parts.store, &definitions).await?;
         self.swap(parts, (Arc::new(definitions), Arc::new(contracts))).await
     }
 
@@ -126,8 +131,15 @@ impl Live {
         }
     }
 
+    /// Tells of what is in force and is not as somebody may expect.
+    pub(super) async fn tell(&self, parts: &Parts) {
+        self.tell_of_orphans(&*parts.store).await;
+        self.tell_of_unset_secrets();
+        self.tell_of_full_clients(parts).await;
+    }
+
     /// Tells of lanes that something waits on, and that no rule reads any more.
-    pub(super) async fn tell_of_orphans(&self, store: &dyn Store) {
+    async fn tell_of_orphans(&self, store: &dyn Store) {
         let defined = lane_keys(&self.definitions.load());
         // A replay's lanes are told of by `gatepost replay list`.
         let defined =
@@ -147,7 +159,7 @@ impl Live {
     }
 
     /// Tells of secrets that the configuration leaves to us, and that nobody has set yet.
-    pub(super) fn tell_of_unset_secrets(&self) {
+    fn tell_of_unset_secrets(&self) {
         let kept = self.kept_secrets.borrow();
         for (place, source) in self.definitions.load().secrets() {
             if let SecretSource::Kept(name) = source
@@ -156,6 +168,28 @@ impl Live {
                 tracing::warn!(
                     "{place}: the secret `{name}` is not set yet, and what needs it is not sent; \
                      run `gatepost secret set {name}`"
+                );
+            }
+        }
+    }
+
+    /// Tells of clients with more live credentials than they may have: none is minted, but the file may
+    /// declare more beside those that were.
+    async fn tell_of_full_clients(&self, parts: &Parts) {
+        let Ok(secrets) = parts.store.secret_credentials().await else { return };
+        let (definitions, now) = (self.definitions.load_full(), parts.clock.now());
+        let mut live: BTreeMap<Name, usize> = BTreeMap::new();
+        for secret in secrets.into_iter().filter(|secret| !secret.is_over(now)) {
+            *live.entry(secret.client).or_default() += 1;
+        }
+        for (id, count) in live {
+            let client = definitions.clients.get(&id).filter(|client| client.takes_secrets());
+            if client.is_some_and(|client| count > client.secrets_max(now)) {
+                tracing::warn!(
+                    client = %id,
+                    "the client has more than {LIVE_CREDENTIALS_MAX} live credentials, and all of \
+                     them count; revoke secrets that are no longer used, or remove an entry of its \
+                     `credentials`"
                 );
             }
         }
@@ -282,6 +316,15 @@ impl Live {
     }
 }
 
+/// Has the store note uses of the credentials that these definitions declare, and of no others.
+async fn declare(store: &dyn Store, definitions: &Definitions) -> anyhow::Result<()> {
+    let clients = definitions.clients.values();
+    let ids =
+        clients.flat_map(|client| client.declared().map(move |one| client.credential_id(one)));
+    let declared = store.declare_credentials(ids.collect()).await;
+    declared.context("what is declared of credentials cannot be kept")
+}
+
 async fn build(
     parts: &Parts,
     (definitions, contracts): (&Definitions, &Contracts),
@@ -299,6 +342,7 @@ async fn build(
     let webhook_keys = WebhookKeys::open(&webhook_keys, vault, now)?;
     let kept = store.kept_secrets().await.context("the kept secrets cannot be read")?;
     let secrets = store.secret_credentials().await.context("the secrets cannot be read")?;
+    let uses = store.declared_uses().await.context("the uses of credentials cannot be read")?;
     let replays = store.replays().await.context("the replays cannot be read")?;
     let lanes = lane_numbers(store, definitions, &replays).await?;
     let holds = holds(store).await?;
@@ -322,6 +366,7 @@ async fn build(
         vault,
         proofs: Arc::clone(proofs),
         uses: &parts.uses,
+        declared_uses: &uses,
     })?;
     Ok(Built {
         gateway,

@@ -107,8 +107,7 @@ async fn take_over(running: &Running, options: &Options) -> Result<(), String> {
         .map_err(in_words)?;
     live.define(parts, (loaded.definitions, loaded.contracts)).await.map_err(in_words)?;
     parts.telemetry.tell_requests(loaded.log);
-    live.tell_of_orphans(&*parts.store).await;
-    live.tell_of_unset_secrets();
+    live.tell(parts).await;
     Ok(())
 }
 

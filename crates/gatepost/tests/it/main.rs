@@ -29,6 +29,7 @@ mod hostile;
 mod idempotency;
 mod issuers;
 mod library;
+mod mixed;
 mod ordeal;
 mod patterns;
 mod plans;

@@ -34,8 +34,7 @@ struct Running {
     keys: PublishedKeys,
     hands: Arc<Hands>,
     server: Receiver,
-    client: Name,
-    place: Place,
+    credential: (String, Place),
 }
 
 impl Running {
@@ -51,12 +50,12 @@ impl Running {
             jwks_url: Some(format!("{}/keys", server.url())),
             allow_private: vec!["127.0.0.0/8".parse().unwrap()],
         };
-        Self { keys, hands, server, client: Name::new("car-orders").unwrap(), place }
+        Self { keys, hands, server, credential: ("car-orders/key".to_owned(), place) }
     }
 
     /// How often the server was asked in all, after a request that knows its key or not.
     async fn asked(&self, is_known: bool) -> usize {
-        self.keys.ready(&self.client, &self.place, |_| is_known).await;
+        self.keys.ready(std::slice::from_ref(&self.credential), |_| is_known).await;
         self.server.got().len()
     }
 
@@ -65,7 +64,8 @@ impl Running {
     }
 
     fn count(&self) -> Option<usize> {
-        self.keys.of(&self.client, &self.place).map(|keys| keys.count())
+        let (id, place) = &self.credential;
+        self.keys.of(id, place).map(|keys| keys.count())
     }
 }
 
@@ -81,9 +81,11 @@ async fn keys_are_got_when_they_are_needed_and_kept() {
     // Ten minutes is how long they are fresh where nobody says.
     running.later(601);
     assert_eq!(running.asked(true).await, 2);
-    // Another place is another client to us.
-    let elsewhere = Place { jwks_url: None, ..running.place.clone() };
-    assert!(running.keys.of(&running.client, &elsewhere).is_none());
+    // Another place is another credential to us, and so is another name.
+    let (id, place) = &running.credential;
+    let elsewhere = Place { jwks_url: None, ..place.clone() };
+    assert!(running.keys.of(id, &elsewhere).is_none());
+    assert!(running.keys.of("car-orders/other", place).is_none());
 }
 
 #[tokio::test]
@@ -109,4 +111,20 @@ async fn keys_that_cannot_be_got_again_stay_in_force_for_a_day() {
     running.later(86_400);
     running.asked(true).await;
     assert_eq!(running.count(), None);
+}
+
+#[tokio::test]
+async fn several_credentials_are_asked_for_at_once_and_each_has_its_own_keys() {
+    let running = Running::start().await;
+    let (_, place) = running.credential.clone();
+    let other = Place { jwks_url: Some(format!("{}/other", running.server.url())), ..place };
+    let both = [running.credential.clone(), ("car-orders/other".to_owned(), other)];
+    running.keys.ready(&both, |_| true).await;
+    assert_eq!(running.server.got().len(), 2);
+    for (id, place) in &both {
+        assert!(running.keys.of(id, place).is_some(), "{id}");
+    }
+    // What is fresh is not asked for beside what is not.
+    running.keys.ready(&both, |_| true).await;
+    assert_eq!(running.server.got().len(), 2);
 }

@@ -74,12 +74,14 @@ async fn a_file_of_another_version_is_refused_by_name() {
 
 /// Takes the newest step back: what the audit of tokens did not have before.
 const BEFORE_ACTS: &str = "
+    DROP TABLE declared_credential;
     DROP INDEX token_audit_of_subject; ALTER TABLE token_audit DROP COLUMN act;
     ALTER TABLE token_audit DROP COLUMN issuer; ALTER TABLE token_audit DROP COLUMN subject;
     PRAGMA user_version = 9;";
 
-/// And the one before: what credentials and signing keys did not have.
+/// And those before: what credentials and signing keys did not have.
 const BEFORE_RINGS: &str = "
+    DROP TABLE declared_credential;
     DROP INDEX token_audit_of_subject; ALTER TABLE token_audit DROP COLUMN act;
     ALTER TABLE token_audit DROP COLUMN issuer; ALTER TABLE token_audit DROP COLUMN subject;
     ALTER TABLE api_key DROP COLUMN not_before; ALTER TABLE api_key DROP COLUMN last_used;
@@ -130,6 +132,16 @@ async fn a_core_db_from_before_exchanges_were_told_has_what_was_asked_for() {
     assert_eq!(outcomes, [TokenOutcome::Refused, TokenOutcome::Issued]);
     let of_exchange = |entry: &TokenEntry| entry.issuer.is_some() || entry.subject.is_some();
     assert!(!rows.iter().any(|row| of_exchange(&row.entry)), "{rows:?}");
+}
+
+#[tokio::test]
+async fn a_core_db_from_before_declared_credentials_takes_the_step() {
+    let directory = directory();
+    drop(directory.open().await);
+    let core = rusqlite::Connection::open(directory.0.path().join("core.db")).unwrap();
+    core.execute_batch(BEFORE_ACTS).unwrap();
+    drop(core);
+    store::conformance::the_uses_of_declared_credentials_are_kept(&directory).await;
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! What holds of credentials and signing keys, told as claims.
 
-use credential::{Digest, Kind};
+use credential::Digest;
 use model::{
-    CredentialUse, KeptSecret, KeyCredential, Name, SecretCredential, SigningKeyRecord, Timestamp,
+    CredentialKind, CredentialUse, KeptSecret, KeyCredential, Name, SecretCredential,
+    SigningKeyRecord, Timestamp,
 };
 
 use super::{Bench, at, audit, name};
@@ -190,6 +191,9 @@ pub async fn credentials_have_a_bound_and_end_those_before_them<B: Bench>(bench:
     assert!(placed("d", "+acme", placing(100, None)).await, "one has ended");
     // At once: those before it leave their room.
     assert!(placed("e", "+acme", placing(101, Some(101))).await);
+    // Where other kinds of credentials have taken all of it there is none, and nothing is ended.
+    let full = Placing { live_max: 0, ..placing(102, Some(102)) };
+    assert!(!placed("f", "+acme", full).await);
     for (id, placing, expected) in [
         ("v1", placing(0, None), true),
         ("v2", placing(0, None), true),
@@ -222,7 +226,7 @@ pub async fn the_last_day_of_a_credentials_use_is_kept<B: Bench>(bench: &B) {
     store.add_key_credential(value("k1", "orders"), audit("mint")).await.expect("kept");
     let revision = *store.revisions().borrow();
     let used = |kind, id: &str, day| CredentialUse { kind, id: id.to_owned(), day: at(day) };
-    let (secret, key) = (Kind::ClientSecret, Kind::ApiKey);
+    let (secret, key) = (CredentialKind::ClientSecret, CredentialKind::ApiKey);
     store.note_uses(vec![used(secret, "s1", 200), used(key, "k1", 100)]).await.expect("noted");
     let uses = vec![used(secret, "s1", 100), used(key, "k1", 200), used(key, "gone", 1)];
     store.note_uses(uses).await.expect("noted");
@@ -233,6 +237,39 @@ pub async fn the_last_day_of_a_credentials_use_is_kept<B: Bench>(bench: &B) {
     let secrets = store.secret_credentials().await.expect("secrets");
     let keys = store.key_credentials().await.expect("keys");
     assert_eq!((secrets[0].last_used, keys[0].last_used), (Some(at(200)), Some(at(200))));
+}
+
+/// Uses are noted of the credentials that are declared; those that are declared on keep theirs, what
+/// was noted of others is forgotten, and none of it is a change to follow.
+pub async fn the_uses_of_declared_credentials_are_kept<B: Bench>(bench: &B) {
+    let store = bench.open().await;
+    let revision = *store.revisions().borrow();
+    let used = |id: &str, day| CredentialUse {
+        kind: CredentialKind::Declared,
+        id: id.to_owned(),
+        day: at(day),
+    };
+    let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+    // Of what is not declared yet nothing is kept.
+    store.note_uses(vec![used("acme/a", 50)]).await.expect("noted");
+    let declared = ids(&["acme/b", "acme/a", "acme/a", "beta/a"]);
+    store.declare_credentials(declared).await.expect("declared");
+    assert_eq!(store.declared_uses().await, Ok(vec![]));
+    store.note_uses(vec![used("acme/a", 200), used("beta/a", 100)]).await.expect("noted");
+    store.note_uses(vec![used("acme/a", 100), used("acme/c", 100)]).await.expect("noted");
+    let both = vec![used("acme/a", 200), used("beta/a", 100)];
+    assert_eq!(store.declared_uses().await, Ok(both));
+    drop(store);
+    let store = bench.open().await;
+    store.declare_credentials(ids(&["acme/a", "acme/c"])).await.expect("declared");
+    assert_eq!(store.declared_uses().await, Ok(vec![used("acme/a", 200)]));
+    // One that comes back begins anew.
+    store.declare_credentials(ids(&["beta/a", "acme/a"])).await.expect("declared");
+    assert_eq!(store.declared_uses().await, Ok(vec![used("acme/a", 200)]));
+    store.note_uses(vec![used("beta/a", 300)]).await.expect("noted");
+    store.declare_credentials(vec![]).await.expect("declared");
+    assert_eq!(store.declared_uses().await, Ok(vec![]));
+    assert_eq!(*store.revisions().borrow(), revision);
 }
 
 /// Signing keys change all or none, from the revision they were read at; the private half of one that

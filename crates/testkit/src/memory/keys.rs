@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use credential::Kind;
 use model::{
-    CredentialUse, KeptSecret, KeyCredential, Name, Revision, SecretCredential, SigningKeyRecord,
-    Timestamp,
+    CredentialKind, CredentialUse, KeptSecret, KeyCredential, Name, Revision, SecretCredential,
+    SigningKeyRecord, Timestamp,
 };
 use store::{Answer, AuditEntry, Keys, Placing, SigningKeyChange, StoreError};
 
@@ -15,6 +14,8 @@ use super::MemStore;
 pub(super) struct Credentials {
     keys: Vec<KeyCredential>,
     secrets: Vec<SecretCredential>,
+    /// By id: the day of the last use.
+    declared: BTreeMap<String, Option<Timestamp>>,
     signing: Vec<SigningKeyRecord>,
     webhook: Vec<SigningKeyRecord>,
     kept: BTreeMap<Name, KeptSecret>,
@@ -189,22 +190,46 @@ impl Keys for MemStore {
 
     fn note_uses(&self, uses: Vec<CredentialUse>) -> Answer<'_, ()> {
         self.call(move |tables| {
-            let Credentials { keys, secrets, .. } = &mut tables.keys;
+            let Credentials { keys, secrets, declared, .. } = &mut tables.keys;
             for CredentialUse { kind, id, day } in uses {
                 let last_used = match kind {
-                    Kind::ApiKey => {
+                    CredentialKind::ApiKey => {
                         keys.iter_mut().find(|key| key.id == id).map(|key| &mut key.last_used)
                     }
-                    Kind::ClientSecret => {
+                    CredentialKind::ClientSecret => {
                         let secret = secrets.iter_mut().find(|secret| secret.id == id);
                         secret.map(|secret| &mut secret.last_used)
                     }
+                    CredentialKind::Declared => declared.get_mut(&id),
                 };
                 if let Some(last_used) = last_used {
                     *last_used = (*last_used).max(Some(day));
                 }
             }
             Ok(())
+        })
+    }
+
+    fn declare_credentials(&self, ids: Vec<String>) -> Answer<'_, ()> {
+        self.call(move |tables| {
+            let before = std::mem::take(&mut tables.keys.declared);
+            let declared = ids.into_iter().map(|id| {
+                let day = before.get(&id).copied().flatten();
+                (id, day)
+            });
+            tables.keys.declared = declared.collect();
+            Ok(())
+        })
+    }
+
+    fn declared_uses(&self) -> Answer<'_, Vec<CredentialUse>> {
+        self.call(|tables| {
+            let declared = tables.keys.declared.iter();
+            let used = declared.filter_map(|(id, day)| {
+                let kind = CredentialKind::Declared;
+                Some(CredentialUse { kind, id: id.clone(), day: (*day)? })
+            });
+            Ok(used.collect())
         })
     }
 

@@ -8,18 +8,20 @@ use model::{AssertionRule, Authentication, ClientKeys};
 use outbound::Guard;
 
 use super::Reader;
+use super::credentials::ways;
 use super::destination::host;
 use crate::config::fields::Fields;
 use crate::config::node::Node;
 use crate::config::problem::Problem;
 use crate::config::{files, forms, json};
 
+pub(super) const CLIENT_SECRET: &str = "client_secret";
 const PRIVATE_KEY_JWT: &str = "private_key_jwt";
 const TLS: &str = "tls_client_auth";
 const SELF_SIGNED: &str = "self_signed_tls_client_auth";
 
 /// The keys that have a meaning for some ways only, and for which.
-const BELONG: [(&str, &[&str]); 11] = [
+pub(super) const BELONG: [(&str, &[&str]); 11] = [
     ("jwks", &[PRIVATE_KEY_JWT, SELF_SIGNED]),
     ("jwks_uri", &[PRIVATE_KEY_JWT]),
     ("allow_private", &[PRIVATE_KEY_JWT]),
@@ -51,10 +53,11 @@ struct Seen {
 }
 
 impl Reader<'_> {
-    /// How a client proves itself. Where that is not in order it was reported, and what is given is
-    /// thrown away.
+    /// One way to prove itself of a client: the one that stands at it, or one of its `credentials`.
+    /// Where that is not in order it was reported, and what is given is thrown away.
     pub(super) fn authentication(&mut self, client: &Fields<'_>) -> Authentication {
-        let way = client.text("auth").unwrap_or_default();
+        // Of a way that is left out, nothing more is worth saying.
+        let Some(way) = client.text("auth") else { return Authentication::default() };
         self.misplaced(client, &way);
         let read = match way.as_str() {
             PRIVATE_KEY_JWT => self.assertions(client),
@@ -65,7 +68,7 @@ impl Reader<'_> {
         read.unwrap_or_default()
     }
 
-    /// Says which keys have no meaning for the client's way.
+    /// Says which keys have no meaning for the way.
     fn misplaced(&mut self, client: &Fields<'_>, way: &str) {
         for (key, ways) in BELONG {
             let Some(entry) = client.entry(key) else { continue };
@@ -239,47 +242,53 @@ impl Reader<'_> {
             let partners = root.children("partners").into_iter();
             partners.flat_map(|(_, partner)| partner.children("clients"))
         };
-        let is_by = |client: &Fields<'_>, way: &str| client.text("auth").as_deref() == Some(way);
-        let by_own = clients().any(|(_, client)| is_by(&client, SELF_SIGNED));
+        let is_by = |way: &Fields<'_>, wanted: &str| way.text("auth").as_deref() == Some(wanted);
+        let by_own = clients().any(|(_, client)| {
+            let mut ways = ways(&client).into_iter();
+            ways.any(|way| is_by(&way, SELF_SIGNED))
+        });
         for (_, client) in clients() {
             self.can_be_seen(&client, seen);
-            if seen.by_proxy && by_own && is_by(&client, TLS) {
-                let message = "a proxy that passes certificates of any maker on, for a client by \
-                               `self_signed_tls_client_auth`, lets anybody have this name";
-                let problem = client.problem("auth", message);
-                let help = "have this client prove itself by its very certificate too: `auth: \
-                            self_signed_tls_client_auth` and `certificates`";
-                self.error(problem, help);
+            for way in ways(&client).iter().filter(|way| is_by(way, TLS)) {
+                if seen.by_proxy && by_own {
+                    let message = "a proxy that passes certificates of any maker on, for a client \
+                                   by `self_signed_tls_client_auth`, lets anybody have this name";
+                    let problem = way.problem("auth", message);
+                    let help = "have this client prove itself by its very certificate too: `auth: \
+                                self_signed_tls_client_auth` and `certificates`";
+                    self.error(problem, help);
+                }
             }
         }
     }
 
     fn can_be_seen(&mut self, client: &Fields<'_>, seen: Seen) {
-        let way = client.text("auth").unwrap_or_default();
-        let (key, is_seen, help) = match way.as_str() {
-            TLS => (
-                "auth",
-                seen.of_authorities,
-                "name the authorities in `tls.client_ca`, or write `proxies.client_cert: true` if \
-                 a proxy speaks TLS and verifies certificates",
-            ),
-            SELF_SIGNED => (
-                "auth",
-                seen.of_anybody,
-                "write `tls.client_certificates: any`, or `proxies.client_cert: true` if a proxy \
-                 speaks TLS and passes certificates on",
-            ),
-            _ if client.is_true("bound_tokens") => (
-                "bound_tokens",
-                seen.of_authorities || seen.of_anybody,
-                "name authorities in `tls.client_ca`, or write `tls.client_certificates: any` or \
-                 `proxies.client_cert: true`",
-            ),
-            _ => return,
-        };
-        if !is_seen && !seen.by_proxy {
-            let problem = client.problem(key, "the public door never sees such a certificate");
-            self.error(problem, help);
+        let unseen = "the public door never sees such a certificate";
+        let mut has_certificate = false;
+        for way in ways(client) {
+            let (is_seen, help) = match way.text("auth").as_deref() {
+                Some(TLS) => (
+                    seen.of_authorities,
+                    "name the authorities in `tls.client_ca`, or write `proxies.client_cert: true` \
+                     if a proxy speaks TLS and verifies certificates",
+                ),
+                Some(SELF_SIGNED) => (
+                    seen.of_anybody,
+                    "write `tls.client_certificates: any`, or `proxies.client_cert: true` if a \
+                     proxy speaks TLS and passes certificates on",
+                ),
+                _ => continue,
+            };
+            has_certificate = true;
+            if !is_seen && !seen.by_proxy {
+                self.error(way.problem("auth", unseen), help);
+            }
+        }
+        let is_seen = seen.of_authorities || seen.of_anybody || seen.by_proxy;
+        if client.is_true("bound_tokens") && !has_certificate && !is_seen {
+            let help = "name authorities in `tls.client_ca`, or write `tls.client_certificates: \
+                        any` or `proxies.client_cert: true`";
+            self.error(client.problem("bound_tokens", unseen), help);
         }
     }
 }

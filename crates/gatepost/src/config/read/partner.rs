@@ -6,6 +6,7 @@ use limit::{Limit, Period, Quota};
 use model::{ApiKey, Client, DpopRule, Name, Partner, RouteLimit, Status, UsagePlan};
 
 use super::Reader;
+use super::credentials::bound_tokens;
 use crate::config::fields::Fields;
 use crate::config::forms;
 use crate::config::nearest::nearest;
@@ -129,8 +130,7 @@ impl Reader<'_> {
             }
             taken.clients.insert(id.clone(), entry.key_span);
             self.federation(&client, &id, partner);
-            let authentication = self.authentication(&client);
-            let bound = client.text("bound_tokens").map(|text| text == "true");
+            let credentials = self.credentials(&client, &id);
             let tokens = self.client_tokens(partner, &client);
             let scopes = client.list("scopes").iter().filter_map(Node::text);
             let client = Client {
@@ -143,8 +143,8 @@ impl Reader<'_> {
                     _ => DpopRule::Optional,
                 },
                 status: status(&client),
-                bound_tokens: bound.unwrap_or(authentication.is_by_certificate()),
-                authentication,
+                bound_tokens: bound_tokens(&client, &credentials),
+                credentials,
                 tokens,
                 id: id.clone(),
             };

@@ -4,6 +4,7 @@ use model::Profile;
 use oauth::profile::{ClientFacts, ClientMethod, Reason, of_client};
 
 use super::Reader;
+use super::credentials::ways;
 use super::destination::host;
 use crate::config::fields::Fields;
 use crate::config::node::Node;
@@ -37,19 +38,24 @@ impl Reader<'_> {
 
     /// Says everything that the profile does not permit of a client, at its keys.
     fn keeps_profile(&mut self, profile: Profile, client: &Fields<'_>) {
-        let mut methods = methods(client.text("auth").as_deref().unwrap_or_default());
-        if client.get("federation").is_some() {
-            methods.push(ClientMethod::TokenExchange);
+        for way in ways(client) {
+            let named = way.list("algorithms").iter().filter_map(Node::text);
+            let algorithms: Vec<_> = named.filter_map(jwt::Algorithm::parse).collect();
+            let methods = methods(way.text("auth").as_deref().unwrap_or_default());
+            let facts = ClientFacts { methods: &methods, algorithms: &algorithms, lifetime_s: 0 };
+            self.not_permitted(profile, &facts, &way);
         }
+        let is_federated = client.get("federation").is_some();
+        let methods: &[_] = if is_federated { &[ClientMethod::TokenExchange] } else { &[] };
         let lifetime_s = client.duration_ms("token_lifetime") / 1_000;
-        let named = client.list("algorithms").iter().filter_map(Node::text);
-        let algorithms: Vec<_> = named.filter_map(jwt::Algorithm::parse).collect();
-        let facts = ClientFacts {
-            methods: &methods,
-            algorithms: &algorithms,
-            lifetime_s: i64::try_from(lifetime_s).unwrap_or(i64::MAX),
-        };
-        for reason in of_client(profile, &facts) {
+        let lifetime_s = i64::try_from(lifetime_s).unwrap_or(i64::MAX);
+        let facts = ClientFacts { methods, algorithms: &[], lifetime_s };
+        self.not_permitted(profile, &facts, client);
+    }
+
+    /// Says what the profile does not permit of these facts, at the keys that they are of.
+    fn not_permitted(&mut self, profile: Profile, facts: &ClientFacts<'_>, fields: &Fields<'_>) {
+        for reason in of_client(profile, facts) {
             let (key, help) = match reason {
                 Reason::Method(ClientMethod::TokenExchange) => {
                     ("federation", "remove it, or leave `tokens.profile` out")
@@ -62,7 +68,7 @@ impl Reader<'_> {
                 Reason::Lifetime => ("token_lifetime", "write `token_lifetime: 15m` or less"),
                 Reason::Binding => ("auth", "bind its tokens, by DPoP or mTLS"),
             };
-            let problem = client.problem(key, &reason.to_string());
+            let problem = fields.problem(key, &reason.to_string());
             self.error(problem, help);
         }
     }

@@ -1074,99 +1074,122 @@ static FINGERPRINTS: ListOf = ListOf {
 static CLIENTS: MapOf = MapOf { key: &CLIENT_ID, value: Kind::Object(&CLIENT), example: "" };
 static API_KEYS: MapOf = MapOf { key: &NAME, value: Kind::Object(&API_KEY), example: "{}" };
 
+// The keys of a way to prove oneself, which stand at a client that has one way, and otherwise in each of
+// its `credentials`.
+const WAY_AUTH: Field = Field::new(
+    "auth",
+    Kind::Enum(&[
+        "client_secret",
+        "private_key_jwt",
+        "tls_client_auth",
+        "self_signed_tls_client_auth",
+    ]),
+    "How it proves who it is: by a secret, an assertion it signs (RFC 7523), or a certificate (RFC 8705).",
+    "private_key_jwt",
+);
+const WAY_JWKS: Field = Field::new(
+    "jwks",
+    Kind::Object(&CLIENT_JWKS),
+    "Its public keys, or for `self_signed_tls_client_auth` its certificates (`x5c`), as a JWK Set.",
+    "{ file: ./cars.jwks.json }",
+)
+.otherwise("those at `jwks_uri`");
+const WAY_JWKS_URI: Field = Field::new(
+    "jwks_uri",
+    Kind::Form(&URL),
+    "Where it publishes its public keys; they are got when it needs them, and kept.",
+    "https://cars.example/keys",
+)
+.otherwise("those of `jwks`");
+const WAY_ALLOW_PRIVATE: Field = Field::new(
+    "allow_private",
+    Kind::List(&CIDRS),
+    "Private ranges that `jwks_uri` may be in; all others are refused.",
+    "[10.0.0.0/8]",
+);
+const WAY_ALGORITHMS: Field = Field::new(
+    "algorithms",
+    Kind::List(&ALGORITHMS),
+    "The signature algorithms that are accepted of its assertions.",
+    "[PS256]",
+)
+.otherwise("`ES256`, `RS256`, `PS256` and `EdDSA`");
+const WAY_LEGACY_AUDIENCE: Field =
+    Field::new(
+        "legacy_audience",
+        Kind::Bool,
+        "Whether its assertions may name the token endpoint's URL in place of the issuer, which RFC 10070 forbids; each use is logged.",
+        "true",
+    )
+    .default_is("false");
+const WAY_TLS_SUBJECT: Field = Field::new(
+    "tls_subject",
+    Kind::Form(&DISTINGUISHED_NAME),
+    "The subject of its certificates, whole and in the order of RFC 4514.",
+    "\"CN=orders,O=Lee James,C=DE\"",
+)
+.otherwise("one of `tls_san_…`");
+const WAY_TLS_SAN_DNS: Field = Field::new(
+    "tls_san_dns",
+    Kind::Text,
+    "A DNS name that its certificates have among the alternative names.",
+    "orders.cars.example",
+)
+.otherwise("another name");
+const WAY_TLS_SAN_URI: Field = Field::new(
+    "tls_san_uri",
+    Kind::Text,
+    "A URI that they have there.",
+    "spiffe://cars.example/orders",
+)
+.otherwise("another name");
+const WAY_TLS_SAN_IP: Field =
+    Field::new("tls_san_ip", Kind::Form(&IP), "An address that they have there.", "203.0.113.7")
+        .otherwise("another name");
+const WAY_TLS_SAN_EMAIL: Field = Field::new(
+    "tls_san_email",
+    Kind::Text,
+    "A mailbox that they have there.",
+    "orders@cars.example",
+)
+.otherwise("another name");
+const WAY_CERTIFICATES: Field = Field::new(
+    "certificates",
+    Kind::List(&FINGERPRINTS),
+    "SHA-256 fingerprints of its certificates, whoever has made them.",
+    "[5f:1c:…]",
+);
+
 static CLIENT: Object = Object {
     name: "a client",
     guarded: false,
     fields: &[
+        WAY_AUTH.default_is("client_secret"),
+        WAY_JWKS,
+        WAY_JWKS_URI,
+        WAY_ALLOW_PRIVATE,
+        WAY_ALGORITHMS,
+        WAY_LEGACY_AUDIENCE,
+        WAY_TLS_SUBJECT,
+        WAY_TLS_SAN_DNS,
+        WAY_TLS_SAN_URI,
+        WAY_TLS_SAN_IP,
+        WAY_TLS_SAN_EMAIL,
+        WAY_CERTIFICATES,
         Field::new(
-            "auth",
-            Kind::Enum(&[
-                "client_secret",
-                "private_key_jwt",
-                "tls_client_auth",
-                "self_signed_tls_client_auth",
-            ]),
-            "How it proves who it is: by a secret, an assertion it signs (RFC 7523), or a certificate (RFC 8705).",
-            "private_key_jwt",
+            "credentials",
+            Kind::Map(&CREDENTIALS),
+            "In place of `auth` and the keys of one way: from 1 to 4 credentials by name, any of which proves who it is.",
+            "{ key-2027: { auth: private_key_jwt, jwks_uri: \"https://cars.example/keys\" }, secret: { auth: client_secret } }",
         )
-        .default_is("client_secret"),
-        Field::new(
-            "jwks",
-            Kind::Object(&CLIENT_JWKS),
-            "Its public keys, or for `self_signed_tls_client_auth` its certificates (`x5c`), as a JWK Set.",
-            "{ file: ./cars.jwks.json }",
-        )
-        .otherwise("those at `jwks_uri`"),
-        Field::new(
-            "jwks_uri",
-            Kind::Form(&URL),
-            "Where it publishes its public keys; they are got when it needs them, and kept.",
-            "https://cars.example/keys",
-        )
-        .otherwise("those of `jwks`"),
-        Field::new(
-            "allow_private",
-            Kind::List(&CIDRS),
-            "Private ranges that `jwks_uri` may be in; all others are refused.",
-            "[10.0.0.0/8]",
-        ),
-        Field::new(
-            "algorithms",
-            Kind::List(&ALGORITHMS),
-            "The signature algorithms that are accepted of its assertions.",
-            "[PS256]",
-        )
-        .otherwise("`ES256`, `RS256`, `PS256` and `EdDSA`"),
-        Field::new(
-            "legacy_audience",
-            Kind::Bool,
-            "Whether its assertions may name the token endpoint's URL in place of the issuer, which RFC 10070 forbids; each use is logged.",
-            "true",
-        )
-        .default_is("false"),
-        Field::new(
-            "tls_subject",
-            Kind::Form(&DISTINGUISHED_NAME),
-            "The subject of its certificates, whole and in the order of RFC 4514.",
-            "\"CN=orders,O=Lee James,C=DE\"",
-        )
-        .otherwise("one of `tls_san_…`"),
-        Field::new(
-            "tls_san_dns",
-            Kind::Text,
-            "A DNS name that its certificates have among the alternative names.",
-            "orders.cars.example",
-        )
-        .otherwise("another name"),
-        Field::new(
-            "tls_san_uri",
-            Kind::Text,
-            "A URI that they have there.",
-            "spiffe://cars.example/orders",
-        )
-        .otherwise("another name"),
-        Field::new("tls_san_ip", Kind::Form(&IP), "An address that they have there.", "203.0.113.7")
-            .otherwise("another name"),
-        Field::new(
-            "tls_san_email",
-            Kind::Text,
-            "A mailbox that they have there.",
-            "orders@cars.example",
-        )
-        .otherwise("another name"),
-        Field::new(
-            "certificates",
-            Kind::List(&FINGERPRINTS),
-            "SHA-256 fingerprints of its certificates, whoever has made them.",
-            "[5f:1c:…]",
-        ),
+        .otherwise("the one way that `auth` says"),
         Field::new(
             "bound_tokens",
             Kind::Bool,
             "Whether its tokens are good only with the client certificate they were got with.",
             "true",
         )
-        .otherwise("`true` where it proves itself by a certificate"),
+        .otherwise("`true` where it proves itself by certificates alone; beside other ways, those that it gets by a certificate"),
         Field::new(
             "scopes",
             Kind::List(&CLIENT_SCOPES),
@@ -1235,6 +1258,42 @@ static CLIENT: Object = Object {
             "suspended",
         )
         .default_is("active"),
+    ],
+};
+
+static CREDENTIALS: MapOf =
+    MapOf { key: &NAME, value: Kind::Object(&CREDENTIAL), example: "{ auth: client_secret }" };
+
+static CREDENTIAL: Object = Object {
+    name: "a credential",
+    guarded: true,
+    fields: &[
+        WAY_AUTH.required(),
+        WAY_JWKS,
+        WAY_JWKS_URI,
+        WAY_ALLOW_PRIVATE,
+        WAY_ALGORITHMS,
+        WAY_LEGACY_AUDIENCE,
+        WAY_TLS_SUBJECT,
+        WAY_TLS_SAN_DNS,
+        WAY_TLS_SAN_URI,
+        WAY_TLS_SAN_IP,
+        WAY_TLS_SAN_EMAIL,
+        WAY_CERTIFICATES,
+        Field::new(
+            "not_before",
+            Kind::Form(&END),
+            "From when on it counts.",
+            "2027-01-01T00:00:00Z",
+        )
+        .otherwise("at once"),
+        Field::new(
+            "expires",
+            Kind::Form(&END),
+            "From when on it counts no more.",
+            "2027-01-31T00:00:00Z",
+        )
+        .otherwise("never"),
     ],
 };
 

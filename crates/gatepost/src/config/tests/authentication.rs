@@ -2,7 +2,7 @@
 
 use certificate::{DistinguishedName, Holder};
 use jwt::Algorithm;
-use model::{Authentication, Client, ClientKeys};
+use model::{Authentication, BoundTokens, Client, ClientKeys, Timestamp};
 
 use super::{only, read_with};
 
@@ -26,6 +26,13 @@ fn client(head: &str, keys: &str) -> Client {
     loaded.definitions.clients["c"].clone()
 }
 
+/// The one way of a client that has no other.
+fn way(client: &Client) -> Authentication {
+    let [only] = client.credentials.as_slice() else { panic!("{client:?}") };
+    assert_eq!((&only.name, only.not_before, only.expires_at), (&None, None, None));
+    only.authentication.clone()
+}
+
 fn refused(head: &str, keys: &str) -> String {
     only(read_with(&file(head, keys))).2
 }
@@ -33,13 +40,13 @@ fn refused(head: &str, keys: &str) -> String {
 #[test]
 fn a_client_has_secrets_where_nothing_is_said() {
     let client = client("", "status: active");
-    assert_eq!((client.authentication, client.bound_tokens), (Authentication::Secret, false));
+    assert_eq!((way(&client), client.bound_tokens), (Authentication::Secret, BoundTokens::Never));
 }
 
 #[test]
 fn keys_of_a_client_stand_in_the_file_or_at_an_address() {
     let inline = client("", &format!("auth: private_key_jwt, jwks: {{ keys: [{PUBLIC}] }}"));
-    let Authentication::PrivateKeyJwt(rule) = inline.authentication else { panic!("{inline:?}") };
+    let Authentication::PrivateKeyJwt(rule) = way(&inline) else { panic!("{inline:?}") };
     let ClientKeys::Inline(text) = &rule.keys else { panic!("{rule:?}") };
     assert!(text.starts_with(r#"{"keys":[{"kty":"EC""#), "{text}");
     let algorithms = [Algorithm::Es256, Algorithm::Rs256, Algorithm::Ps256, Algorithm::EdDsa];
@@ -49,7 +56,7 @@ fn keys_of_a_client_stand_in_the_file_or_at_an_address() {
         "auth: private_key_jwt, jwks_uri: https://cars.example/keys, algorithms: [PS256],
         legacy_audience: true, allow_private: [10.0.0.0/8]",
     );
-    let Authentication::PrivateKeyJwt(rule) = published.authentication else { panic!() };
+    let Authentication::PrivateKeyJwt(rule) = way(&published) else { panic!() };
     let allow_private = vec!["10.0.0.0/8".parse().unwrap()];
     let url = "https://cars.example/keys".to_owned();
     assert_eq!(rule.keys, ClientKeys::Url { url, allow_private });
@@ -58,7 +65,7 @@ fn keys_of_a_client_stand_in_the_file_or_at_an_address() {
 
 #[test]
 fn a_certificate_is_known_by_one_name_or_by_itself() {
-    let by = |name: &str| client(SEEN, &format!("auth: tls_client_auth, {name}")).authentication;
+    let by = |name: &str| way(&client(SEEN, &format!("auth: tls_client_auth, {name}")));
     let text = str::to_owned;
     for (name, holder) in [
         (
@@ -74,14 +81,14 @@ fn a_certificate_is_known_by_one_name_or_by_itself() {
     }
     let own = |keys: &str| client(SEEN, &format!("auth: self_signed_tls_client_auth, {keys}"));
     let listed = own(&format!("certificates: [\"{FINGERPRINT}\"]"));
-    let Authentication::TlsCertificates(list) = &listed.authentication else { panic!() };
-    assert_eq!((list.len(), list[0][0], listed.bound_tokens), (1, 0x2d, true));
-    let by_set = own("jwks: { keys: [{ kty: EC, x5c: [AAAA] }] }").authentication;
+    let Authentication::TlsCertificates(list) = way(&listed) else { panic!() };
+    assert_eq!((list.len(), list[0][0], listed.bound_tokens), (1, 0x2d, BoundTokens::Always));
+    let by_set = way(&own("jwks: { keys: [{ kty: EC, x5c: [AAAA] }] }"));
     let Authentication::TlsCertificates(list) = by_set else { panic!() };
     assert_eq!(list.len(), 1);
     let listed = format!("certificates: [\"{FINGERPRINT}\"], bound_tokens: false");
-    assert!(!own(&listed).bound_tokens);
-    assert!(client(SEEN, "bound_tokens: true").bound_tokens);
+    assert_eq!(own(&listed).bound_tokens, BoundTokens::Never);
+    assert_eq!(client(SEEN, "bound_tokens: true").bound_tokens, BoundTokens::Always);
 }
 
 #[test]
@@ -187,4 +194,165 @@ fn behind_a_proxy_a_name_is_not_believed_beside_certificates_of_any_maker() {
     let passed = "proxies: { trust: [10.0.0.0/8], client_cert: true, proxy_protocol: true }\n";
     let message = refused(passed, "status: active");
     assert!(message.starts_with("with a PROXY header no connection is"), "{message}");
+}
+
+/// Credentials of two kinds of proof, a certificate and secrets.
+fn mixed() -> String {
+    format!(
+        "credentials: {{
+          key-2026: {{ auth: private_key_jwt, jwks: {{ keys: [{PUBLIC}] }}, expires: 2027-01-31T00:00:00Z }},
+          key-2027: {{ auth: private_key_jwt, jwks_uri: \"https://cars.example/keys\", not_before: 2027-01-01,
+                      algorithms: [PS256] }},
+          hsm: {{ auth: self_signed_tls_client_auth, certificates: [\"{FINGERPRINT}\"] }},
+          secret: {{ auth: client_secret }} }}"
+    )
+}
+
+#[test]
+fn a_client_has_several_credentials_each_with_its_time() {
+    let client = client(SEEN, &mixed());
+    let at = Timestamp::parse;
+    let seen: Vec<_> = client
+        .credentials
+        .iter()
+        .map(|one| (one.name(), one.authentication.method(), one.not_before, one.expires_at))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("key-2026", "private_key_jwt", None, at("2027-01-31T00:00:00Z")),
+            ("key-2027", "private_key_jwt", at("2027-01-01T00:00:00Z"), None),
+            ("hsm", "self_signed_tls_client_auth", None, None),
+            ("secret", "client_secret", None, None),
+        ]
+    );
+    let Authentication::PrivateKeyJwt(second) = &client.credentials[1].authentication else {
+        panic!("{client:?}")
+    };
+    assert_eq!(second.algorithms, [Algorithm::Ps256]);
+    // It may come without a certificate, so only what it gets by one is bound.
+    assert_eq!(client.bound_tokens, BoundTokens::ByCertificate);
+}
+
+#[test]
+fn tokens_are_bound_as_the_ways_allow() {
+    let own = format!("auth: self_signed_tls_client_auth, certificates: [\"{FINGERPRINT}\"]");
+    let secret = "auth: client_secret";
+    let (never, always) = (BoundTokens::Never, BoundTokens::Always);
+    for (keys, expected) in [
+        (format!("credentials: {{ a: {{ {own} }}, b: {{ {own} }} }}"), always),
+        (
+            format!("credentials: {{ a: {{ {own} }}, b: {{ {secret} }} }}"),
+            BoundTokens::ByCertificate,
+        ),
+        (
+            format!("credentials: {{ a: {{ {own} }}, b: {{ {secret} }} }}, bound_tokens: true"),
+            always,
+        ),
+        (
+            format!("credentials: {{ a: {{ {own} }}, b: {{ {secret} }} }}, bound_tokens: false"),
+            never,
+        ),
+        (format!("credentials: {{ a: {{ {secret} }} }}"), never),
+        (format!("credentials: {{ a: {{ {secret} }} }}, bound_tokens: true"), always),
+    ] {
+        assert_eq!(client(SEEN, &keys).bound_tokens, expected, "{keys}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_several_credentials_is_said() {
+    let key = format!("auth: private_key_jwt, jwks: {{ keys: [{PUBLIC}] }}");
+    let secret = "auth: client_secret";
+    let entries = |entries: &str| format!("credentials: {{ {entries} }}");
+    let five: Vec<_> = (1..=5).map(|number| format!("k{number}: {{ {key} }}")).collect();
+    let no_meaning = "has no meaning with `auth: client_secret`";
+    for (keys, message) in [
+        ("credentials: {}".to_owned(), "`credentials` is empty".to_owned()),
+        ("credentials:".to_owned(), "`credentials` is empty".to_owned()),
+        (entries(&five.join(", ")), "there are 5 credentials, and may be 4".to_owned()),
+        (
+            format!("{secret}, {}", entries(&format!("a: {{ {key} }}"))),
+            "`auth` is of a client with one way, and here are `credentials`".to_owned(),
+        ),
+        (
+            format!("algorithms: [PS256], {}", entries(&format!("a: {{ {key} }}"))),
+            "`algorithms` is of a client with one way, and here are `credentials`".to_owned(),
+        ),
+        (entries("a: { algorithms: [PS256] }"), "`auth` is missing".to_owned()),
+        (
+            entries(&format!("a: {{ {secret} }}, b: {{ {secret} }}")),
+            "`a` lets all secrets of the client count, and so would `b`".to_owned(),
+        ),
+        (
+            entries(&format!("a: {{ {secret}, expires: 2027-01-01 }}")),
+            format!("`expires` {no_meaning}"),
+        ),
+        (
+            entries(&format!("a: {{ {secret}, not_before: 2027-01-01 }}")),
+            format!("`not_before` {no_meaning}"),
+        ),
+        (
+            entries(&format!("a: {{ {key}, not_before: 2027-01-02, expires: 2027-01-02 }}")),
+            "`expires` is not after `not_before`".to_owned(),
+        ),
+        (
+            entries(&format!("a: {{ {key}, expires: soon }}")),
+            "`soon` is neither a day nor a time".to_owned(),
+        ),
+        (
+            entries(&format!("a: {{ {key}, tls_san_dns: a }}")),
+            "`tls_san_dns` has no meaning with `auth: private_key_jwt`".to_owned(),
+        ),
+        (
+            entries("a: { auth: private_key_jwt }"),
+            "neither `jwks` nor `jwks_uri` is there".to_owned(),
+        ),
+        (
+            entries(&format!("a/b: {{ {key} }}")),
+            "`a/b` is not a name: a name has 1 to 128 letters, digits, `-`, `_`, `.` or `+` and \
+             begins with a letter or digit"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(refused(SEEN, &keys), message, "{keys}");
+    }
+}
+
+#[test]
+fn a_problem_names_the_credential_it_is_of_and_what_to_write() {
+    let own = format!("auth: self_signed_tls_client_auth, certificates: [\"{FINGERPRINT}\"]");
+    let keys = format!("credentials: {{ secret: {{ auth: client_secret }}, hsm: {{ {own} }} }}");
+    let report = read_with(&file("", &keys)).unwrap_err();
+    let [unseen] = report.diagnostics() else { panic!("{report}") };
+    assert_eq!(unseen.path, "partners.cars.clients.c.credentials.hsm.auth");
+    assert_eq!(unseen.message, "the public door never sees such a certificate");
+    let keys = "credentials: { secret: { auth: client_secret, expires: 2027-01-01 } }";
+    let report = read_with(&file("", keys)).unwrap_err();
+    let [useless] = report.diagnostics() else { panic!("{report}") };
+    assert_eq!(useless.path, "partners.cars.clients.c.credentials.secret");
+    let help = useless.help.as_deref().unwrap();
+    assert!(help.contains("gatepost client secret add c --expires 180d"), "{help}");
+    // Who takes the place of an entry for that of a secret sees the secret nowhere.
+    let report = read_with(&file("", "credentials: { secret: hunter2 }")).unwrap_err();
+    assert!(!report.render(false, 100).contains("hunter2"));
+}
+
+#[test]
+fn the_profile_and_the_proxy_judge_each_credential() {
+    let fapi = "tokens: { profile: fapi-2 }\n";
+    let mixed = format!("{SEEN}{fapi}");
+    let report = read_with(&file(&mixed, &format!("{}, token_lifetime: 15m", self::mixed())));
+    let report = report.unwrap_err();
+    let [secret] = report.diagnostics() else { panic!("{report}") };
+    assert_eq!(secret.path, "partners.cars.clients.c.credentials.secret.auth");
+    assert!(secret.message.starts_with("FAPI 2.0 takes private_key_jwt"), "{}", secret.message);
+    let proxy = "proxies: { trust: [10.0.0.0/8], client_cert: true }\n";
+    let both = format!(
+        "credentials: {{ named: {{ auth: tls_client_auth, tls_san_dns: a }},
+         own: {{ auth: self_signed_tls_client_auth, certificates: [\"{FINGERPRINT}\"] }} }}"
+    );
+    let report = read_with(&file(proxy, &both)).unwrap_err();
+    let [named] = report.diagnostics() else { panic!("{report}") };
+    assert_eq!(named.path, "partners.cars.clients.c.credentials.named.auth");
 }
