@@ -111,7 +111,10 @@ impl Alone {
 
 /// As the gateway remembers tokens: by the SHA-256 of each, behind a lock. Hash and lock are the
 /// standard library's here, and slower than the gateway's.
-struct Memory(Mutex<HashMap<[u8; 32], (Arc<AccessToken>, i64)>>);
+struct Memory(Mutex<HashMap<[u8; 32], Remembered>>);
+
+/// What a token says, and until when that is believed, in seconds.
+type Remembered = (Arc<AccessToken>, i64);
 
 impl Memory {
     /// A thousand tokens, this one among them.

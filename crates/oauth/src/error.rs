@@ -20,7 +20,7 @@ use crate::token::Origin;
 /// When a client that has used too many assertions may come again. Each is remembered until a minute
 /// after its end, which is some seconds to ten minutes ahead: of those that end soon, as they should,
 /// many are forgotten by then.
-const ASSERTIONS_WAIT: Duration = Duration::from_secs(60);
+const ASSERTIONS_WAIT: Duration = Duration::from_mins(1);
 
 /// Why no token is issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -199,9 +199,7 @@ impl Refusal {
             Self::NoScopes => "This client has been given no scopes, and so gets no tokens. It may \
                  revoke and introspect."
                 .into(),
-            Self::Audiences => {
-                "The scopes belong to several APIs. Ask for those of one API at a time.".to_owned()
-            }
+            Self::Audiences => "The scopes are of several APIs. Ask for those of one at a time.".into(),
             Self::ProofMissing => "This client's tokens are bound to a key. Send a proof of the \
                  key in the header DPoP (RFC 9449)."
                 .into(),

@@ -22,7 +22,8 @@ use tokio_util::task::TaskTracker;
 use super::*;
 use crate::state::Source;
 use crate::{
-    ForeignVerifier, Observer, PublishedKeys, TokenRecord, Verifying, WorkloadFault, World, ring,
+    ForeignVerifier, Observer, PublishedKeys, Revocation, TokenRecord, Verifying, WorkloadFault,
+    World, ring,
 };
 
 const ISSUER: &str = "https://tires.example";
@@ -50,6 +51,8 @@ impl Random for Surroundings {
 
 impl Observer for Surroundings {
     fn record(&self, _: TokenRecord) {}
+
+    fn revoked(&self, _: &Revocation) {}
 }
 
 impl ForeignVerifier for Surroundings {

@@ -24,10 +24,9 @@ pub(super) fn bound_tokens(client: &Fields<'_>, credentials: &[ClientCredential]
     let by_certificate = |one: &ClientCredential| one.authentication.is_by_certificate();
     match client.text("bound_tokens").as_deref() {
         Some("true") => BoundTokens::Always,
-        Some(_) => BoundTokens::Never,
         None if credentials.iter().all(by_certificate) => BoundTokens::Always,
         None if credentials.iter().any(by_certificate) => BoundTokens::ByCertificate,
-        None => BoundTokens::Never,
+        Some(_) | None => BoundTokens::Never,
     }
 }
 
