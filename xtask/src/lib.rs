@@ -3,4 +3,5 @@
 //! The binary is `cargo xtask`. This library exists so that the tidy check is also a test, and
 //! `cargo test` stays the one command to remember.
 
+pub mod order;
 pub mod tidy;

@@ -6,8 +6,9 @@
     reason = "a command line tool answers on its standard streams"
 )]
 
-use std::{env, process::ExitCode};
+use std::{env, fs, process::ExitCode};
 
+use xtask::order::order;
 use xtask::tidy::{self, Tree};
 
 const HELP: &str = "\
@@ -15,6 +16,8 @@ cargo xtask VERB
 
   tidy   check what the compiler cannot: arrows between crates, owners of
          dependencies, clocks, notes; exit 1 when there is anything to say
+  order  BUSY START  print what the linker puts side by side, from two profiles
+         by callgrind; see docs/decisions/0018
   help   this text";
 
 /// The exit status of a command line that was not understood, as shells and clap have it.
@@ -25,6 +28,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["tidy"] => run_tidy(),
+        ["order", busy, start] => run_order(busy, start),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");
             ExitCode::SUCCESS
@@ -54,5 +58,18 @@ fn run_tidy() -> ExitCode {
     } else {
         eprintln!("tidy has {} findings", findings.len());
         ExitCode::FAILURE
+    }
+}
+
+fn run_order(busy: &str, start: &str) -> ExitCode {
+    match (fs::read_to_string(busy), fs::read_to_string(start)) {
+        (Ok(busy), Ok(start)) => {
+            print!("{}", order(&busy, &start));
+            ExitCode::SUCCESS
+        }
+        (Err(error), _) | (_, Err(error)) => {
+            eprintln!("a profile cannot be read: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
