@@ -144,6 +144,7 @@ fn with_secrets(world: &World, client: &str) -> Result<Client, Problem> {
         return Ok(client.clone());
     }
     let mut methods: Vec<_> = client.declared().map(|one| one.authentication.method()).collect();
+    methods.sort_unstable();
     methods.dedup();
     let (id, place) = (&client.id, place_of(client));
     let remedy = if client.credentials.iter().any(|one| one.name.is_some()) {
@@ -189,13 +190,15 @@ fn no_room(client: &Client, now: Timestamp) -> Problem {
     let (id, secrets_max) = (&client.id, client.secrets_max(now));
     if secrets_max == LIVE_CREDENTIALS_MAX {
         let noun = format!("The client {id} has as many live secrets as it may");
-        return full(&noun, ("gatepost client list", "gatepost client revoke"));
+        // Not `client list`: those that open later take room too, and are not in it.
+        let list = format!("gatepost client secret list {id}");
+        return full(&noun, (list.as_str(), "gatepost client revoke"));
     }
     Problem::Refused(format!(
         "The client {id} has as many live credentials as it may, {LIVE_CREDENTIALS_MAX} at the most, \
          and {} of them are declared in the file. Revoke a secret that is no longer used first: \
-         `gatepost client list` shows their ids, `gatepost client revoke ID` ends one. Or remove an \
-         entry of {}.credentials, and reload.",
+         `gatepost client secret list {id}` shows their ids, `gatepost client revoke ID` ends one. Or \
+         remove an entry of {}.credentials, and reload.",
         LIVE_CREDENTIALS_MAX - secrets_max,
         place_of(client)
     ))

@@ -127,7 +127,7 @@ fn of_token(world: &World, token: &str, now: Timestamp) -> Result<DenyEntry, Pro
             "This is no token that is good now: there is nothing to revoke.".to_owned(),
         ));
     };
-    let what = Denied::Token { id: id.to_owned(), client: Name::new(client).ok() };
+    let what = Denied::Token { id: id.to_owned(), client: Name::client_id(client).ok() };
     Ok(DenyEntry { what, at: now, until: Timestamp::from_ms(exp.saturating_mul(1000)) })
 }
 

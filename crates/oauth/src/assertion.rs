@@ -47,7 +47,7 @@ pub(crate) fn demand(state: &State, now: Timestamp) -> AssertionDemand<'_> {
 /// judged; none for an assertion that will not be verified. May wait 2 s.
 ///
 /// Keys that are not fresh are got for each credential that publishes its own. For a key that is not
-/// known they are got anew only if no credential has one that could be meant.
+/// known they are got anew only if no credential has one that could be meant, in the file or fresh.
 pub(crate) async fn prepare(service: &Service, body: &[u8], (address, now): (IpAddr, Timestamp)) {
     // Who spells the name otherwise gets by with the keys that are here.
     if !body.windows(PARAMETER.len()).any(|part| part == PARAMETER) {
@@ -55,8 +55,7 @@ pub(crate) async fn prepare(service: &Service, body: &[u8], (address, now): (IpA
     }
     let Ok(form) = Form::parse(body) else { return };
     let Ok(Some(text)) = of(&form) else { return };
-    let keys = &service.world.keys;
-    let (claimed, published, is_here) = {
+    let (claimed, published, inline) = {
         let state = service.state.load();
         let Ok(claimed) = ClaimedAssertion::read(text, &demand(&state, now)) else { return };
         let Some(client) = state.client(claimed.client()) else { return };
@@ -64,20 +63,18 @@ pub(crate) async fn prepare(service: &Service, body: &[u8], (address, now): (IpA
         if !limits.would_verify((address, claimed.client()), ticks_ns) {
             return;
         }
-        let (mut published, mut is_here) = (Vec::new(), false);
+        let (mut published, mut inline) = (Vec::new(), Vec::new());
         for (credential, known) in client.live(now) {
             let Some(rule) = rule(credential) else { continue };
-            let Some(place) = place(rule) else {
-                is_here |= known.keys.as_ref().is_some_and(|keys| claimed.has_key_in(keys));
-                continue;
-            };
-            let in_force = keys.of(&known.id, &place);
-            is_here |= in_force.is_some_and(|keys| claimed.has_key_in(&keys));
-            published.push((known.id.clone(), place));
+            match place(rule) {
+                Some(place) => published.push((known.id.clone(), place)),
+                None => inline.extend(known.keys.clone()),
+            }
         }
-        (claimed, published, is_here)
+        (claimed, published, inline)
     };
-    keys.ready(&published, |keys| is_here || claimed.has_key_in(keys)).await;
+    let keys = &service.world.keys;
+    keys.ready(&published, &inline, |keys| claimed.has_key_in(keys)).await;
 }
 
 /// The client whose key has signed an assertion that was never used before, and which of its

@@ -43,22 +43,18 @@ impl PublishedKeys {
 
     /// The keys of a credential that are here and in force.
     pub(crate) fn of(&self, credential: &str, place: &Place) -> Option<Arc<KeySet>> {
-        let source = self.sources.lock().get(credential).cloned()?;
-        if source.place() == place { source.in_force(self.now_ms()) } else { None }
+        self.known(credential, place)?.in_force(self.now_ms())
     }
 
-    /// Gets the keys of credentials, each where they are not fresh or none of them is known to be the
-    /// right one, and waits a moment for all of them.
+    /// Gets the keys of credentials, each where they are not fresh, or the right one is nowhere: neither
+    /// among those that are fresh nor `inline`, which are here anyway. Waits a moment for all of them.
     pub(crate) async fn ready(
         &self,
-        credentials: &[(String, Place)],
-        is_known: impl Fn(&KeySet) -> bool + Send,
+        published: &[(String, Place)],
+        inline: &[Arc<KeySet>],
+        has_right: impl Fn(&KeySet) -> bool + Send,
     ) {
-        // All are begun before one is waited for.
-        let coming: Vec<(&str, Coming)> = credentials
-            .iter()
-            .filter_map(|(id, place)| Some((id.as_str(), self.coming(id, place, &is_known)?)))
-            .collect();
+        let coming = self.awaited(published, inline, has_right);
         let waited = async {
             for (credential, coming) in coming {
                 if !coming.wait().await {
@@ -71,23 +67,53 @@ impl PublishedKeys {
         }
     }
 
+    /// Begins to get what is to be got, before anything is waited for; gives what is worth waiting for.
+    ///
+    /// Where the right key seems to be here, that is not what could not be got the last time either. The
+    /// address of one credential may be gone while its client goes over to another, and would cost each
+    /// of its requests the whole wait.
+    fn awaited<'p>(
+        &self,
+        published: &'p [(String, Place)],
+        inline: &[Arc<KeySet>],
+        has_right: impl Fn(&KeySet) -> bool,
+    ) -> Vec<(&'p str, Coming)> {
+        let fresh = |(credential, place): &(String, Place)| {
+            self.known(credential, place)?.fresh(self.now_ms())
+        };
+        let is_here = inline.iter().any(|keys| has_right(keys))
+            || published.iter().filter_map(fresh).any(|keys| has_right(&keys));
+        let coming = published.iter().filter_map(|(credential, place)| {
+            let source = self.source(credential, place);
+            let coming = self.coming(credential, &source, |keys| is_here || has_right(keys))?;
+            let is_failing = source.state(self.now_ms()).failures > 0;
+            (!(is_here && is_failing)).then_some((credential.as_str(), coming))
+        });
+        coming.collect()
+    }
+
     /// What waits for the keys of a credential, where they are to be got.
     fn coming(
         &self,
         credential: &str,
-        place: &Place,
+        source: &Arc<KeySource>,
         is_known: impl Fn(&KeySet) -> bool,
     ) -> Option<Coming> {
-        let (source, now_ms) = (self.source(credential, place), self.now_ms());
-        let ended = source.ended();
+        let (now_ms, ended) = (self.now_ms(), source.ended());
         if source.fresh(now_ms).is_some_and(|keys| is_known(&keys)) {
             return None;
         }
         let coming = source.ask(ended, now_ms)?;
         if source.begin(now_ms) {
-            self.begin(credential.to_owned(), source);
+            self.begin(credential.to_owned(), Arc::clone(source));
         }
         Some(coming)
+    }
+
+    /// Where the keys of a credential are kept, if they were asked for at this place.
+    fn known(&self, credential: &str, place: &Place) -> Option<Arc<KeySource>> {
+        let source = self.sources.lock().get(credential).cloned();
+        source.filter(|source| source.place() == place)
     }
 
     fn source(&self, credential: &str, place: &Place) -> Arc<KeySource> {

@@ -140,7 +140,8 @@ fn numbered(row: &Row<'_>) -> rusqlite::Result<(u64, DenyEntry)> {
     let client: String = row.get(3)?;
     let client = match client.as_str() {
         "" => None,
-        text => Some(Name::new(text).map_err(|_| unreadable("a client's name"))?),
+        // One of another server's may begin as no other name does.
+        text => Some(Name::client_id(text).map_err(|_| unreadable("a client's id"))?),
     };
     let what = match (kind, client) {
         (TOKEN, client) => Denied::Token { id, client },

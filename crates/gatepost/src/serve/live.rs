@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use arc_swap::ArcSwap;
 use bus::{Bus, Feeds, LaneNumbers, Rules, Schedules, lane_keys, replay_keys, replay_parts};
 use courier::{Holds, KeptSecrets, Plan, ReplayLane, WebhookKeys};
@@ -12,8 +12,8 @@ use credential::{Digester, Master, Vault};
 use gateway::{Contracts, Snapshot};
 use jwt::Proofs;
 use model::{
-    Clock as _, Definitions, LIVE_CREDENTIALS_MAX, LaneKey, Name, Random, Revision, SecretSource,
-    SigningKeyRecord,
+    Clock as _, Definitions, LIVE_CREDENTIALS_MAX, LaneKey, Name, Random, Revision,
+    SecretCredential, SecretSource, SigningKeyRecord, Timestamp,
 };
 use store::{Replay, ReplayState, Store};
 use tokio::sync::{Mutex, watch};
@@ -173,25 +173,42 @@ impl Live {
         }
     }
 
-    /// Tells of clients with more live credentials than they may have: none is minted, but the file may
-    /// declare more beside those that were.
+    /// Whether each client's secrets that live have room beside what these definitions declare, or no
+    /// less than they have now; an `Err` says which client's have not, and what to do.
+    pub(super) async fn have_room(
+        &self,
+        parts: &Parts,
+        wanted: &Definitions,
+    ) -> anyhow::Result<()> {
+        let secrets = parts.store.secret_credentials().await;
+        let secrets = secrets.context("the secrets cannot be read")?;
+        let (present, now) = (self.definitions.load_full(), parts.clock.now());
+        let before = without_room(&present, &secrets, now);
+        for (id, count) in without_room(wanted, &secrets, now) {
+            ensure!(
+                before.get(&id).is_some_and(|before| count <= *before),
+                "the client {id} would have {} live credentials, and may have \
+                 {LIVE_CREDENTIALS_MAX}: revoke {count} of its secrets first (`gatepost client \
+                 secret list {id}` shows their ids, `gatepost client revoke ID` ends one), or declare \
+                 fewer of its `credentials`",
+                LIVE_CREDENTIALS_MAX + count
+            );
+        }
+        Ok(())
+    }
+
+    /// Tells of clients with more live credentials than they may have: none is minted, nor declared at a
+    /// reload, but a file that a process starts with is taken as it is.
     async fn tell_of_full_clients(&self, parts: &Parts) {
         let Ok(secrets) = parts.store.secret_credentials().await else { return };
-        let (definitions, now) = (self.definitions.load_full(), parts.clock.now());
-        let mut live: BTreeMap<Name, usize> = BTreeMap::new();
-        for secret in secrets.into_iter().filter(|secret| !secret.is_over(now)) {
-            *live.entry(secret.client).or_default() += 1;
-        }
-        for (id, count) in live {
-            let client = definitions.clients.get(&id).filter(|client| client.takes_secrets());
-            if client.is_some_and(|client| count > client.secrets_max(now)) {
-                tracing::warn!(
-                    client = %id,
-                    "the client has more than {LIVE_CREDENTIALS_MAX} live credentials, and all of \
-                     them count; revoke secrets that are no longer used, or remove an entry of its \
-                     `credentials`"
-                );
-            }
+        let definitions = self.definitions.load_full();
+        for id in without_room(&definitions, &secrets, parts.clock.now()).into_keys() {
+            tracing::warn!(
+                client = %id,
+                "the client has more than {LIVE_CREDENTIALS_MAX} live credentials, and all of \
+                 them count; revoke secrets that are no longer used, or remove an entry of its \
+                 `credentials`"
+            );
         }
     }
 
@@ -314,6 +331,25 @@ impl Live {
         oauth::router(Arc::clone(&self.tokens), world)
             .route(webhook_jwks::PLACE, webhook_jwks::endpoint(published))
     }
+}
+
+/// Of each client with more live credentials than it may have, by how many. Secrets that nobody gets in
+/// by count for nothing.
+fn without_room(
+    definitions: &Definitions,
+    secrets: &[SecretCredential],
+    now: Timestamp,
+) -> BTreeMap<Name, usize> {
+    let mut live: BTreeMap<&Name, usize> = BTreeMap::new();
+    for secret in secrets.iter().filter(|secret| !secret.is_over(now)) {
+        *live.entry(&secret.client).or_default() += 1;
+    }
+    let beyond = live.into_iter().filter_map(|(id, count)| {
+        let client = definitions.clients.get(id).filter(|client| client.takes_secrets())?;
+        let beyond = count.saturating_sub(client.secrets_max(now));
+        (beyond > 0).then(|| (id.clone(), beyond))
+    });
+    beyond.collect()
 }
 
 /// Has the store note uses of the credentials that these definitions declare, and of no others.

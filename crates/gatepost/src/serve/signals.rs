@@ -102,6 +102,7 @@ async fn take_over(running: &Running, options: &Options) -> Result<(), String> {
         );
     }
     let in_words = |error: anyhow::Error| format!("{error:#}");
+    live.have_room(parts, &loaded.definitions).await.map_err(in_words)?;
     apply::documents(&*parts.store, &loaded.documents, parts.clock.now())
         .await
         .map_err(in_words)?;

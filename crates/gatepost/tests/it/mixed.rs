@@ -192,7 +192,8 @@ async fn four_of_all_kinds_are_live_at_the_most() {
     for command in [&["client", "secret", "orders"][..], &["client", "secret", "rotate", "orders"]]
     {
         let said = scene.said(command);
-        for part in ["4 at the most", "3 of them are declared", "gatepost client revoke"] {
+        let list = "gatepost client secret list orders";
+        for part in ["4 at the most", "3 of them are declared", list, "gatepost client revoke"] {
             assert!(said.contains(part), "{part}: {said}");
         }
     }
@@ -255,4 +256,61 @@ async fn a_key_is_changed_for_the_next_one_with_an_overlap() {
     })
     .await;
     assert_eq!(ask(0, "k2").await, 200);
+}
+
+#[tokio::test]
+async fn what_is_declared_beside_more_secrets_than_there_is_room_for_is_not_taken_over() {
+    let (keys, partners) = ([key("k1"), key("k2"), key("k3")], Authority::new("the partners"));
+    let entry = |at: usize| {
+        let jwk = &keys[at].jwk;
+        format!("          key-{at}: {{ auth: private_key_jwt, jwks: {{ keys: [{jwk}] }} }}\n")
+    };
+    let secret = "          secret: { auth: client_secret }\n";
+    let head = "      orders:\n        scopes: [tires/create.order]\n        credentials:\n";
+    let mut door = Door::open_with("", &partners, &format!("{head}{secret}{}", entry(0))).await;
+    let ids = [0; 3].map(|_| {
+        let minted = door.program.done(&["client", "secret", "add", "orders", "--json"]);
+        let minted: Value = serde_json::from_str(&minted).unwrap();
+        minted["id"].as_str().unwrap().to_owned()
+    });
+    let issuer = door.program.public.clone();
+    let status = async |door: &Door, at: usize, id: &str| {
+        let assertion = keys[at].sign("orders", &issuer, id);
+        door.ask(None, &with_assertion(&assertion)).await.status
+    };
+    let declare = |door: &Door, at: usize| {
+        door.program.rewrite(|text| text.replace(secret, &format!("{secret}{}", entry(at))));
+    };
+    declare(&door, 1);
+    door.program.signal("-HUP");
+    let line = until("the file is not taken over", async || {
+        let log = door.program.read("stderr");
+        log.lines().find(|line| line.contains("was not taken over")).map(str::to_owned)
+    })
+    .await;
+    for part in ["orders would have 5 live", "revoke 1 of", "client secret list orders"] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    assert_eq!((status(&door, 1, "a1").await, status(&door, 0, "a2").await), (401, 200));
+    door.program.done(&["client", "revoke", ids[0].as_str()]);
+    door.program.signal("-HUP");
+    let mut number = 0;
+    until("there is room for it", async || {
+        number += 1;
+        (status(&door, 1, &format!("b{number}")).await == 200).then_some(())
+    })
+    .await;
+    // A start takes the file as it is, and says what is too much; what is there stays.
+    assert!(door.program.stop().success());
+    declare(&door, 2);
+    door.program.start_again().await;
+    let warned = "has more than 4 live credentials";
+    until("it is told", async || door.program.read("stderr").contains(warned).then_some(())).await;
+    assert_eq!(status(&door, 2, "c1").await, 200);
+    let before = door.program.said("the configuration was read again").len();
+    door.program.signal("-HUP");
+    until("a file that makes it no worse is taken over", async || {
+        (door.program.said("the configuration was read again").len() > before).then_some(())
+    })
+    .await;
 }

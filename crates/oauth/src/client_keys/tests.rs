@@ -1,5 +1,7 @@
 //! Keys of clients over real sockets, with a clock of the test's own.
 
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jwt::SigningKey;
@@ -55,7 +57,7 @@ impl Running {
 
     /// How often the server was asked in all, after a request that knows its key or not.
     async fn asked(&self, is_known: bool) -> usize {
-        self.keys.ready(std::slice::from_ref(&self.credential), |_| is_known).await;
+        self.keys.ready(std::slice::from_ref(&self.credential), &[], |_| is_known).await;
         self.server.got().len()
     }
 
@@ -119,12 +121,47 @@ async fn several_credentials_are_asked_for_at_once_and_each_has_its_own_keys() {
     let (_, place) = running.credential.clone();
     let other = Place { jwks_url: Some(format!("{}/other", running.server.url())), ..place };
     let both = [running.credential.clone(), ("car-orders/other".to_owned(), other)];
-    running.keys.ready(&both, |_| true).await;
+    running.keys.ready(&both, &[], |_| true).await;
     assert_eq!(running.server.got().len(), 2);
     for (id, place) in &both {
         assert!(running.keys.of(id, place).is_some(), "{id}");
     }
     // What is fresh is not asked for beside what is not.
-    running.keys.ready(&both, |_| true).await;
+    running.keys.ready(&both, &[], |_| true).await;
     assert_eq!(running.server.got().len(), 2);
+}
+
+/// Answers the first call that it could not, and none of those that come then.
+fn failing_then_silent(listener: TcpListener) -> std::thread::JoinHandle<TcpListener> {
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 1024];
+        assert!(stream.read(&mut request).unwrap() > 0);
+        let answer = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n";
+        stream.write_all(answer).unwrap();
+        listener
+    })
+}
+
+#[tokio::test]
+async fn nobody_waits_for_an_address_that_is_gone_while_the_right_key_is_here() {
+    let running = Running::start().await;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("http://{}/keys", listener.local_addr().unwrap());
+    let (id, place) = running.credential.clone();
+    let gone = Place { jwks_url: Some(url), ..place.clone() };
+    let both = [(id.clone(), place.clone()), ("car-orders/gone".to_owned(), gone)];
+    let first = failing_then_silent(listener);
+    running.keys.ready(&both, &[], |_| true).await;
+    assert_eq!(running.count(), Some(1));
+    let _silent = first.join().unwrap();
+    let waits = async |published: &[(String, Place)], inline: &[Arc<KeySet>], has_right: bool| {
+        let ready = running.keys.ready(published, inline, |_| has_right);
+        tokio::time::timeout(Duration::from_millis(500), ready).await.is_err()
+    };
+    assert!(!waits(&both, &[], true).await, "it is among the fresh keys of the other");
+    assert!(waits(&both, &[], false).await, "it may be among those that are coming");
+    let (gone, in_file) = (&both[1..], running.keys.of(&id, &place).unwrap());
+    assert!(!waits(gone, &[in_file], true).await, "it stands in the file");
+    assert!(waits(gone, &[], true).await, "it is nowhere yet");
 }

@@ -1,6 +1,6 @@
 //! What holds of tokens that are refused before their end, told as claims.
 
-use model::Timestamp;
+use model::{Name, Timestamp};
 
 use super::{Bench, at, audit, name};
 use crate::{Denied, DenyBounds, DenyEntry, DenyList, Presented, Store, TOKEN_LIFE_MAX_MS};
@@ -9,12 +9,20 @@ use crate::{Denied, DenyBounds, DenyEntry, DenyList, Presented, Store, TOKEN_LIF
 const WIDE: DenyBounds = DenyBounds { of_client: 1000, in_all: 10_000 };
 
 fn token(id: &str, client: Option<&str>, ms: i64, until: i64) -> DenyEntry {
-    let what = Denied::Token { id: id.to_owned(), client: client.map(name) };
+    let what = Denied::Token { id: id.to_owned(), client: client.map(client_id) };
     DenyEntry { what, at: at(ms), until: at(until) }
 }
 
+fn client_id(text: &str) -> Name {
+    Name::client_id(text).expect("a client id")
+}
+
 fn credential(id: &str, ms: i64, until: i64) -> DenyEntry {
-    let what = Denied::Credential { id: id.to_owned(), client: name("cars") };
+    credential_of(id, "cars", (ms, until))
+}
+
+fn credential_of(id: &str, client: &str, (ms, until): (i64, i64)) -> DenyEntry {
+    let what = Denied::Credential { id: id.to_owned(), client: client_id(client) };
     DenyEntry { what, at: at(ms), until: at(until) }
 }
 
@@ -37,6 +45,10 @@ pub async fn after_a_restart_tokens_are_denied<B: Bench>(bench: &B) {
         token("t2", None, 1, 60),
         credential("s1", 2, 70),
         DenyEntry::of_client(name("tyres"), at(3)),
+        // Of clients whose ids another server gave, and that begin as no other name does.
+        token("t3", Some("_acme"), 4, 50),
+        credential_of("+acme/key", "+acme", (5, 70)),
+        DenyEntry::of_client(client_id("+acme"), at(6)),
     ];
     for entry in entries.clone() {
         let audit = Some(audit("revoke"));
@@ -45,8 +57,8 @@ pub async fn after_a_restart_tokens_are_denied<B: Bench>(bench: &B) {
     assert_eq!(*store.revisions().borrow(), revision, "no snapshot is built for it");
     drop(store);
     let store = bench.open().await;
-    assert_eq!(all(&*store, at(4)).await, entries);
-    assert_eq!(store.audit(10).await.expect("audit").len(), 4);
+    assert_eq!(all(&*store, at(7)).await, entries);
+    assert_eq!(store.audit(10).await.expect("audit").len(), entries.len());
 }
 
 /// Numbers only grow: whoever asks from the last one it has seen gets what is new, also what was

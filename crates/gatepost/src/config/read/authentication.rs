@@ -60,12 +60,15 @@ impl Reader<'_> {
         let Some(way) = client.text("auth") else { return Authentication::default() };
         self.misplaced(client, &way);
         let read = match way.as_str() {
+            CLIENT_SECRET => Some(Authentication::Secret),
             PRIVATE_KEY_JWT => self.assertions(client),
             TLS => self.holder(client),
             SELF_SIGNED => self.own_certificates(client),
             _ => None,
         };
-        read.unwrap_or_default()
+        // By none of no certificates: should anything ever be read on, a secret that is not declared
+        // lets nobody in.
+        read.unwrap_or(Authentication::TlsCertificates(Vec::new()))
     }
 
     /// Says which keys have no meaning for the way.
@@ -127,7 +130,12 @@ impl Reader<'_> {
 
     /// The JWK Set that stands in the file, or in the one that it names.
     fn jwks(&mut self, client: &Fields<'_>) -> Option<String> {
-        client.get("jwks")?;
+        if client.entry("jwks")?.value.is_null() {
+            let problem = client.problem("jwks", "`jwks` has no value");
+            let help = "write `jwks: { file: ./client.jwks.json }` or `jwks: { keys: [ … ] }`";
+            self.error(problem, help);
+            return None;
+        }
         let jwks = client.child("jwks");
         self.one_of(&jwks, ["file", "keys"], "`file: ./client.jwks.json` or `keys: [ … ]`");
         if let Some(keys) = jwks.get("keys") {

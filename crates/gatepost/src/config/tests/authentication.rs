@@ -98,6 +98,9 @@ fn what_is_wrong_with_a_way_is_said() {
     let own = "auth: self_signed_tls_client_auth";
     for (keys, message) in [
         (jwt.to_owned(), "neither `jwks` nor `jwks_uri` is there"),
+        // What is left out lets nobody in by another way.
+        (format!("{jwt}, jwks:"), "`jwks` has no value"),
+        (format!("{own}, jwks:"), "`jwks` has no value"),
         (
             format!("{jwt}, jwks: {{ keys: [{PUBLIC}] }}, jwks_uri: https://a.example/k"),
             "`jwks` and `jwks_uri` exclude each other",
@@ -307,6 +310,10 @@ fn what_is_wrong_with_several_credentials_is_said() {
         (
             entries("a: { auth: private_key_jwt }"),
             "neither `jwks` nor `jwks_uri` is there".to_owned(),
+        ),
+        (
+            entries(&format!("a: {{ {secret} }}, b: {{ auth: private_key_jwt, jwks: }}")),
+            "`jwks` has no value".to_owned(),
         ),
         (
             entries(&format!("a/b: {{ {key} }}")),
