@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use jwt::{Algorithm, Ask};
-use model::{SigningKeyRecord, Timestamp};
+use model::{Callers, Issuer, SigningKeyRecord, Timestamp};
 use oauth::AskError;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -41,11 +41,23 @@ pub(crate) async fn service(State(world): State<World>) -> Result<Json<Value>, P
     let keys = records.iter().filter_map(public).collect::<Vec<_>>();
     let definitions = world.definitions.load();
     let audiences: Vec<_> = definitions.apis.keys().map(model::Name::as_str).collect();
+    let others: Vec<_> = definitions.issuers.values().map(other_issuer).collect();
     Ok(Json(json!({
         "issuer": definitions.public_url,
         "audiences": audiences,
+        "other_issuers": others,
         "jwks": { "keys": keys },
     })))
+}
+
+/// An issuer whose tokens APIs take beside ours, with the clients that are named in the
+/// configuration; none are where all of its tokens are one partner's.
+fn other_issuer(issuer: &Issuer) -> Value {
+    let clients = match &issuer.callers {
+        Callers::Partner(_) => None,
+        Callers::Clients(clients) => Some(clients.keys().collect::<Vec<_>>()),
+    };
+    json!({ "name": issuer.name.as_str(), "clients": clients })
 }
 
 /// Has the next keys sign.

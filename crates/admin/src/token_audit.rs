@@ -41,7 +41,8 @@ impl Asked {
         let mut until = time("until", self.until.as_deref())?;
         // A token's id says when it was issued, and its client can revoke it until its end: so not
         // everything need be looked through.
-        if let Some(at) = self.jti.as_deref().and_then(token_issued_at) {
+        let issued = self.jti.as_deref().and_then(token_issued_at);
+        if let Some(at) = issued {
             let over = at.plus_ms(TOKEN_LIFE_MAX_MS);
             from = Some(from.map_or(at, |from| from.max(at)));
             until = Some(until.map_or(over, |until| until.min(over)));
@@ -51,6 +52,7 @@ impl Asked {
             client: self.client,
             partner: self.partner,
             token_id: self.jti,
+            issued,
             issuer: self.issuer,
             subject: self.subject.map(|subject| kept_subject(&subject).to_owned()),
             from,
@@ -150,9 +152,10 @@ mod tests {
         let query = asked(Some(id), None, None).read().unwrap();
         // As long as its client may revoke it.
         assert_eq!((query.from, query.until), (Some(at), Some(at.plus_ms(86_400_000))));
-        assert_eq!((query.token_id.as_deref(), query.limit), (Some(id), LIMIT_MAX));
+        assert_eq!((query.token_id.as_deref(), query.issued), (Some(id), Some(at)));
+        assert_eq!(query.limit, LIMIT_MAX);
         let other = asked(Some("t1"), None, None).read().unwrap();
-        assert_eq!((other.from, other.until), (None, None));
+        assert_eq!((other.from, other.until, other.issued), (None, None, None));
     }
 
     #[test]

@@ -31,6 +31,7 @@ mod tokens;
 mod usage;
 mod webhooks;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -149,6 +150,11 @@ struct WrongUsage(String);
 /// An error that ends with 2: what cannot be read, and what to write.
 fn wrong_usage(text: impl Into<String>) -> anyhow::Error {
     WrongUsage(text.into()).into()
+}
+
+/// The same of an input that cannot be read at all.
+fn unread(what: impl fmt::Display, error: impl fmt::Display) -> anyhow::Error {
+    wrong_usage(format!("{what} cannot be read: {error}"))
 }
 
 /// Runs the command line.

@@ -51,13 +51,17 @@ pub(crate) fn good(
     let active = client.client.status == Status::Active
         && client.partner_status == Status::Active
         && !client.client.tokens.is_over(now);
-    let presented = Presented {
+    (active && !denied.refuses(&presented(&claims))).then_some(claims)
+}
+
+/// What of a token of ours the deny list is asked by.
+pub(crate) fn presented(claims: &AccessToken) -> Presented<'_> {
+    Presented {
         id: &claims.jti,
         client: &claims.client_id,
         credential: claims.credential_id.as_deref(),
         issued_s: claims.iat,
-    };
-    (active && !denied.refuses(&presented)).then_some(claims)
+    }
 }
 
 /// What is told of a token (RFC 7662 §2.2): everything it says, which its reader could read in it

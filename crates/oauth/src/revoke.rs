@@ -15,7 +15,7 @@ use store::{Denied, DenyEntry};
 use crate::Service;
 use crate::caller::{Arrival, Caller, caller, token};
 use crate::error::Refusal;
-use crate::inspect::ours;
+use crate::inspect::{ours, presented};
 use crate::limits::Told;
 use crate::token::Origin;
 
@@ -65,22 +65,26 @@ async fn carry_out(
     arrival.admit(service, body, told).await?;
     let Some((entry, revocation)) = decide(service, (arrival, body), told)? else { return Ok(()) };
     deny(service, entry).await?;
-    service.world.observer.revoked(&revocation);
+    if let Some(revocation) = revocation {
+        service.world.observer.revoked(&revocation);
+    }
     Ok(())
 }
 
 /// What is to be refused from now on: nothing for what is no token, has ended, or is another
-/// client's. All of these are answered alike (RFC 7009 §2.2).
+/// client's. All of these are answered alike (RFC 7009 §2.2). Whoever revokes a token again ends
+/// nothing, so that there is nothing to tell.
 fn decide(
     service: &Service,
     (arrival, body): (&Arrival<'_>, &[u8]),
     told: &mut Told,
-) -> Result<Option<(DenyEntry, Revocation)>, Refusal> {
+) -> Result<Option<(DenyEntry, Option<Revocation>)>, Refusal> {
     let (state, now) = (service.state.load(), arrival.now);
     let Caller { form, client, method } = caller(service, &state, (arrival, body), told)?;
     let claims = ours(&state, token(&form)?, now);
     let own = claims.filter(|claims| *claims.client_id == *client.client.id);
     Ok(own.map(|claims| {
+        let was_revoked = service.world.denied.refuses(&presented(&claims));
         let revocation = Revocation {
             at: now,
             address: arrival.address,
@@ -95,7 +99,7 @@ fn decide(
             at: now,
             until: Timestamp::from_ms(claims.exp.saturating_mul(1000)),
         };
-        (entry, revocation)
+        (entry, (!was_revoked).then_some(revocation))
     }))
 }
 

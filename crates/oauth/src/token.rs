@@ -75,7 +75,7 @@ pub trait Observer: Send + Sync {
     /// A token request has been answered; of refusals it is told some milliseconds later.
     fn record(&self, record: TokenRecord);
 
-    /// A client has revoked a token of its own; it is on disk.
+    /// A client has revoked a token of its own that was not revoked before; it is on disk.
     fn revoked(&self, revocation: &Revocation);
 }
 

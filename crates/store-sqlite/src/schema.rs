@@ -114,7 +114,9 @@ UPDATE signing_key SET published_at = created_at, signs_from = created_at, gone_
 ALTER TABLE token_audit ADD COLUMN act INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE token_audit ADD COLUMN issuer INTEGER;
 ALTER TABLE token_audit ADD COLUMN subject INTEGER;
+CREATE INDEX token_audit_of_issuer ON token_audit(issuer) WHERE issuer IS NOT NULL;
 CREATE INDEX token_audit_of_subject ON token_audit(subject) WHERE subject IS NOT NULL;
+CREATE INDEX token_audit_revoked ON token_audit(act) WHERE act = 1;
 CREATE TABLE declared_credential(id TEXT PRIMARY KEY, last_used INTEGER) STRICT, WITHOUT ROWID;
 ",
 ];

@@ -174,6 +174,15 @@ fn question(
     }));
     let from = query.from.map(first_of).unwrap_or_default();
     let until = query.until.map_or(i64::MAX, first_of).min(query.before.map_or(i64::MAX, signed));
+    if let Some(at) = query.issued {
+        // Each by what it is ordered by, so that nothing else of a whole day is read.
+        filters.push(
+            "token_audit.id IN (SELECT id FROM token_audit WHERE id >= ? AND id < ?
+               UNION ALL SELECT id FROM token_audit WHERE act = 1 AND id >= ? AND id < ?)",
+        );
+        let stretches = [first_of(at), first_of(at.plus_ms(1)), from, until];
+        values.extend(stretches.map(Value::Integer));
+    }
     filters.push("token_audit.id >= ? AND token_audit.id < ?");
     values.extend([from, until].map(Value::Integer));
     values.push(Value::Integer(i64::try_from(query.limit).unwrap_or(i64::MAX)));

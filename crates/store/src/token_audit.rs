@@ -122,6 +122,9 @@ pub struct TokenQuery {
     pub partner: Option<String>,
     /// The token of this id.
     pub token_id: Option<String>,
+    /// When that token was issued, where its id says so: of what is no revocation, only this very
+    /// moment is looked through.
+    pub issued: Option<Timestamp>,
     /// Only what had this outcome.
     pub outcome: Option<TokenOutcome>,
     /// Where a token of this issuer was exchanged.

@@ -1,5 +1,6 @@
 //! `gatepost client secret`.
 
+use std::fmt::Display;
 use std::io::{IsTerminal as _, Read as _};
 use std::path::PathBuf;
 
@@ -11,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::credentials::{Kind, Overlap, Terms};
 use super::operator::{OperatorArguments, segment};
-use super::{output, say, wrong_usage};
+use super::{output, say, unread, wrong_usage};
 
 /// The longest import: some ten thousand clients with a secret each.
 const IMPORT_BYTES_MAX: u64 = 2 * 1024 * 1024;
@@ -119,15 +120,14 @@ async fn import(
     operator: &OperatorArguments,
 ) -> anyhow::Result<()> {
     let text = if let Some(path) = &file {
-        let opened = std::fs::File::open(path);
-        let opened = opened.with_context(|| format!("{} cannot be read", path.display()))?;
-        read(opened).with_context(|| format!("{} cannot be read", path.display()))?
+        let opened = std::fs::File::open(path).map_err(|error| unread(path.display(), error))?;
+        read(opened, path.display())?
     } else {
         let stdin = std::io::stdin();
         if stdin.is_terminal() {
             output::complain("Paste, then press Enter and Ctrl-D. It shows while you do.");
         }
-        read(stdin.lock()).context("standard input cannot be read")?
+        read(stdin.lock(), "standard input")?
     };
     let pairs = pairs(&text, client.as_deref())?;
     let door = operator.operator()?;
@@ -147,13 +147,15 @@ async fn import(
     Ok(())
 }
 
-fn read(source: impl std::io::Read) -> anyhow::Result<Zeroizing<String>> {
+fn read(source: impl std::io::Read, name: impl Display) -> anyhow::Result<Zeroizing<String>> {
     let mut text = Zeroizing::new(String::new());
-    let length = source.take(IMPORT_BYTES_MAX + 1).read_to_string(&mut text)?;
-    if length as u64 > IMPORT_BYTES_MAX {
-        return Err(wrong_usage("it is longer than 2 MiB"));
+    match source.take(IMPORT_BYTES_MAX + 1).read_to_string(&mut text) {
+        Ok(length) if length as u64 > IMPORT_BYTES_MAX => {
+            Err(unread(name, "it is longer than 2 MiB"))
+        }
+        Ok(_) => Ok(text),
+        Err(error) => Err(unread(name, error)),
     }
-    Ok(text)
 }
 
 /// The secrets with their clients; what is wrong with a line is told without showing it.

@@ -12,7 +12,7 @@ use http::Request;
 use serde_json::{Value, json};
 
 use super::operator::{ask, pool, segment};
-use super::{ConfigArgument, block_on, output, say, wrong_usage};
+use super::{ConfigArgument, block_on, output, say, unread, wrong_usage};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -78,8 +78,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
 pub(super) fn text(argument: &str) -> anyhow::Result<String> {
     match argument.strip_prefix('@') {
         None => Ok(argument.to_owned()),
-        Some(path) => std::fs::read_to_string(path)
-            .map_err(|error| wrong_usage(format!("{path} cannot be read: {error}"))),
+        Some(path) => std::fs::read_to_string(path).map_err(|error| unread(path, error)),
     }
 }
 

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::say;
+use super::{say, wrong_usage};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -42,7 +42,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
             let document = match company.as_str() {
                 "cars" => cars::openapi(),
                 "tires" => tires::openapi(),
-                _ => anyhow::bail!("the companies are `cars` and `tires`"),
+                _ => return Err(wrong_usage("the companies are `cars` and `tires`")),
             };
             say(&format!("{document:#}"));
             Ok(ExitCode::SUCCESS)

@@ -11,7 +11,7 @@ use credential::{KEY_BYTES, open_with, public_half};
 use model::Random as _;
 use zeroize::Zeroizing;
 
-use super::{say, wrong_usage};
+use super::{say, unread, wrong_usage};
 use crate::clock::SystemRandom;
 use crate::files::{private_directory, write_private};
 
@@ -71,15 +71,20 @@ fn accept(letter: &Path, name: &str, dir: &Path) -> anyhow::Result<()> {
     if model::Name::new(name).is_err() {
         return Err(wrong_usage(format!("--as is `{name}`; write a plain name like `tires`")));
     }
-    let text = std::fs::read_to_string(letter)
-        .with_context(|| format!("{} cannot be read", letter.display()))?;
-    let letter: Letter = serde_json::from_str(&text).context("this is no hand-over letter")?;
+    let text = std::fs::read_to_string(letter).map_err(|error| unread(letter.display(), error))?;
+    let letter: Letter = serde_json::from_str(&text)
+        .map_err(|error| wrong_usage(format!("this is no hand-over letter: {error}")))?;
     if letter.version != 1 {
-        bail!("the letter is of version {}; this program reads version 1", letter.version);
+        return Err(wrong_usage(format!(
+            "the letter is of version {}; this program reads version 1",
+            letter.version
+        )));
     }
-    let sealed = URL_SAFE_NO_PAD.decode(&letter.sealed).context("the letter is damaged")?;
+    let sealed = URL_SAFE_NO_PAD.decode(&letter.sealed);
+    let sealed = sealed.map_err(|error| wrong_usage(format!("the letter is damaged: {error}")))?;
     let plain = open_with(&private(dir)?, &sealed)?;
-    let bundle: Bundle = serde_json::from_slice(&plain).context("the letter cannot be read")?;
+    let bundle: Bundle =
+        serde_json::from_slice(&plain).map_err(|error| unread("the letter", error))?;
     let mut files = Vec::new();
     for client in &bundle.clients {
         let path = file(dir, name, bundle.clients.len(), (&client.client_id, "client-secret"));

@@ -3,14 +3,13 @@
 use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use clap::Subcommand;
 use model::Secret;
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::operator::{OperatorArguments, segment};
-use super::{output, say, wrong_usage};
+use super::{output, say, unread, wrong_usage};
 use crate::files::read_secret_file;
 
 /// The longest value; the admin door takes no more.
@@ -75,7 +74,7 @@ fn done(name: &str, what: &str, as_json: bool) {
 }
 
 pub(super) fn of_file(path: &Path) -> anyhow::Result<Secret> {
-    read_secret_file(path).with_context(|| format!("{} cannot be read", path.display()))
+    read_secret_file(path).map_err(|error| unread(path.display(), error))
 }
 
 /// The value on standard input; a trailing line break does not belong to it.
@@ -86,7 +85,7 @@ pub(super) fn of_stdin() -> anyhow::Result<Secret> {
     }
     let mut text = Zeroizing::new(String::new());
     let read = stdin.lock().take(VALUE_BYTES_MAX + 1).read_to_string(&mut text);
-    let length = read.context("standard input cannot be read as text")?;
+    let length = read.map_err(|error| unread("standard input", error))?;
     if length as u64 > VALUE_BYTES_MAX {
         return Err(wrong_usage("the value is longer than 32 KiB; nothing was changed"));
     }

@@ -11,7 +11,7 @@ use model::Clock as _;
 use serde_json::{Value, json};
 
 use super::operator::OperatorArguments;
-use super::{output, say, wrong_usage};
+use super::{output, say, unread, wrong_usage};
 use crate::clock::SystemClock;
 
 /// The longest text that is read of standard input.
@@ -79,14 +79,14 @@ fn of_stdin() -> anyhow::Result<String> {
     }
     let mut text = String::new();
     let read = stdin.lock().take(TEXT_BYTES_MAX).read_to_string(&mut text);
-    read.context("standard input cannot be read as text")?;
+    read.map_err(|error| unread("standard input", error))?;
     Ok(text)
 }
 
 fn of_file(path: &Path) -> anyhow::Result<Known> {
     // None of these is 1, which says that something is wrong with the token.
     let wrong = |what: String| wrong_usage(format!("{} {what}", path.display()));
-    let unread = |error: std::io::Error| wrong(format!("cannot be read: {error}"));
+    let unread = |error: std::io::Error| unread(path.display(), error);
     if std::fs::metadata(path).map_err(unread)?.len() > SET_BYTES_MAX as u64 {
         return Err(wrong("is longer than 256 KiB".to_owned()));
     }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use clap::Args;
-use model::{Grain, Timestamp};
+use model::{Grain, Timestamp, UsageKey};
 use serde_json::Value;
 
 use super::moment::moment;
@@ -141,18 +141,24 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 /// Fails where nothing was found because what was named is not defined. What is not defined any more
 /// may have rows.
 async fn known(operator: &Operator, arguments: &Arguments) -> anyhow::Result<()> {
-    for (kind, list, name) in [
-        ("partner", "partners", &arguments.partner),
-        ("client", "clients", &arguments.client),
-        ("API key", "keys", &arguments.key),
-    ] {
-        // Without a name: requests of which it is not known.
-        if let Some(name) = name.as_deref().filter(|name| !name.is_empty()) {
+    for (kind, list, name) in
+        [("partner", "partners", &arguments.partner), ("API key", "keys", &arguments.key)]
+    {
+        if let Some(name) = defined(name.as_deref()) {
             operator.demand(kind, list, name).await?;
         }
     }
-    if let Some(name) = arguments.api.as_deref().filter(|name| !name.is_empty()) {
-        let service = operator.get("token-service").await?;
+    let (client, api) = (defined(arguments.client.as_deref()), defined(arguments.api.as_deref()));
+    if client.is_none() && api.is_none() {
+        return Ok(());
+    }
+    let service = operator.get("token-service").await?;
+    if let Some(name) = client
+        && !may_be_of_another_issuer(&service, name)
+    {
+        operator.demand("client", "clients", name).await?;
+    }
+    if let Some(name) = api {
         let apis = service["audiences"].as_array().into_iter().flatten();
         let apis: Vec<&str> = apis.filter_map(Value::as_str).collect();
         if !apis.contains(&name) {
@@ -160,6 +166,22 @@ async fn known(operator: &Operator, arguments: &Arguments) -> anyhow::Result<()>
         }
     }
     Ok(())
+}
+
+/// What must be defined where it is asked for: not what stands for requests of which it is not known,
+/// and not what is counted together.
+fn defined(name: Option<&str>) -> Option<&str> {
+    name.filter(|name| !name.is_empty() && *name != UsageKey::OTHERS)
+}
+
+/// Whether another issuer has such a client: one that is named with it, or any where all of its tokens
+/// are one partner's.
+fn may_be_of_another_issuer(service: &Value, client: &str) -> bool {
+    let mut issuers = service["other_issuers"].as_array().into_iter().flatten();
+    issuers.any(|issuer| match issuer["clients"].as_array() {
+        Some(clients) => clients.iter().any(|known| known.as_str() == Some(client)),
+        None => true,
+    })
 }
 
 fn tell_of_more(more: bool) {
@@ -431,6 +453,21 @@ mod tests {
         ] {
             assert_eq!(spark(&series, &BLOCKS), blocks, "{series:?}");
             assert_eq!(spark(&series, &PLAIN), plain, "{series:?}");
+        }
+    }
+
+    #[test]
+    fn a_client_may_be_one_of_another_issuer() {
+        let named = json!({ "name": "azure", "clients": ["6f1e"] });
+        let any = json!({ "name": "cluster", "clients": null });
+        for (issuers, client, expected) in [
+            (json!([]), "6f1e", false),
+            (json!([named]), "6f1e", true),
+            (json!([named]), "6f1", false),
+            (json!([named, any]), "6f1", true),
+        ] {
+            let service = json!({ "other_issuers": issuers });
+            assert_eq!(may_be_of_another_issuer(&service, client), expected, "{service} {client}");
         }
     }
 

@@ -181,6 +181,11 @@ async fn a_value_that_cannot_be_read_ends_as_wrong_usage_whoever_finds_it_out() 
         (&["partner", "handover", "cars", "--seal-to", "nonsense"], "gatepost handover key"),
         (&["partner", "list", "--server", "nowhere"], "http://host:port"),
         (&["handover", "accept", "letter.json", "--as", "a/b"], "--as is `a/b`"),
+        (&["handover", "accept", "nowhere", "--as", "tires"], "nowhere cannot be read"),
+        (&["handover", "accept", "no-keys", "--as", "tires"], "no hand-over letter"),
+        (&["token", "revoke", "--file", "nowhere"], "nowhere cannot be read"),
+        (&["secret", "set", "acme", "--file", "nowhere"], "nowhere cannot be read"),
+        (&["client", "secret", "import", "--file", "nowhere"], "nowhere cannot be read"),
         (&["client", "secret"], "name the client"),
         (
             &["events", "publish", "b", "--source", "s", "--detail-type", "t", "--detail", "{"],

@@ -15,6 +15,13 @@ apis:
     routes:
       POST /orders: {{ api_key: required }}
       GET /orders/{{id}}: {{ api_key: required }}
+issuers:
+  azure:
+    issuer: https://login.example/tenant
+    jwks_url: http://127.0.0.1:9/keys
+    audiences: [api://tires]
+    clients: {{ 6f1e: cars }}
+    allow_private: [127.0.0.0/8]
 plans:
   wide: {{ rate: 1000/s, burst: 100 }}
   narrow: {{ rate: 1/h, burst: 2 }}
@@ -157,8 +164,11 @@ async fn what_has_no_usage_is_no_mistake_unless_there_is_nothing_of_that_name() 
         ["--client", "car-orders"],
         ["--key", "bikes"],
         ["--api", "tires"],
-        // Of which it is not known.
+        ["--client", "6f1e"],
+        // Of which it is not known, and those that were too many to be told apart.
         ["--client", ""],
+        ["--client", "(others)"],
+        ["--partner", "(others)"],
     ] {
         let output = program.run(&[&["usage"][..], &there].concat());
         assert!(output.status.success() && output.stdout.is_empty(), "{there:?}");

@@ -75,14 +75,16 @@ async fn a_file_of_another_version_is_refused_by_name() {
 /// Takes the newest step back: what the audit of tokens did not have before.
 const BEFORE_ACTS: &str = "
     DROP TABLE declared_credential;
-    DROP INDEX token_audit_of_subject; ALTER TABLE token_audit DROP COLUMN act;
+    DROP INDEX token_audit_of_issuer; DROP INDEX token_audit_of_subject; DROP INDEX token_audit_revoked;
+    ALTER TABLE token_audit DROP COLUMN act;
     ALTER TABLE token_audit DROP COLUMN issuer; ALTER TABLE token_audit DROP COLUMN subject;
     PRAGMA user_version = 9;";
 
 /// And those before: what credentials and signing keys did not have.
 const BEFORE_RINGS: &str = "
     DROP TABLE declared_credential;
-    DROP INDEX token_audit_of_subject; ALTER TABLE token_audit DROP COLUMN act;
+    DROP INDEX token_audit_of_issuer; DROP INDEX token_audit_of_subject; DROP INDEX token_audit_revoked;
+    ALTER TABLE token_audit DROP COLUMN act;
     ALTER TABLE token_audit DROP COLUMN issuer; ALTER TABLE token_audit DROP COLUMN subject;
     ALTER TABLE api_key DROP COLUMN not_before; ALTER TABLE api_key DROP COLUMN last_used;
     ALTER TABLE client_secret DROP COLUMN not_before; ALTER TABLE client_secret DROP COLUMN last_used;

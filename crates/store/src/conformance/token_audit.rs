@@ -174,6 +174,12 @@ pub async fn exchanges_and_revocations_are_found<B: Bench>(bench: &B) {
         (TokenQuery { subject: text("orders:other ü"), ..all() }, vec![1]),
         (TokenQuery { subject: text("orders"), ..all() }, vec![]),
         (TokenQuery { token_id: text("t1"), ..all() }, vec![3, 0]),
+        (TokenQuery { token_id: text("t1"), issued: Some(at(10)), ..all() }, vec![3, 0]),
+        (TokenQuery { token_id: text("t1"), issued: Some(at(11)), ..all() }, vec![3]),
+        (
+            TokenQuery { token_id: text("t1"), issued: Some(at(10)), until: Some(at(40)), ..all() },
+            vec![0],
+        ),
         (outcome(TokenOutcome::Issued), vec![2, 0]),
         (outcome(TokenOutcome::Refused), vec![1]),
         (outcome(TokenOutcome::Revoked), vec![4, 3]),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::Timestamp;
-use store::{Answer, TokenAudit, TokenEntry, TokenQuery, TokenRow};
+use store::{Answer, TokenAct, TokenAudit, TokenEntry, TokenQuery, TokenRow};
 
 use super::MemStore;
 
@@ -32,6 +32,7 @@ impl Tokens {
             query.before.is_none_or(|before| **place < before)
                 && query.from.is_none_or(|from| entry.at >= from)
                 && query.until.is_none_or(|until| entry.at < until)
+                && query.issued.is_none_or(|at| entry.at == at || entry.act == TokenAct::Revoked)
                 && query.outcome.is_none_or(|outcome| outcome == entry.outcome())
                 && same(&query.client, &entry.client)
                 && same(&query.partner, &entry.partner)
