@@ -1,30 +1,48 @@
 //! Has the linker put those functions side by side that run: see docs/decisions/0018.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a build script is told everything by its environment"
+)]
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs, io};
 
 /// The functions, those that requests need first.
 const ORDER: &str = "link/order.txt";
+/// Linkers that do not read scripts: with them all is as it would be without the order.
+const CANNOT: [&str; 3] = ["gold", "mold", "wild"];
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed={ORDER}");
     println!("cargo::rerun-if-env-changed=GATEPOST_LINK_ORDER");
-    let of = |name: &str| env::var(name).unwrap_or_default();
-    // A linker that cannot read the script can be told so: it is not needed.
-    let wanted = of("GATEPOST_LINK_ORDER") != "off";
-    if of("CARGO_CFG_TARGET_OS") != "linux" || of("PROFILE") != "release" || !wanted {
-        return Ok(());
+    let is_release = told("CARGO_CFG_TARGET_OS") == "linux" && told("PROFILE") == "release";
+    if is_release && told("GATEPOST_LINK_ORDER") != "off" && reads_scripts() {
+        let path = Path::new(&told("OUT_DIR")).join("order.ld");
+        fs::write(&path, script(&fs::read_to_string(ORDER)?))?;
+        println!("cargo::rustc-link-arg-bins=-T");
+        println!("cargo::rustc-link-arg-bins={}", path.display());
     }
+    Ok(())
+}
+
+/// Adds to what the linker does by itself, and replaces nothing of it.
+fn script(order: &str) -> String {
     let mut script = "SECTIONS { .text.ordered : {\n".to_owned();
-    for name in fs::read_to_string(ORDER)?.lines() {
-        // Writing to a text cannot fail.
+    for name in order.lines() {
+        // Writing to a text cannot fail. What seldom runs has a place of its own.
         let _written = writeln!(script, "*(.text.{name} .text.unlikely.{name})");
     }
     script.push_str("} }\nINSERT BEFORE .text;\n");
-    let path = Path::new(&of("OUT_DIR")).join("order.ld");
-    fs::write(&path, script)?;
-    println!("cargo::rustc-link-arg-bins=-T");
-    println!("cargo::rustc-link-arg-bins={}", path.display());
-    Ok(())
+    script
+}
+
+fn reads_scripts() -> bool {
+    let chosen = [told("CARGO_ENCODED_RUSTFLAGS"), told("RUSTC_LINKER")].concat();
+    !CANNOT.iter().any(|linker| chosen.contains(linker))
+}
+
+fn told(name: &str) -> String {
+    env::var(name).unwrap_or_default()
 }

@@ -64,7 +64,12 @@ fn run_tidy() -> ExitCode {
 fn run_order(busy: &str, start: &str) -> ExitCode {
     match (fs::read_to_string(busy), fs::read_to_string(start)) {
         (Ok(busy), Ok(start)) => {
-            print!("{}", order(&busy, &start));
+            let names = order(&busy, &start);
+            print!("{names}");
+            if names.is_empty() {
+                eprintln!("no names are in the profiles: have callgrind compress no strings");
+                return ExitCode::FAILURE;
+            }
             ExitCode::SUCCESS
         }
         (Err(error), _) | (_, Err(error)) => {

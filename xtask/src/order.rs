@@ -40,16 +40,17 @@ fn by_cost(profile: &str) -> Vec<&str> {
     let (mut current, mut is_callee, mut is_library) = (None, false, false);
     for line in profile.lines() {
         if let Some(object) = line.strip_prefix("ob=") {
-            is_library = object.contains(".so");
+            is_library = object.rsplit('/').next().is_some_and(|file| file.contains(".so"));
         } else if let Some(name) = line.strip_prefix("fn=") {
             current = Some(known(name)).filter(|_| !is_library);
         } else if line.starts_with("calls=") {
             // The line behind it is what the callee cost, and counted there.
             is_callee = true;
         } else if line.starts_with(|first: char| first.is_ascii_digit() || "+-*".contains(first)) {
-            if let (Some(name), false) = (current, std::mem::take(&mut is_callee)) {
-                let cost = line.split(' ').nth(1).and_then(|cost| cost.parse::<u64>().ok());
-                *costs.entry(name).or_default() += cost.unwrap_or_default();
+            let cost = line.split(' ').nth(1).and_then(|cost| cost.parse::<u64>().ok());
+            let is_own = !std::mem::take(&mut is_callee);
+            if let (Some(name), Some(cost)) = (current.filter(|_| is_own), cost) {
+                *costs.entry(name).or_default() += cost;
             }
         }
     }
@@ -91,7 +92,9 @@ mod tests {
     const START: &str = "\
 events: Ir
 ob=/lib/libc.so.6
-fn=memcpy
+fn=qsort
+0 900
+calls=1 0
 0 900
 ob=/bin/gatepost
 fn=_ZN4load4file17h0123456789abcdefE
