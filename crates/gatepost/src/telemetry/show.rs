@@ -1,10 +1,14 @@
 //! The lines themselves, for people and for programs. Field names are the same everywhere.
 
+use std::fmt::Display;
+use std::net::{IpAddr, SocketAddr};
+
 use bus::Published;
 use courier::AttemptRecord;
-use model::{EntryError, EventId, Name, Outcome, Timestamp};
+use model::{DeliveryId, EntryError, EventId, LaneKey, Name, Outcome, Timestamp};
 use oauth::TokenRecord;
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::json;
 
 use super::Form;
 
@@ -21,33 +25,69 @@ fn clock(at: Timestamp) -> String {
 }
 
 /// The trace's id inside a `traceparent`.
-fn trace_id(traceparent: Option<&str>) -> Value {
-    traceparent.and_then(|text| text.split('-').nth(1)).map_or(Value::Null, Into::into)
+fn trace_id(traceparent: Option<&str>) -> Option<&str> {
+    traceparent.and_then(|text| text.split('-').nth(1))
+}
+
+/// What is written as it is shown.
+struct Shown<T>(T);
+
+impl<T: Display> Serialize for Shown<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// A line of which there are thousands in a second: written field by field, and not made up as a
+/// value first.
+fn line<T: Serialize>(fields: &T) -> String {
+    // Texts and numbers can always be written.
+    serde_json::to_string(fields).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+struct TokenLine<'a> {
+    kind: &'static str,
+    at: Shown<Timestamp>,
+    address: IpAddr,
+    client: Option<&'a str>,
+    partner: Option<&'a str>,
+    method: Option<&'static str>,
+    issuer: Option<&'a str>,
+    subject: Option<&'a str>,
+    scope: Option<&'a str>,
+    token_id: Option<&'a str>,
+    audience: Option<&'a str>,
+    kid: Option<&'a str>,
+    refusal: Option<&'static str>,
+    reason: Option<&'static str>,
+    observed: Option<&'static str>,
+    status: u16,
+    duration_ms: f64,
 }
 
 pub(super) fn token(record: &TokenRecord, form: Form) -> String {
     if form == Form::Json {
         let exchanged = record.exchanged.as_ref();
-        return json!({
-            "kind": "token",
-            "at": record.at.to_string(),
-            "address": record.address.to_string(),
-            "client": record.client,
-            "partner": record.partner,
-            "method": record.method,
-            "issuer": exchanged.map(|exchanged| &exchanged.issuer),
-            "subject": exchanged.map(|exchanged| &exchanged.subject),
-            "scope": record.scope,
-            "token_id": record.token_id,
-            "audience": record.audience,
-            "kid": record.kid,
-            "refusal": record.refusal,
-            "reason": record.reason,
-            "observed": record.observed,
-            "status": record.status,
-            "duration_ms": ms(record.took_us),
-        })
-        .to_string();
+        return line(&TokenLine {
+            kind: "token",
+            at: Shown(record.at),
+            address: record.address,
+            client: record.client.as_deref(),
+            partner: record.partner.as_deref(),
+            method: record.method,
+            issuer: exchanged.map(|exchanged| exchanged.issuer.as_str()),
+            subject: exchanged.map(|exchanged| exchanged.subject.as_str()),
+            scope: record.scope.as_deref(),
+            token_id: record.token_id.as_deref(),
+            audience: record.audience.as_deref(),
+            kid: record.kid.as_deref(),
+            refusal: record.refusal,
+            reason: record.reason,
+            observed: record.observed,
+            status: record.status,
+            duration_ms: ms(record.took_us),
+        });
     }
     let client = record.client.as_deref().unwrap_or("-");
     let end =
@@ -56,19 +96,30 @@ pub(super) fn token(record: &TokenRecord, form: Form) -> String {
     format!("{at} token {client} {} {took:.1} ms {} {end}", record.status, record.address)
 }
 
+#[derive(Serialize)]
+struct EventLine<'a> {
+    kind: &'static str,
+    at: Shown<Timestamp>,
+    event_id: Shown<EventId>,
+    trace_id: Option<&'a str>,
+    bus: &'a str,
+    source: &'a str,
+    detail_type: &'a str,
+    matched: usize,
+}
+
 pub(super) fn event(event: &Published, form: Form) -> String {
     if form == Form::Json {
-        return json!({
-            "kind": "event",
-            "at": event.at.to_string(),
-            "event_id": event.id.to_string(),
-            "trace_id": trace_id(event.traceparent.as_deref()),
-            "bus": event.bus,
-            "source": event.source,
-            "detail_type": event.detail_type,
-            "matched": event.lanes,
-        })
-        .to_string();
+        return line(&EventLine {
+            kind: "event",
+            at: Shown(event.at),
+            event_id: Shown(event.id),
+            trace_id: trace_id(event.traceparent.as_deref()),
+            bus: &event.bus,
+            source: &event.source,
+            detail_type: &event.detail_type,
+            matched: event.lanes,
+        });
     }
     let (at, matched) = (clock(event.at), event.lanes);
     format!("{at} event {} {}/{} matched {matched}", event.bus, event.source, event.detail_type)
@@ -97,28 +148,48 @@ pub(super) fn event_refused(at: Timestamp, bus: &str, error: &EntryError, form: 
     format!("{} event refused on {bus}: {error}", clock(at))
 }
 
+#[derive(Serialize)]
+struct AttemptLine<'a> {
+    kind: &'static str,
+    at: Shown<Timestamp>,
+    delivery_id: Shown<DeliveryId>,
+    event_id: Shown<EventId>,
+    trace_id: Option<&'a str>,
+    lane: Shown<&'a LaneKey>,
+    destination: &'a str,
+    method: &'static str,
+    url: &'a str,
+    peer: Option<SocketAddr>,
+    attempt: u32,
+    status: Option<u16>,
+    outcome: &'static str,
+    error: Option<&'a str>,
+    duration_ms: i64,
+    age_ms: i64,
+    due: Option<Shown<Timestamp>>,
+}
+
 pub(super) fn attempt(record: &AttemptRecord<'_>, form: Form) -> String {
     if form == Form::Json {
-        return json!({
-            "kind": "attempt",
-            "at": record.at.to_string(),
-            "delivery_id": record.delivery.to_string(),
-            "event_id": record.delivery.event.to_string(),
-            "trace_id": trace_id(record.traceparent),
-            "lane": record.lane.to_string(),
-            "destination": record.destination.as_str(),
-            "method": record.method,
-            "url": record.url,
-            "peer": record.peer.map(|peer| peer.to_string()),
-            "attempt": record.number,
-            "status": record.status,
-            "outcome": record.outcome.as_str(),
-            "error": record.error,
-            "duration_ms": record.took_ms,
-            "age_ms": record.age_ms,
-            "due": record.due.map(|due| due.to_string()),
-        })
-        .to_string();
+        return line(&AttemptLine {
+            kind: "attempt",
+            at: Shown(record.at),
+            delivery_id: Shown(record.delivery),
+            event_id: Shown(record.delivery.event),
+            trace_id: trace_id(record.traceparent),
+            lane: Shown(record.lane),
+            destination: record.destination.as_str(),
+            method: record.method,
+            url: record.url,
+            peer: record.peer,
+            attempt: record.number,
+            status: record.status,
+            outcome: record.outcome.as_str(),
+            error: record.error,
+            duration_ms: record.took_ms,
+            age_ms: record.age_ms,
+            due: record.due.map(Shown),
+        });
     }
     let status = record.status.map_or_else(|| "-".to_owned(), |status| status.to_string());
     let end = match (record.outcome, record.error) {
