@@ -111,6 +111,13 @@ async fn a_client_gets_tokens_by_each_of_its_credentials_and_each_has_its_last_u
     let expected =
         ["client_secret_post", "private_key_jwt", "private_key_jwt", "self_signed_tls_client_auth"];
     assert_eq!(methods, expected);
+    // Each of them is found by its credential, as the token has it.
+    for id in ids {
+        let asked = ["token", "audit", "--json", "--credential", id];
+        let rows = scene.door.program.done(&asked);
+        let row: Value = serde_json::from_str(&rows).unwrap();
+        assert_eq!((&row["credential"], &row["outcome"]), (&id.into(), &"issued".into()));
+    }
     // An orderly end keeps the uses that were not handed over yet.
     assert!(scene.door.program.stop().success());
     scene.door.program.start_again().await;
