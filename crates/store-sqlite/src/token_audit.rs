@@ -64,7 +64,7 @@ fn record(connection: &Connection, entries: &[TokenEntry]) -> rusqlite::Result<(
         let mut numbers = [None; TEXTS.len()];
         for (number, text) in numbers.iter_mut().zip(texts_of(entry)) {
             if let Some(text) = text {
-                *number = Some(number_of(connection, &mut known, (text.as_str(), day))?);
+                *number = Some(number_of(connection, &mut known, (text, day))?);
             }
         }
         let [
@@ -114,19 +114,19 @@ fn record(connection: &Connection, entries: &[TokenEntry]) -> rusqlite::Result<(
 }
 
 /// The texts of an entry, in the order of [`TEXTS`].
-fn texts_of(entry: &TokenEntry) -> [&Option<String>; TEXTS.len()] {
+fn texts_of(entry: &TokenEntry) -> [Option<&str>; TEXTS.len()] {
     [
-        &entry.client,
-        &entry.partner,
-        &entry.method,
-        &entry.scope,
-        &entry.audience,
-        &entry.kid,
-        &entry.refusal,
-        &entry.observed,
-        &entry.issuer,
-        &entry.subject,
-        &entry.credential,
+        entry.client.as_deref(),
+        entry.partner.as_deref(),
+        entry.method.as_deref(),
+        entry.scope.as_deref(),
+        entry.audience.as_deref(),
+        entry.kid.as_deref(),
+        entry.refusal.as_deref(),
+        entry.observed.as_deref(),
+        entry.issuer.as_deref(),
+        entry.subject.as_deref(),
+        entry.credential.as_deref(),
     ]
 }
 

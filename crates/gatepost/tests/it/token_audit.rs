@@ -147,6 +147,9 @@ async fn what_a_client_revokes_is_found_with_the_token_and_what_changes_nothing_
     let of_token = service.rows(&["--jti", row["jti"].as_str().unwrap()]);
     let outcomes: Vec<_> = of_token.iter().map(|row| row["outcome"].clone()).collect();
     assert_eq!(outcomes, ["revoked", "issued"]);
+    // The one secret got it and was the proof for ending it.
+    assert!(row["credential"].is_string(), "{row}");
+    assert!(of_token.iter().all(|other| other["credential"] == row["credential"]), "{of_token:?}");
     assert_eq!(service.rows(&["--revoked", "--client", "car-orders", "--from", "1h"]), rows);
     assert!(service.rows(&["--revoked", "--partner", "bikes"]).is_empty());
     assert!(service.rows(&["--refused"]).is_empty());
