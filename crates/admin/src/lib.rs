@@ -4,6 +4,7 @@
 //! that lies in the data directory: a web page or another user of the machine cannot mint keys.
 //! Health and metrics are open. One file per noun.
 
+mod apis;
 mod clients;
 mod dead_letters;
 mod deliveries;
@@ -106,6 +107,7 @@ pub fn router(world: World) -> Router {
         .route("/signing-keys", get(signing_keys::list))
         .route("/signing-keys/rotate", post(signing_keys::rotate))
         .route("/token-service", get(signing_keys::service))
+        .route("/apis", get(apis::list))
         .route("/rules", get(rules::list))
         .route("/rules/{bus}/{rule}/pause", post(rules::pause))
         .route("/rules/{bus}/{rule}/resume", post(rules::resume))

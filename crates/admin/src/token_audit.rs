@@ -20,6 +20,8 @@ const LIMIT_MAX: usize = 1000;
 pub(crate) struct Asked {
     client: Option<String>,
     partner: Option<String>,
+    /// The id of the credential by which clients proved themselves.
+    credential: Option<String>,
     jti: Option<String>,
     /// Of exchanges, whose token it was: its issuer's name here, and its subject.
     issuer: Option<String>,
@@ -51,6 +53,7 @@ impl Asked {
             outcome: self.outcome()?,
             client: self.client,
             partner: self.partner,
+            credential: self.credential,
             token_id: self.jti,
             issued,
             issuer: self.issuer,
@@ -112,6 +115,7 @@ fn item(row: &TokenRow) -> Value {
         "client": entry.client,
         "partner": entry.partner,
         "method": entry.method,
+        "credential": entry.credential,
         "issuer": entry.issuer,
         "subject": entry.subject,
         "scope": entry.scope,
@@ -133,6 +137,7 @@ mod tests {
         Asked {
             client: None,
             partner: None,
+            credential: None,
             jti: jti.map(str::to_owned),
             issuer: None,
             subject: None,

@@ -20,7 +20,8 @@ const ID_BYTES_MAX: usize = 256;
 /// ends is its issuer's to say: some make tokens that last a year, and the list has a bound.
 const FOREIGN_LIFE_MAX_MS: i64 = 400 * 86_400_000;
 
-/// What is to be revoked: exactly one of these, but that `issuer` goes with `jti`.
+/// What is to be revoked: exactly one of these, but that `issuer` goes with `jti`, and `removed` with
+/// `credential`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Ask {
@@ -34,6 +35,9 @@ pub(crate) struct Ask {
     credential: Option<String>,
     /// The other issuer whose token `jti` is: its name here, or what stands in `iss`.
     issuer: Option<String>,
+    /// Whether a credential that is declared no more is meant.
+    #[serde(default)]
+    removed: bool,
 }
 
 /// A token that is looked at.
@@ -50,28 +54,7 @@ pub(crate) async fn revoke(
     Body(ask): Body<Ask>,
 ) -> Result<Json<Value>, Problem> {
     let now = world.clock.now();
-    let entry = match ask {
-        Ask { token: Some(token), jti: None, client: None, credential: None, issuer: None } => {
-            of_token(&world, &token, now)?
-        }
-        Ask { token: None, jti: Some(id), client: None, credential: None, issuer } => {
-            match issuer {
-                Some(issuer) => of_issuer(&world, &issuer, &id, now)?,
-                None => of_id(id, now)?,
-            }
-        }
-        Ask { token: None, jti: None, client: Some(client), credential: None, issuer: None } => {
-            DenyEntry::of_client(known_client(&world, &client)?, now)
-        }
-        Ask { token: None, jti: None, client: None, credential: Some(id), issuer: None } => {
-            of_credential(&world, id, now).await?
-        }
-        _ => {
-            let detail = "Name one of `token`, `jti`, `client` and `credential`; `issuer` only \
-                          beside `jti`.";
-            return Err(Problem::Malformed(detail.to_owned()));
-        }
-    };
+    let entry = asked(&world, ask, now).await?;
     let (what, subject) = named(&entry.what);
     let audit = audit(now, what, &subject, "");
     let kept = world.denied.deny(&*world.store, entry, Some(audit)).await?;
@@ -91,6 +74,46 @@ pub(crate) async fn revoke(
             clients::named(&world, id).is_some_and(|(_, known)| known.is_some()).into();
     }
     Ok(Json(body))
+}
+
+/// What is to be refused for what was asked.
+async fn asked(world: &World, ask: Ask, now: Timestamp) -> Result<DenyEntry, Problem> {
+    Ok(match ask {
+        Ask { removed: true, credential: None, .. } => {
+            let detail = "`removed` goes with `credential` only.";
+            return Err(Problem::Malformed(detail.to_owned()));
+        }
+        Ask {
+            token: Some(token), jti: None, client: None, credential: None, issuer: None, ..
+        } => of_token(world, &token, now)?,
+        Ask { token: None, jti: Some(id), client: None, credential: None, issuer, .. } => {
+            match issuer {
+                Some(issuer) => of_issuer(world, &issuer, &id, now)?,
+                None => of_id(id, now)?,
+            }
+        }
+        Ask {
+            token: None,
+            jti: None,
+            client: Some(client),
+            credential: None,
+            issuer: None,
+            ..
+        } => DenyEntry::of_client(known_client(world, &client)?, now),
+        Ask {
+            token: None,
+            jti: None,
+            client: None,
+            credential: Some(id),
+            issuer: None,
+            removed,
+        } => of_credential(world, (id, removed), now).await?,
+        _ => {
+            let detail = "Name one of `token`, `jti`, `client` and `credential`; `issuer` only \
+                          beside `jti`.";
+            return Err(Problem::Malformed(detail.to_owned()));
+        }
+    })
 }
 
 /// What is done, and to what, as the audit trail has it.
@@ -173,9 +196,13 @@ fn is_declared(id: &str) -> bool {
 }
 
 /// A credential that is revoked itself, or declared no more, has tokens still.
-async fn of_credential(world: &World, id: String, now: Timestamp) -> Result<DenyEntry, Problem> {
+async fn of_credential(
+    world: &World,
+    (id, removed): (String, bool),
+    now: Timestamp,
+) -> Result<DenyEntry, Problem> {
     if is_declared(&id) {
-        return of_declared(world, id, now);
+        return of_declared(world, (id, removed), now);
     }
     let secrets = world.store.secret_credentials().await?;
     let Some(secret) = secrets.into_iter().find(|secret| secret.id == id) else {
@@ -185,10 +212,19 @@ async fn of_credential(world: &World, id: String, now: Timestamp) -> Result<Deny
     Ok(DenyEntry { what, at: now, until: now.plus_ms(TOKEN_LIFE_MAX_MS) })
 }
 
-fn of_declared(world: &World, id: String, now: Timestamp) -> Result<DenyEntry, Problem> {
+/// One that is not declared must be said to be `removed`: else it may be a slip of the pen, and the
+/// tokens that are to be ended would stay good.
+fn of_declared(
+    world: &World,
+    (id, removed): (String, bool),
+    now: Timestamp,
+) -> Result<DenyEntry, Problem> {
     let Some((client, known)) = clients::named(world, &id) else {
         return Err(Problem::Missing { kind: "client of the credential", name: id });
     };
+    if known.is_none() && !removed {
+        return Err(Problem::Missing { kind: "declared credential", name: id });
+    }
     if known.is_some_and(|credential| credential.authentication == Authentication::Secret) {
         return Err(Problem::Refused(format!(
             "A token that was got by a secret says by which, and not `{id}`. \

@@ -27,6 +27,7 @@ mod secrets;
 mod serve;
 mod token_audit;
 mod token_explain;
+mod token_given;
 mod tokens;
 mod usage;
 mod webhooks;

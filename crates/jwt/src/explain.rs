@@ -95,7 +95,10 @@ impl Explanation {
 /// Says what there is to say of a text that should be an access token.
 pub fn explain(text: &str, with: &ExplainWith<'_>) -> Explanation {
     let mut explanation = Explanation::default();
-    let token = bare(text, &mut explanation);
+    let Bare { token, scheme } = bare(text);
+    if let Some(scheme) = scheme {
+        explanation.note("form", format!("`{scheme}` before it belongs to the header, not to it."));
+    }
     let Some((header, payload)) = parts(token, &mut explanation) else { return explanation };
     explanation.header = read(header, "header", &mut explanation);
     explanation.claims = read(payload, "payload", &mut explanation);
@@ -110,15 +113,35 @@ pub fn explain(text: &str, with: &ExplainWith<'_>) -> Explanation {
     explanation
 }
 
-/// The token without what people copy along with it.
-fn bare<'a>(text: &'a str, explanation: &mut Explanation) -> &'a str {
-    let token = text.trim();
-    let (scheme, rest) = token.split_once(' ').unwrap_or(("", token));
-    if scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("dpop") {
-        explanation.note("form", format!("`{scheme}` before it belongs to the header, not to it."));
-        return rest.trim();
+/// A token without what people copy along with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bare<'a> {
+    /// The token itself, or whatever the text was.
+    pub token: &'a str,
+    /// The scheme of the `Authorization` header that stood before it, as it was written.
+    pub scheme: Option<&'a str>,
+}
+
+/// Takes off what does not belong to a token: the header's name and scheme before it, quotes and white
+/// space around it. What stands inside is left as it is.
+pub fn bare(text: &str) -> Bare<'_> {
+    let text = unwrapped(text);
+    let header = text.split_once(':').filter(|(name, _)| is_word(name, "authorization"));
+    let token = header.map_or(text, |(_, value)| unwrapped(value));
+    let parts = token.split_once(char::is_whitespace);
+    match parts.filter(|(scheme, _)| is_word(scheme, "bearer") || is_word(scheme, "dpop")) {
+        Some((scheme, rest)) => Bare { token: unwrapped(rest), scheme: Some(scheme) },
+        None => Bare { token, scheme: None },
     }
-    token
+}
+
+fn is_word(text: &str, word: &str) -> bool {
+    text.trim().eq_ignore_ascii_case(word)
+}
+
+/// Without quotes, white space and the mark that some editors begin a file with.
+fn unwrapped(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '\u{feff}'))
 }
 
 /// Header and payload, if the text has the form of a signed token.

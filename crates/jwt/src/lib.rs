@@ -36,7 +36,7 @@ pub use dpop::{
     ProofDemand, ProofFault, ProofKey, ProofMemory, ProofNonces, Proofs, Standing, Window,
     normal_target, proof_algorithm_names, thumbprint, verify_proof,
 };
-pub use explain::{ExplainWith, Explanation, Finding, Verdict, explain};
+pub use explain::{Bare, ExplainWith, Explanation, Finding, Verdict, bare, explain};
 pub use foreign::{
     FOREIGN_ID_BYTES_MAX, ForeignDemand, ForeignToken, TokenType, claimed_issuer, claimed_subject,
     is_foreign_id, verify_foreign,

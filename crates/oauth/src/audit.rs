@@ -46,6 +46,7 @@ struct Alike {
     client: Option<String>,
     partner: Option<String>,
     method: Option<&'static str>,
+    credential: Option<String>,
     exchanged: Option<Exchanged>,
     what: What,
     observed: Option<&'static str>,
@@ -89,6 +90,7 @@ impl AuditBook {
             client: None,
             partner: None,
             method: None,
+            credential: None,
             issuer: None,
             subject: None,
             scope: None,
@@ -117,6 +119,7 @@ impl Waiting {
             client: record.client.clone(),
             partner: record.partner.clone(),
             method: record.method,
+            credential: record.credential.clone(),
             exchanged: record.exchanged.clone(),
             what: What::Refused(reason),
             observed: record.observed,
@@ -129,6 +132,7 @@ impl Waiting {
             client: record.client.clone(),
             partner: record.partner.clone(),
             method: record.method.map(str::to_owned),
+            credential: record.credential.clone(),
             issuer: exchanged.map(|exchanged| exchanged.issuer.clone()),
             subject: exchanged.map(|exchanged| exchanged.subject.clone()),
             scope: record.scope.clone(),
@@ -143,12 +147,14 @@ impl Waiting {
     }
 
     fn revoked(&mut self, revocation: &Revocation) {
-        let Revocation { at, address, client, partner, method, token_id, audience } = revocation;
+        let Revocation { at, address, client, partner, method, credential, token_id, audience } =
+            revocation;
         let alike = Alike {
             second: at.seconds(),
             client: Some(client.clone()),
             partner: Some(partner.clone()),
             method: Some(*method),
+            credential: credential.clone(),
             exchanged: None,
             what: What::Revoked(token_id.clone()),
             observed: None,
@@ -160,6 +166,7 @@ impl Waiting {
             client: Some(client.clone()),
             partner: Some(partner.clone()),
             method: Some((*method).to_owned()),
+            credential: credential.clone(),
             issuer: None,
             subject: None,
             scope: None,
@@ -204,6 +211,7 @@ mod tests {
             client: Some("car-orders".to_owned()),
             partner: None,
             method: Some("client_secret_basic"),
+            credential: Some("s1".to_owned()),
             exchanged: None,
             scope: None,
             token_id: reason.is_none().then(|| ms.to_string()),
@@ -258,6 +266,7 @@ mod tests {
                 client: "car-orders".to_owned(),
                 partner: "cars".to_owned(),
                 method: "private_key_jwt",
+                credential: Some("car-orders/hsm".to_owned()),
                 token_id: token_id.to_owned(),
                 audience: "tires".to_owned(),
             });
@@ -274,6 +283,7 @@ mod tests {
             assert_eq!(entry.outcome(), TokenOutcome::Revoked);
             assert_eq!((entry.client, entry.partner), (id("car-orders"), id("cars")));
             assert_eq!((entry.method, entry.audience), (id("private_key_jwt"), id("tires")));
+            assert_eq!(entry.credential, id("car-orders/hsm"));
         }
     }
 
@@ -290,6 +300,20 @@ mod tests {
         let expected = [("a", 2), ("b", 1)]
             .map(|(subject, times)| (Some("cluster".to_owned()), Some(subject.to_owned()), times));
         assert_eq!(entries, expected);
+    }
+
+    #[test]
+    fn refusals_are_told_apart_by_the_credential_that_was_the_proof() {
+        let book = AuditBook::default();
+        for credential in [Some("s1"), Some("s2"), Some("s1"), None] {
+            let refused = record(1000, Some("quota"), 1);
+            let credential = credential.map(str::to_owned);
+            book.add(&TokenRecord { credential, ..refused });
+        }
+        let seen = |entry: &TokenEntry| (entry.credential.clone(), entry.times);
+        let entries: Vec<_> = book.drain().iter().map(seen).collect();
+        let expected = [(Some("s1"), 2), (Some("s2"), 1), (None, 1)];
+        assert_eq!(entries, expected.map(|(id, times)| (id.map(str::to_owned), times)));
     }
 
     #[test]

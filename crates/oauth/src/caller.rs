@@ -111,6 +111,8 @@ pub(crate) struct Caller<'s> {
     pub(crate) form: Form,
     /// The client, proven and good.
     pub(crate) client: &'s ClientEntry,
+    /// The id of the credential that it was.
+    pub(crate) credential: Option<&'s str>,
     /// How it has proven itself.
     pub(crate) method: &'static str,
 }
@@ -128,13 +130,13 @@ pub(crate) fn caller<'s>(
     let with = Proving { certificate: arrival.certificate.as_deref(), address, now, ticks_ns };
     let claim = authentication::claim(service, state, (headers, &form), with)?;
     let proven = authentication::prove(service, state, &claim, with)?;
-    let (client, method) = (proven.client, proven.method);
+    let authentication::Authenticated { client, credential, method } = proven;
     drop(claim);
     service.world.limits.request(&state.rules.settings, &client.client, ticks_ns, told)?;
     if client.client.tokens.is_over(now) {
         return Err(Refusal::Expired);
     }
-    Ok(Caller { form, client, method })
+    Ok(Caller { form, client, credential, method })
 }
 
 /// The token a request is about. What kind it is said to be (`token_type_hint`) is not looked at:

@@ -32,6 +32,8 @@ pub struct Revocation {
     pub partner: String,
     /// How the client proved itself.
     pub method: &'static str,
+    /// The id of the credential by which it did.
+    pub credential: Option<String>,
     /// The token's id.
     pub token_id: String,
     /// For which API the token was.
@@ -80,7 +82,8 @@ fn decide(
     told: &mut Told,
 ) -> Result<Option<(DenyEntry, Option<Revocation>)>, Refusal> {
     let (state, now) = (service.state.load(), arrival.now);
-    let Caller { form, client, method } = caller(service, &state, (arrival, body), told)?;
+    let Caller { form, client, credential, method } =
+        caller(service, &state, (arrival, body), told)?;
     let claims = ours(&state, token(&form)?, now);
     let own = claims.filter(|claims| *claims.client_id == *client.client.id);
     Ok(own.map(|claims| {
@@ -91,6 +94,7 @@ fn decide(
             client: client.client.id.to_string(),
             partner: client.client.partner.to_string(),
             method,
+            credential: credential.map(str::to_owned),
             token_id: claims.jti.clone(),
             audience: claims.aud,
         };

@@ -46,6 +46,9 @@ pub struct TokenRecord {
     pub partner: Option<String>,
     /// How the client proved itself.
     pub method: Option<&'static str>,
+    /// The id of the credential that it was, as its tokens have it, once the client has proved itself;
+    /// none where a token of its workload was the proof.
+    pub credential: Option<String>,
     /// Whose token was to be exchanged, where it was good.
     pub exchanged: Option<Exchanged>,
     /// The scopes granted.
@@ -109,6 +112,7 @@ pub(crate) async fn issue(
         client: None,
         partner: None,
         method: None,
+        credential: None,
         exchanged: None,
         scope: None,
         token_id: None,
@@ -311,6 +315,7 @@ fn prove<'s>(
     record.partner = Some(client.partner.to_string());
     // Of several certificates, the one that it was.
     record.method = Some(proven.method);
+    record.credential = proven.credential.map(str::to_owned);
     // A method without a name here is one that no profile knows.
     let method = ClientMethod::parse(proven.method).unwrap_or(ClientMethod::SecretBasic);
     Ok(Proven { client, credential_id: proven.credential.map(str::to_owned), method })

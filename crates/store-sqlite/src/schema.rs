@@ -107,13 +107,15 @@ ALTER TABLE signing_key ADD COLUMN signs_from INTEGER;
 ALTER TABLE signing_key ADD COLUMN gone_at INTEGER;
 UPDATE signing_key SET published_at = created_at, signs_from = created_at, gone_at = retired_at + 86460000;
 ",
-    // Of an exchange, whose token it was; what clients revoked. `act` is 0 for a token that was asked for, and 1
-    // for one that was revoked; all there was before were of the former kind. And the credentials that are
-    // declared with clients, with the day they were used.
+    // By which credential a client proved itself; of an exchange, whose token it was; what clients revoked. `act` is
+    // 0 for a token that was asked for, and 1 for one that was revoked; all there was before were of the former kind.
+    // And the credentials that are declared with clients, with the day they were used.
     "
 ALTER TABLE token_audit ADD COLUMN act INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE token_audit ADD COLUMN credential INTEGER;
 ALTER TABLE token_audit ADD COLUMN issuer INTEGER;
 ALTER TABLE token_audit ADD COLUMN subject INTEGER;
+CREATE INDEX token_audit_of_credential ON token_audit(credential) WHERE credential IS NOT NULL;
 CREATE INDEX token_audit_of_issuer ON token_audit(issuer) WHERE issuer IS NOT NULL;
 CREATE INDEX token_audit_of_subject ON token_audit(subject) WHERE subject IS NOT NULL;
 CREATE INDEX token_audit_revoked ON token_audit(act) WHERE act = 1;

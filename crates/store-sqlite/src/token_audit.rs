@@ -21,9 +21,18 @@ const DAY_MS: i64 = 86_400_000;
 /// it.
 const TRIMMED_AT_ONCE: i64 = 5000;
 /// The columns that hold numbers of texts, in the order in which rows are read.
-const TEXTS: [&str; 10] = [
-    "client", "partner", "method", "scope", "audience", "kid", "refusal", "observed", "issuer",
+const TEXTS: [&str; 11] = [
+    "client",
+    "partner",
+    "method",
+    "scope",
+    "audience",
+    "kid",
+    "refusal",
+    "observed",
+    "issuer",
     "subject",
+    "credential",
 ];
 
 impl TokenAudit for SqliteStore {
@@ -52,26 +61,25 @@ fn record(connection: &Connection, entries: &[TokenEntry]) -> rusqlite::Result<(
     let mut known = HashMap::new();
     for entry in entries {
         let day = entry.at.ms().div_euclid(DAY_MS);
-        let texts = [
-            &entry.client,
-            &entry.partner,
-            &entry.method,
-            &entry.scope,
-            &entry.audience,
-            &entry.kid,
-            &entry.refusal,
-            &entry.observed,
-            &entry.issuer,
-            &entry.subject,
-        ];
-        let mut numbers = [None; 10];
-        for (number, text) in numbers.iter_mut().zip(texts) {
+        let mut numbers = [None; TEXTS.len()];
+        for (number, text) in numbers.iter_mut().zip(texts_of(entry)) {
             if let Some(text) = text {
-                *number = Some(number_of(connection, &mut known, (text.as_str(), day))?);
+                *number = Some(number_of(connection, &mut known, (text, day))?);
             }
         }
-        let [client, partner, method, scope, audience, kid, refusal, observed, issuer, subject] =
-            numbers;
+        let [
+            client,
+            partner,
+            method,
+            scope,
+            audience,
+            kid,
+            refusal,
+            observed,
+            issuer,
+            subject,
+            credential,
+        ] = numbers;
         let id = next(connection, entry.at)?;
         let address = match entry.address {
             IpAddr::V4(address) => address.octets().to_vec(),
@@ -79,15 +87,16 @@ fn record(connection: &Connection, entries: &[TokenEntry]) -> rusqlite::Result<(
         };
         execute(
             connection,
-            "INSERT INTO token_audit(id, act, client, partner, method, issuer, subject, scope,
-               audience, address, kid, token_id, refusal, observed, times)
-             VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO token_audit(id, act, client, partner, method, credential, issuer, subject,
+               scope, audience, address, kid, token_id, refusal, observed, times)
+             VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             params![
                 id,
                 number_of_act(entry.act),
                 client,
                 partner,
                 method,
+                credential,
                 issuer,
                 subject,
                 scope,
@@ -102,6 +111,23 @@ fn record(connection: &Connection, entries: &[TokenEntry]) -> rusqlite::Result<(
         )?;
     }
     Ok(())
+}
+
+/// The texts of an entry, in the order of [`TEXTS`].
+fn texts_of(entry: &TokenEntry) -> [Option<&str>; TEXTS.len()] {
+    [
+        entry.client.as_deref(),
+        entry.partner.as_deref(),
+        entry.method.as_deref(),
+        entry.scope.as_deref(),
+        entry.audience.as_deref(),
+        entry.kid.as_deref(),
+        entry.refusal.as_deref(),
+        entry.observed.as_deref(),
+        entry.issuer.as_deref(),
+        entry.subject.as_deref(),
+        entry.credential.as_deref(),
+    ]
 }
 
 /// The next free number of a moment.
@@ -151,6 +177,7 @@ fn question(
     for (filter, text) in [
         ("token_audit.client = ?", &query.client),
         ("token_audit.partner = ?", &query.partner),
+        ("token_audit.credential = ?", &query.credential),
         ("token_audit.issuer = ?", &query.issuer),
         ("token_audit.subject = ?", &query.subject),
     ] {
@@ -199,12 +226,12 @@ fn question(
 
 fn row_of(row: &Row<'_>) -> rusqlite::Result<TokenRow> {
     let id: i64 = row.get(0)?;
-    let address: Vec<u8> = row.get(11)?;
+    let address: Vec<u8> = row.get(12)?;
     Ok(TokenRow {
         place: unsigned(id),
         entry: TokenEntry {
             at: Timestamp::from_ms(id >> PLACE_BITS),
-            act: act_of(row.get(14)?).ok_or_else(|| unreadable("what a client did"))?,
+            act: act_of(row.get(15)?).ok_or_else(|| unreadable("what a client did"))?,
             client: row.get(1)?,
             partner: row.get(2)?,
             method: row.get(3)?,
@@ -215,9 +242,10 @@ fn row_of(row: &Row<'_>) -> rusqlite::Result<TokenRow> {
             observed: row.get(8)?,
             issuer: row.get(9)?,
             subject: row.get(10)?,
+            credential: row.get(11)?,
             address: address_of(&address).ok_or_else(|| unreadable("an address"))?,
-            token_id: row.get(12)?,
-            times: unsigned(row.get(13)?),
+            token_id: row.get(13)?,
+            times: unsigned(row.get(14)?),
         },
     })
 }

@@ -70,6 +70,9 @@ pub struct TokenEntry {
     pub partner: Option<String>,
     /// How the client proved itself, or tried.
     pub method: Option<String>,
+    /// The id of the credential by which it did: of a secret its own, of what is declared `CLIENT/NAME`.
+    /// None where it has not, or where a token of its workload was the proof.
+    pub credential: Option<String>,
     /// Of a token exchange (RFC 8693): the issuer of the token that was exchanged, by its name here,
     /// where that token was good.
     pub issuer: Option<String>,
@@ -120,6 +123,8 @@ pub struct TokenQuery {
     pub client: Option<String>,
     /// Of this partner.
     pub partner: Option<String>,
+    /// Where a client proved itself by the credential of this id.
+    pub credential: Option<String>,
     /// The token of this id.
     pub token_id: Option<String>,
     /// When that token was issued, where its id says so: of what is no revocation, only this very

@@ -43,7 +43,12 @@ pub(super) struct OperatorArguments {
 /// There is nothing of the name that was given.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Missing(String);
+pub(super) struct Missing(String);
+
+/// It cannot be done as things are.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Refused(String);
 
 /// An operator's connection.
 pub(super) struct Operator {
@@ -221,6 +226,7 @@ async fn exchange(
     match answer.status {
         http::StatusCode::NOT_FOUND => Err(Missing(detail).into()),
         http::StatusCode::BAD_REQUEST => Err(wrong_usage(detail)),
+        http::StatusCode::CONFLICT => Err(Refused(detail).into()),
         _ => bail!("{detail}"),
     }
 }

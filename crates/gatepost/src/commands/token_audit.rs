@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::moment::moment;
-use super::operator::{OperatorArguments, add_parameter};
+use super::operator::{Operator, OperatorArguments, add_parameter, no_such};
 use super::{output, say};
 
 /// Rows that are asked for at once; the door gives no more.
@@ -18,6 +18,10 @@ pub(super) struct Audit {
     /// Only of this partner, where the client had proved who it is
     #[arg(long)]
     partner: Option<String>,
+    /// Only by the credential of this id, as `client list` shows it: of a secret its own, of a key or
+    /// certificate CLIENT/NAME
+    #[arg(long, value_name = "ID")]
+    credential: Option<String>,
     /// At or after: RFC 3339, or how long ago (`2h`, `7d`)
     #[arg(long)]
     from: Option<String>,
@@ -60,6 +64,7 @@ impl Audit {
         for (name, value) in [
             ("client", self.client.clone()),
             ("partner", self.partner.clone()),
+            ("credential", self.credential.clone()),
             ("from", self.from.as_deref().map(moment).transpose()?),
             ("until", self.until.as_deref().map(moment).transpose()?),
             ("outcome", outcome.map(str::to_owned)),
@@ -97,6 +102,9 @@ pub(super) async fn run(audit: &Audit) -> anyhow::Result<()> {
             break;
         }
     }
+    if printed + items.len() == 0 && audit.after.is_none() {
+        known(&operator, audit).await?;
+    }
     if !audit.operator.json {
         table(&items);
     }
@@ -104,6 +112,38 @@ pub(super) async fn run(audit: &Audit) -> anyhow::Result<()> {
         output::complain(&format!("There may be more: --after {next}"));
     }
     Ok(())
+}
+
+/// Fails where nothing was found because there is nothing of a name that was given: it is neither
+/// defined, nor does any row have it.
+async fn known(operator: &Operator, audit: &Audit) -> anyhow::Result<()> {
+    for (kind, list, name) in
+        [("client", "clients", &audit.client), ("partner", "partners", &audit.partner)]
+    {
+        if let Some(name) = name
+            && let Err(missing) = operator.demand(kind, list, name).await
+            && !is_told(operator, kind, name).await?
+        {
+            return Err(missing);
+        }
+    }
+    let Some(id) = &audit.credential else { return Ok(()) };
+    let clients = operator.get("clients").await?;
+    let clients = clients["items"].as_array().into_iter().flatten();
+    let credentials = clients.filter_map(|client| client["credentials"].as_array()).flatten();
+    let ids: Vec<&str> = credentials.filter_map(|one| one["id"].as_str()).collect();
+    if ids.contains(&id.as_str()) || is_told(operator, "credential", id).await? {
+        return Ok(());
+    }
+    Err(no_such("credential", id, ids))
+}
+
+/// Whether any row has this value, of whatever time.
+async fn is_told(operator: &Operator, member: &str, value: &str) -> anyhow::Result<bool> {
+    let mut path = "token-audit?limit=1".to_owned();
+    add_parameter(&mut path, member, value);
+    let found = operator.get(&path).await?;
+    Ok(found["items"].as_array().is_some_and(|items| !items.is_empty()))
 }
 
 fn table(items: &[Value]) {

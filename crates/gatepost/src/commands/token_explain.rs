@@ -1,21 +1,19 @@
 //! `gatepost token explain` and `jwks`: what is wrong with a token, and what verifies it.
 
-use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
-use jwt::{ExplainWith, Explanation, Finding, KeySet, SET_BYTES_MAX, Verdict, explain};
+use jwt::{ExplainWith, Explanation, Finding, KeySet, SET_BYTES_MAX, Verdict, bare, explain};
 use model::Clock as _;
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::operator::OperatorArguments;
-use super::{output, say, unread, wrong_usage};
+use super::token_given::of_stdin;
+use super::{say, unread, wrong_usage};
 use crate::clock::SystemClock;
-
-/// The longest text that is read of standard input.
-const TEXT_BYTES_MAX: u64 = 64 * 1024;
 
 #[derive(Args)]
 pub(super) struct ExplainArguments {
@@ -46,7 +44,7 @@ pub(super) async fn jwks(operator: OperatorArguments) -> anyhow::Result<()> {
 pub(super) async fn explain_token(arguments: ExplainArguments) -> anyhow::Result<ExitCode> {
     let ExplainArguments { token, jwks, operator } = arguments;
     let token = match token {
-        Some(token) => token,
+        Some(token) => Zeroizing::new(token),
         None => of_stdin()?,
     };
     let is_served = jwks.is_none();
@@ -62,7 +60,9 @@ pub(super) async fn explain_token(arguments: ExplainArguments) -> anyhow::Result
     };
     let mut explanation = explain(&token, &with);
     if is_served && explanation.is_good() {
-        explanation.findings.push(standing(token.trim(), &operator).await?);
+        let id = explanation.claims.as_ref().and_then(|claims| claims.get("jti")?.as_str());
+        let standing = standing(bare(&token).token, id.unwrap_or("ID"), &operator).await?;
+        explanation.findings.push(standing);
     }
     if operator.json {
         say(&to_json(&explanation).to_string());
@@ -70,17 +70,6 @@ pub(super) async fn explain_token(arguments: ExplainArguments) -> anyhow::Result
         show(&explanation);
     }
     Ok(if explanation.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn of_stdin() -> anyhow::Result<String> {
-    let stdin = std::io::stdin();
-    if stdin.is_terminal() {
-        output::complain("Paste the token, then press Enter and Ctrl-D.");
-    }
-    let mut text = String::new();
-    let read = stdin.lock().take(TEXT_BYTES_MAX).read_to_string(&mut text);
-    read.map_err(|error| unread("standard input", error))?;
-    Ok(text)
 }
 
 fn of_file(path: &Path) -> anyhow::Result<Known> {
@@ -108,16 +97,19 @@ async fn of_server(operator: &OperatorArguments) -> anyhow::Result<Known> {
 }
 
 /// What the server says of a token in which nothing is wrong: whether it has been ended since.
-async fn standing(token: &str, operator: &OperatorArguments) -> anyhow::Result<Finding> {
+async fn standing(token: &str, id: &str, operator: &OperatorArguments) -> anyhow::Result<Finding> {
     let shown = operator.operator()?.post("tokens/introspect", &json!({ "token": token })).await?;
     let (verdict, text) = if shown["active"] == true {
-        (Verdict::Good, "It is not revoked, and its client and partner are active.")
+        (Verdict::Good, "It is not revoked, and its client and partner are active.".to_owned())
     } else {
-        let text = "It is revoked, or its client or partner is suspended or its time over: see \
-                    `gatepost audit` and `gatepost client list`.";
+        let text = format!(
+            "It is revoked, or its client or partner is suspended or its time over. Whether its client \
+             revoked it: `gatepost token audit --jti {id}`; whether an operator did: `gatepost audit`; \
+             for the others see `gatepost client list`."
+        );
         (Verdict::Bad, text)
     };
-    Ok(Finding { verdict, about: "active", text: text.to_owned() })
+    Ok(Finding { verdict, about: "active", text })
 }
 
 fn to_json(explanation: &Explanation) -> Value {

@@ -1,17 +1,20 @@
 //! `gatepost usage`.
 
+mod known;
+
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use clap::Args;
-use model::{Grain, Timestamp, UsageKey};
+use model::{Grain, Timestamp};
 use serde_json::Value;
 
 use super::moment::moment;
-use super::operator::{Operator, OperatorArguments, add_parameter, no_such, segment};
+use super::operator::{Operator, OperatorArguments, add_parameter, segment};
 use super::output::{cell, complain};
 use super::{Table, say};
 use crate::files;
+use known::known;
 
 /// Rows that are asked for at once; the door gives no more.
 const PAGE: usize = 1000;
@@ -136,52 +139,6 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         return if found { Ok(()) } else { known(&operator, &arguments).await };
     }
     table(&operator, &arguments, &stretch).await
-}
-
-/// Fails where nothing was found because what was named is not defined. What is not defined any more
-/// may have rows.
-async fn known(operator: &Operator, arguments: &Arguments) -> anyhow::Result<()> {
-    for (kind, list, name) in
-        [("partner", "partners", &arguments.partner), ("API key", "keys", &arguments.key)]
-    {
-        if let Some(name) = defined(name.as_deref()) {
-            operator.demand(kind, list, name).await?;
-        }
-    }
-    let (client, api) = (defined(arguments.client.as_deref()), defined(arguments.api.as_deref()));
-    if client.is_none() && api.is_none() {
-        return Ok(());
-    }
-    let service = operator.get("token-service").await?;
-    if let Some(name) = client
-        && !may_be_of_another_issuer(&service, name)
-    {
-        operator.demand("client", "clients", name).await?;
-    }
-    if let Some(name) = api {
-        let apis = service["audiences"].as_array().into_iter().flatten();
-        let apis: Vec<&str> = apis.filter_map(Value::as_str).collect();
-        if !apis.contains(&name) {
-            return Err(no_such("API", name, apis));
-        }
-    }
-    Ok(())
-}
-
-/// What must be defined where it is asked for: not what stands for requests of which it is not known,
-/// and not what is counted together.
-fn defined(name: Option<&str>) -> Option<&str> {
-    name.filter(|name| !name.is_empty() && *name != UsageKey::OTHERS)
-}
-
-/// Whether another issuer has such a client: one that is named with it, or any where all of its tokens
-/// are one partner's.
-fn may_be_of_another_issuer(service: &Value, client: &str) -> bool {
-    let mut issuers = service["other_issuers"].as_array().into_iter().flatten();
-    issuers.any(|issuer| match issuer["clients"].as_array() {
-        Some(clients) => clients.iter().any(|known| known.as_str() == Some(client)),
-        None => true,
-    })
 }
 
 fn tell_of_more(more: bool) {

@@ -169,6 +169,8 @@ async fn a_value_that_cannot_be_read_ends_as_wrong_usage_whoever_finds_it_out() 
         (&["token", "audit", "--after", "x y"], "give back `next`"),
         (&["token", "revoke", "--jti", "a b"], "without blanks"),
         (&["token", "introspect", "some-token"], "not as an argument"),
+        (&["token", "revoke"], "there is no token in it"),
+        (&["token", "revoke", "--client", "car-orders", "--removed"], "--removed"),
         (&["token", "explain", "a.b.c", "--jwks", "no-keys"], "no-keys is no JWK Set"),
         (&["token", "explain", "a.b.c", "--jwks", "nowhere"], "nowhere cannot be read"),
         (&["deliveries", "list", "--where", "{"], "`where` is no event pattern"),

@@ -111,6 +111,13 @@ async fn a_client_gets_tokens_by_each_of_its_credentials_and_each_has_its_last_u
     let expected =
         ["client_secret_post", "private_key_jwt", "private_key_jwt", "self_signed_tls_client_auth"];
     assert_eq!(methods, expected);
+    // Each of them is found by its credential, as the token has it.
+    for id in ids {
+        let asked = ["token", "audit", "--json", "--credential", id];
+        let rows = scene.door.program.done(&asked);
+        let row: Value = serde_json::from_str(&rows).unwrap();
+        assert_eq!((&row["credential"], &row["outcome"]), (&id.into(), &"issued".into()));
+    }
     // An orderly end keeps the uses that were not handed over yet.
     assert!(scene.door.program.stop().success());
     scene.door.program.start_again().await;
@@ -154,7 +161,12 @@ async fn what_is_taken_away_is_refused_and_the_others_go_on() {
     assert_eq!(ids, ["orders/key-2027", "orders/hsm", scene.secret.1.as_str()]);
     // As with secrets: what it got is good to its end, or until it is revoked.
     assert_eq!(scene.door.order(None, &before).await.status, 201);
-    let said = program.done(&["token", "revoke", "--credential", "orders/key-2026"]);
+    // Whether it was removed or is a slip of the pen cannot be seen of it.
+    let said = scene.said(&["token", "revoke", "--credential", "orders/key-2026"]);
+    assert!(said.contains("Did you mean `orders/key-2027`?"), "{said}");
+    assert!(said.contains("--removed"), "{said}");
+    assert_eq!(scene.door.order(None, &before).await.status, 201);
+    let said = program.done(&["token", "revoke", "--credential", "orders/key-2026", "--removed"]);
     assert!(said.contains("No credential of this name is declared now"), "{said}");
     let answer = scene.door.order(None, &before).await;
     assert_eq!((answer.status, &*code(&answer)), (401, "token-revoked"));
@@ -174,6 +186,10 @@ async fn tokens_of_one_declared_credential_are_revoked_and_no_others() {
     assert_eq!(scene.door.order(None, &second).await.status, 201);
     for (id, part) in [
         ("nobody/key-2026", "no client"),
+        (
+            "orders/hsmm",
+            "There is no declared credential `orders/hsmm`. Did you mean `orders/hsm`?",
+        ),
         // Its tokens say which secret it was.
         ("orders/secret", "gatepost client secret list orders"),
     ] {

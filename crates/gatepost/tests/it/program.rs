@@ -1,5 +1,6 @@
 //! One real `gatepost serve` in a directory of its own.
 
+use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -97,6 +98,20 @@ impl Program {
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(PROGRAM);
         command.args(arguments).current_dir(self.directory.path()).output().unwrap()
+    }
+
+    /// The same with a text on its standard input.
+    pub(crate) fn input(&self, arguments: &[&str], text: &str) -> Output {
+        let mut child = Command::new(PROGRAM)
+            .args(arguments)
+            .current_dir(self.directory.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
     }
 
     /// Runs a command that must succeed; gives what it printed.

@@ -354,6 +354,76 @@ async fn an_operator_revokes_by_id_by_token_by_credential_and_by_client() {
 }
 
 #[tokio::test]
+async fn what_was_copied_along_with_a_token_changes_nothing() {
+    let service = service().await;
+    for around in ["Bearer {}", "dpop  {}\r\n", "\"{}\"", " '{}' \n", "Authorization: Bearer {}"] {
+        let token = service.token(&service.cars).await;
+        let given = around.replace("{}", &token);
+        let looked = service.program.input(&["token", "introspect", "--json"], &given);
+        let looked: Value = serde_json::from_slice(&looked.stdout).unwrap();
+        assert_eq!(looked["active"], true, "{around}");
+        assert_eq!(looked["jti"], claims(&token)["jti"], "{around}");
+        let told = service.program.done(&["token", "explain", &given]);
+        assert!(told.contains("good   active"), "{around}: {told}");
+        let output = service.program.input(&["token", "revoke"], &given);
+        assert!(output.status.success(), "{around}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(!service.is_good(&token).await, "{around}");
+    }
+    let output = service.program.input(&["token", "introspect"], "a.b.c\nd.e.f\n");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("2 tokens"), "{said}");
+}
+
+#[tokio::test]
+async fn of_several_tokens_each_has_its_line_and_a_bad_one_keeps_none_from_being_revoked() {
+    let service = service().await;
+    let mut tokens = Vec::new();
+    for _ in 0..3 {
+        tokens.push(service.token(&service.cars).await);
+    }
+    let [first, second, third] = &tokens[..] else { panic!() };
+    let text = format!("Bearer {first}\nnonsense\n\n\"{second}\"\n{first}\n");
+    std::fs::write(service.program.path("leaked.txt"), text).unwrap();
+    let output = service.program.run(&["token", "revoke", "--file", "leaked.txt"]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told} {said}");
+    let lines: Vec<_> = told.lines().map(|line| line.split('.').next().unwrap()).collect();
+    assert_eq!(lines.len(), 3, "{told}");
+    for (line, begins) in
+        lines.iter().zip(["line 1: Revoked", "line 2: Not revoked", "line 4: Revoked"])
+    {
+        assert!(line.starts_with(begins), "{told}");
+    }
+    assert!(said.contains("1 of 3 tokens"), "{said}");
+    for (token, good) in [(first, false), (second, false), (third, true)] {
+        assert_eq!(service.is_good(token).await, good);
+        let signature = token.rsplit('.').next().unwrap();
+        assert!(!told.contains(signature) && !said.contains(signature), "{told} {said}");
+    }
+    // What is no good any more is said in the same form to programs.
+    let again = service.program.run(&["token", "revoke", "--file", "leaked.txt", "--json"]);
+    let again = String::from_utf8(again.stdout).unwrap();
+    let lines: Vec<Value> = again.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let numbers: Vec<_> = lines.iter().map(|line| line["line"].clone()).collect();
+    assert_eq!(numbers, [1, 2, 4]);
+    assert!(lines.iter().all(|line| line["error"].is_string()), "{again}");
+}
+
+#[tokio::test]
+async fn of_a_token_that_its_client_revoked_it_is_said_where_that_stands() {
+    let service = service().await;
+    let token = service.token(&service.cars).await;
+    assert_eq!(service.revoke(&service.cars, &token).await.status, 200);
+    let told = service.program.run(&["token", "explain", &token]);
+    let text = String::from_utf8(told.stdout).unwrap();
+    assert!(!told.status.success(), "{text}");
+    let id = claims(&token)["jti"].as_str().unwrap().to_owned();
+    assert!(text.contains(&format!("gatepost token audit --jti {id}")), "{text}");
+}
+
+#[tokio::test]
 async fn a_token_given_as_an_argument_is_refused_and_never_shown() {
     let service = service().await;
     let token = service.token(&service.cars).await;

@@ -2,8 +2,6 @@
 //! secret is refused.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
@@ -12,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use testkit::{Receiver, Reply, until};
 
-use crate::program::{PROGRAM, Program, http};
+use crate::program::{Program, http};
 
 fn definitions(upstream: &str, algorithm: &str) -> String {
     format!(
@@ -89,20 +87,6 @@ impl Scene {
     async fn jwks(&self) -> Vec<Value> {
         let answer = self.program.call("GET", "/.well-known/jwks.json", &[], "").await;
         answer.json()["keys"].as_array().unwrap().clone()
-    }
-
-    /// Runs a command with this on its standard input.
-    fn input(&self, arguments: &[&str], text: &str) -> Output {
-        let mut child = Command::new(PROGRAM)
-            .args(arguments)
-            .current_dir(self.program.directory.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-        child.wait_with_output().unwrap()
     }
 }
 
@@ -426,10 +410,10 @@ async fn values_of_api_keys_rotate_with_an_overlap() {
 async fn secrets_of_another_server_are_taken_over_and_marked() {
     let scene = scene("ES256").await;
     let (id, secret) = ("_1example+23456789", "abc+def_0123456789ABCDEFGHIJKLMNOP");
-    let imported = scene.input(&["client", "secret", "import", id], &format!("{secret}\n"));
+    let imported = scene.program.input(&["client", "secret", "import", id], &format!("{secret}\n"));
     assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
     assert_eq!(scene.asks(id, secret).await, 200);
-    let again = scene.input(&["client", "secret", "import", id], secret);
+    let again = scene.program.input(&["client", "secret", "import", id], secret);
     assert!(String::from_utf8_lossy(&again.stderr).contains("has this secret already"));
     // A file with several; what is no client of the configuration ends it and is named.
     let other = "zyxwvutsrqponmlkjihgfedcba";
@@ -441,7 +425,7 @@ async fn secrets_of_another_server_are_taken_over_and_marked() {
     assert!(told.contains("nobody") && !told.contains(other), "{told}");
     assert_eq!(scene.asks("car-orders", other).await, 200);
     for wrong in ["short", &"x".repeat(65), "has-a-dash-and-is-long-enough"] {
-        let output = scene.input(&["client", "secret", "import", "car-orders"], wrong);
+        let output = scene.program.input(&["client", "secret", "import", "car-orders"], wrong);
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && told.contains("24 to 64"), "{told}");
         assert!(!told.contains(wrong), "{told}");
@@ -475,7 +459,7 @@ async fn a_token_is_explained_in_words() {
         (secret.clone(), "no dots"),
         (format!("{}.{}", "eyJhbGciOiJub25lIn0", "e30."), "not signed"),
     ] {
-        let output = scene.input(&["token", "explain"], &text);
+        let output = scene.program.input(&["token", "explain"], &text);
         let told = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(output.status.code(), Some(1), "{told}");
         assert!(told.contains(part) && told.contains("wrong"), "{part}: {told}");

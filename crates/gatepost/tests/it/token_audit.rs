@@ -74,9 +74,14 @@ async fn every_token_and_every_refusal_is_found_by_what_it_was() {
 
     let rows = service.rows(&["--client", "car-orders", "--partner", "cars"]);
     let [row] = &rows[..] else { panic!("{rows:?}") };
+    let listed = service.program.done(&["client", "secret", "list", "car-orders", "--json"]);
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let credential = listed["id"].as_str().unwrap().to_owned();
+    assert_eq!(service.rows(&["--credential", &credential]), rows);
     for (name, value) in [
         ("outcome", "issued"),
         ("method", "client_secret_post"),
+        ("credential", credential.as_str()),
         ("scope", "tires/create.order"),
         ("audience", "tires"),
         ("address", "127.0.0.1"),
@@ -142,6 +147,9 @@ async fn what_a_client_revokes_is_found_with_the_token_and_what_changes_nothing_
     let of_token = service.rows(&["--jti", row["jti"].as_str().unwrap()]);
     let outcomes: Vec<_> = of_token.iter().map(|row| row["outcome"].clone()).collect();
     assert_eq!(outcomes, ["revoked", "issued"]);
+    // The one secret got it and was the proof for ending it.
+    assert!(row["credential"].is_string(), "{row}");
+    assert!(of_token.iter().all(|other| other["credential"] == row["credential"]), "{of_token:?}");
     assert_eq!(service.rows(&["--revoked", "--client", "car-orders", "--from", "1h"]), rows);
     assert!(service.rows(&["--revoked", "--partner", "bikes"]).is_empty());
     assert!(service.rows(&["--refused"]).is_empty());
@@ -155,6 +163,41 @@ async fn what_a_client_revokes_is_found_with_the_token_and_what_changes_nothing_
         let bytes = std::fs::read(service.program.path(file)).unwrap_or_default();
         assert!(!String::from_utf8_lossy(&bytes).contains(signature), "the token is in {file}");
     }
+}
+
+#[tokio::test]
+async fn a_name_that_is_nowhere_is_said_and_one_without_rows_is_not() {
+    let service = Service::start().await;
+    assert_eq!(service.ask("bike-orders", &service.bikes).await.status, 200);
+    service.kept(1).await;
+    for (asked, says) in [
+        (["--client", "car-order"], "There is no client `car-order`. Did you mean `car-orders`?"),
+        (["--partner", "carz"], "There is no partner `carz`. Did you mean `cars`?"),
+        (["--partner", "entirely-another"], "There is no partner `entirely-another`.\n"),
+        (["--credential", "cars/hsm"], "There is no credential `cars/hsm`."),
+    ] {
+        for form in [&[][..], &["--json"]] {
+            let output = service.program.run(&[&["token", "audit"][..], &asked, form].concat());
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(1), "{asked:?} {form:?}: {said}");
+            assert!(said.contains(says), "{asked:?} {form:?}: {said}");
+        }
+    }
+    assert!(service.rows(&["--client", "car-orders"]).is_empty());
+    // What is defined no more is in the audit still, if not in this stretch of it.
+    service.program.rewrite(|file| {
+        let kept: Vec<_> = file.lines().filter(|line| !line.contains("bike-orders")).collect();
+        kept.join("\n") + "\n"
+    });
+    service.program.signal("-HUP");
+    until("the client is defined no more", async || {
+        let listed = service.program.done(&["client", "list", "--json"]);
+        (!listed.contains("bike-orders")).then_some(())
+    })
+    .await;
+    assert_eq!(service.rows(&["--client", "bike-orders", "--partner", "bikes"]).len(), 1);
+    assert!(service.rows(&["--client", "bike-orders", "--to", "1h"]).is_empty());
+    assert!(service.rows(&["--partner", "bikes", "--to", "1h"]).is_empty());
 }
 
 #[tokio::test]

@@ -165,6 +165,8 @@ async fn what_has_no_usage_is_no_mistake_unless_there_is_nothing_of_that_name() 
         ["--key", "bikes"],
         ["--api", "tires"],
         ["--client", "6f1e"],
+        ["--route", "GET /orders/{id}"],
+        ["--route", ""],
         // Of which it is not known, and those that were too many to be told apart.
         ["--client", ""],
         ["--client", "(others)"],
@@ -179,6 +181,10 @@ async fn what_has_no_usage_is_no_mistake_unless_there_is_nothing_of_that_name() 
         (["--key", "bike"], "There is no API key `bike`. Did you mean `bikes`?"),
         (["--api", "tyres"], "There is no API `tyres`. Did you mean `tires`?"),
         (["--client", "entirely-another"], "There is no client `entirely-another`.\n"),
+        (
+            ["--route", "POST /order"],
+            "There is no route `POST /order`. Did you mean `POST /orders`?",
+        ),
     ] {
         for form in [&[][..], &["--json"], &["--csv"]] {
             let output = program.run(&[&["usage"][..], &asked, form].concat());

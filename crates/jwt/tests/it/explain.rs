@@ -1,6 +1,8 @@
 //! What is said of tokens: the fault that each has is named, and a whole one has none.
 
-use jwt::{AccessToken, ExplainWith, Explanation, KeySet, SigningKey, Verdict, explain, sign};
+use jwt::{
+    AccessToken, Bare, ExplainWith, Explanation, KeySet, SigningKey, Verdict, bare, explain, sign,
+};
 use serde_json::json;
 
 use base64::Engine as _;
@@ -106,5 +108,25 @@ proptest::proptest! {
         for text in [&text, &parts] {
             proptest::prop_assert!(!explained(text, &key).is_good());
         }
+    }
+}
+
+#[test]
+fn what_people_copy_along_is_no_part_of_a_token() {
+    for (text, token, scheme) in [
+        ("a.b.c", "a.b.c", None),
+        (" \t\"a.b.c\"\r\n", "a.b.c", None),
+        ("Bearer a.b.c", "a.b.c", Some("Bearer")),
+        ("'dpop   `a.b.c`'", "a.b.c", Some("dpop")),
+        ("Authorization: Bearer a.b.c\n", "a.b.c", Some("Bearer")),
+        ("\u{feff}authorization:a.b.c", "a.b.c", None),
+        // What stands inside is its own: it was cut or wrapped.
+        ("a.b. c", "a.b. c", None),
+        ("Basic a.b.c", "Basic a.b.c", None),
+        ("bearer", "bearer", None),
+        ("x:y", "x:y", None),
+        ("", "", None),
+    ] {
+        assert_eq!(bare(text), Bare { token, scheme }, "{text:?}");
     }
 }

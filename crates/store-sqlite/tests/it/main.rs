@@ -75,6 +75,7 @@ async fn a_file_of_another_version_is_refused_by_name() {
 /// Takes the newest step back: what the audit of tokens did not have before.
 const BEFORE_ACTS: &str = "
     DROP TABLE declared_credential;
+    DROP INDEX token_audit_of_credential; ALTER TABLE token_audit DROP COLUMN credential;
     DROP INDEX token_audit_of_issuer; DROP INDEX token_audit_of_subject; DROP INDEX token_audit_revoked;
     ALTER TABLE token_audit DROP COLUMN act;
     ALTER TABLE token_audit DROP COLUMN issuer; ALTER TABLE token_audit DROP COLUMN subject;
@@ -83,6 +84,7 @@ const BEFORE_ACTS: &str = "
 /// And those before: what credentials and signing keys did not have.
 const BEFORE_RINGS: &str = "
     DROP TABLE declared_credential;
+    DROP INDEX token_audit_of_credential; ALTER TABLE token_audit DROP COLUMN credential;
     DROP INDEX token_audit_of_issuer; DROP INDEX token_audit_of_subject; DROP INDEX token_audit_revoked;
     ALTER TABLE token_audit DROP COLUMN act;
     ALTER TABLE token_audit DROP COLUMN issuer; ALTER TABLE token_audit DROP COLUMN subject;
@@ -133,6 +135,7 @@ async fn a_core_db_from_before_exchanges_were_told_has_what_was_asked_for() {
     let outcomes: Vec<_> = rows.iter().map(|row| row.entry.outcome()).collect();
     assert_eq!(outcomes, [TokenOutcome::Refused, TokenOutcome::Issued]);
     let of_exchange = |entry: &TokenEntry| entry.issuer.is_some() || entry.subject.is_some();
+    assert!(rows.iter().all(|row| row.entry.credential.is_none()), "{rows:?}");
     assert!(!rows.iter().any(|row| of_exchange(&row.entry)), "{rows:?}");
 }
 
@@ -210,6 +213,7 @@ async fn a_text_of_the_audit_is_written_once_and_goes_with_its_last_entry() {
         client: Some(client.to_owned()),
         partner: None,
         method: None,
+        credential: None,
         issuer: None,
         subject: None,
         scope: None,

@@ -36,6 +36,7 @@ impl Tokens {
                 && query.outcome.is_none_or(|outcome| outcome == entry.outcome())
                 && same(&query.client, &entry.client)
                 && same(&query.partner, &entry.partner)
+                && same(&query.credential, &entry.credential)
                 && same(&query.issuer, &entry.issuer)
                 && same(&query.subject, &entry.subject)
                 && same(&query.token_id, &entry.token_id)
