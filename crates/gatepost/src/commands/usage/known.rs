@@ -59,3 +59,25 @@ fn may_be_of_another_issuer(service: &Value, client: &str) -> bool {
         None => true,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_client_may_be_one_of_another_issuer() {
+        let named = json!({ "name": "azure", "clients": ["6f1e"] });
+        let any = json!({ "name": "cluster", "clients": null });
+        for (issuers, client, expected) in [
+            (json!([]), "6f1e", false),
+            (json!([named]), "6f1e", true),
+            (json!([named]), "6f1", false),
+            (json!([named, any]), "6f1", true),
+        ] {
+            let service = json!({ "other_issuers": issuers });
+            assert_eq!(may_be_of_another_issuer(&service, client), expected, "{service} {client}");
+        }
+    }
+}
