@@ -126,7 +126,8 @@ impl Claim<'_> {
                 let declared = state.client(id).into_iter().flat_map(|one| one.client.declared());
                 let mut ways = declared.map(|credential| &credential.authentication);
                 let by_it = ways.find(|way| way.is_by_certificate());
-                by_it.map_or("tls_client_auth", Authentication::method)
+                // As RFC 7591 §2 calls it where a client id is all there is.
+                by_it.map_or("none", Authentication::method)
             }
         }
     }

@@ -234,6 +234,12 @@ async fn a_key_is_changed_for_the_next_one_with_an_overlap() {
         door.ask(None, &with_assertion(&assertion)).await.status
     };
     assert_eq!((ask(0, "j1").await, ask(1, "j2").await), (401, 200), "the old one is over");
+    let told = until("the log tells why", async || {
+        let log = door.program.read("stderr");
+        log.lines().find(|line| line.contains("a client assertion is refused")).map(str::to_owned)
+    })
+    .await;
+    assert!(told.contains("old: ended 2001-01-01T00:00:00Z; new: "), "{told}");
     let warned = door.program.run(&["check"]);
     let warned = String::from_utf8(warned.stderr).unwrap();
     assert!(warned.contains("credentials.old has not counted since 2001-01-01"), "{warned}");
