@@ -371,4 +371,10 @@ fn the_method_is_that_of_the_certificate_that_it_was() {
     assert_eq!(scene.by_certificate(), Ok(by("orders/hsm", "self_signed_tls_client_auth")));
     let state = scene.service.state.load();
     assert_eq!(Claim::Certificate("orders").method(&state), "tls_client_auth");
+    // Where none was shown it was by none of them.
+    let form = Form::parse(b"client_id=orders").unwrap();
+    let address = Ipv4Addr::LOCALHOST.into();
+    let with = Proving { certificate: None, address, now: now(), ticks_ns: 0 };
+    let claim = claim(&scene.service, &state, (&HeaderMap::new(), &form), with).unwrap();
+    assert_eq!((claim.client_id(), claim.method(&state)), ("orders", "none"));
 }
