@@ -193,9 +193,13 @@ async fn four_of_all_kinds_are_live_at_the_most() {
     {
         let said = scene.said(command);
         let list = "gatepost client secret list orders";
-        for part in ["4 at the most", "3 of them are declared", list, "gatepost client revoke"] {
+        let idle = "remove partners.cars.clients.orders.credentials.key-2026";
+        for part in
+            ["4 at the most", "3 of them are declared", list, "gatepost client revoke", idle]
+        {
             assert!(said.contains(part), "{part}: {said}");
         }
+        assert_eq!(said.contains("`--overlap 0s`"), command.contains(&"rotate"), "{said}");
     }
     // One that takes the place of the other finds it.
     let rotated = program.done(&["client", "secret", "rotate", "orders", "--overlap", "0s"]);
