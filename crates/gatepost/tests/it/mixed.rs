@@ -127,6 +127,7 @@ async fn a_client_gets_tokens_by_each_of_its_credentials_and_each_has_its_last_u
     for part in ["orders/hsm (self_signed_tls_client_auth, used ", "until 2100-01-01", "ends in"] {
         assert!(table.contains(part), "{part}: {table}");
     }
+    assert_eq!(table.matches(", used ").count(), 4, "of each: {table}");
 }
 
 #[tokio::test]
