@@ -223,7 +223,7 @@ fn make_room(
 fn declare(connection: &Connection, ids: Vec<String>, now: Timestamp) -> rusqlite::Result<()> {
     let there: BTreeMap<String, Option<Timestamp>> = connection
         .prepare_cached("SELECT id, last_used FROM declared_credential")?
-        .query_map([], |row| Ok((row.get(0)?, time(row, 1)?)))?
+        .query_map([], |row| Ok((row.get::<_, String>(0)?, time(row, 1)?)))?
         .collect::<rusqlite::Result<_>>()?;
     let declared: BTreeSet<String> = ids.into_iter().collect();
     for id in declared.iter().filter(|id| !there.contains_key(*id)) {

@@ -128,6 +128,14 @@ async fn a_client_gets_tokens_by_each_of_its_credentials_and_each_has_its_last_u
         assert!(table.contains(part), "{part}: {table}");
     }
     assert_eq!(table.matches(", used ").count(), 4, "of each: {table}");
+    // The day stays with the name, also while that is not in the file.
+    for (from, to, count) in [("  key-2026:", "  # key-2026:", 3), ("# key-2026:", "key-2026:", 4)]
+    {
+        scene.door.program.rewrite(|text| text.replace(from, to));
+        scene.door.program.signal("-HUP");
+        until("the file is read", async || (scene.listed().len() == count).then_some(())).await;
+    }
+    assert_eq!(scene.listed()[0]["last_used"], listed[0]["last_used"]);
 }
 
 #[tokio::test]
