@@ -1,20 +1,19 @@
 //! Clients and their credentials: secrets are minted here, all others are declared in the file.
 
+mod full;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use credential::{Kind, Minted, RANDOM_BYTES, mint as mint_text};
 use http::StatusCode;
-use model::{
-    Authentication, Client, ClientCredential, LIVE_CREDENTIALS_MAX, Name, Secret, SecretCredential,
-    Timestamp,
-};
+use model::{Authentication, Client, ClientCredential, Name, Secret, SecretCredential, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::Placing;
 
 use crate::extract::{Body, MaybeBody};
 use crate::problem::Problem;
-use crate::terms::{Rotation, Span, Terms, full};
+use crate::terms::{Rotation, Span, Terms};
 use crate::trail::audit;
 use crate::{World, wire};
 
@@ -183,25 +182,19 @@ async fn place(
     if world.store.place_secret_credential(credential, placing, entry).await? {
         return Ok(());
     }
-    Err(no_room(owner, now))
+    Err(no_room(world, (owner, others_end.is_some()), now).await?)
 }
 
-fn no_room(client: &Client, now: Timestamp) -> Problem {
-    let (id, secrets_max) = (&client.id, client.secrets_max(now));
-    if secrets_max == LIVE_CREDENTIALS_MAX {
-        let noun = format!("The client {id} has as many live secrets as it may");
-        // Not `client list`: those that open later take room too, and are not in it.
-        let list = format!("gatepost client secret list {id}");
-        return full(&noun, (list.as_str(), "gatepost client revoke"));
-    }
-    Problem::Refused(format!(
-        "The client {id} has as many live credentials as it may, {LIVE_CREDENTIALS_MAX} at the most, \
-         and {} of them are declared in the file. Revoke a secret that is no longer used first: \
-         `gatepost client secret list {id}` shows their ids, `gatepost client revoke ID` ends one. Or \
-         remove an entry of {}.credentials, and reload.",
-        LIVE_CREDENTIALS_MAX - secrets_max,
-        place_of(client)
-    ))
+/// What is told where there is no room for one more secret, in a rotation or beside the others.
+async fn no_room(
+    world: &World,
+    (client, is_rotation): (&Client, bool),
+    now: Timestamp,
+) -> Result<Problem, Problem> {
+    let secrets = world.store.secret_credentials().await?;
+    let uses = world.store.declared_uses().await?;
+    let kept = full::Kept { secrets: &secrets, uses: &uses };
+    Ok(Problem::Refused(full::told((client, is_rotation), &kept, now)))
 }
 
 fn shown_once(id: &str, minted: &Minted, span: Span, others_end: Option<Timestamp>) -> Value {
@@ -216,7 +209,10 @@ pub(crate) async fn room(world: &World, client: &Client) -> Result<(), Problem> 
     let (now, id) = (world.clock.now(), &client.id);
     let secrets = world.store.secret_credentials().await?;
     let live = secrets.iter().filter(|secret| secret.client == *id && !secret.is_over(now)).count();
-    if live >= client.secrets_max(now) { Err(no_room(client, now)) } else { Ok(()) }
+    if live < client.secrets_max(now) {
+        return Ok(());
+    }
+    Err(no_room(world, (client, false), now).await?)
 }
 
 /// The client and its credential that an id names as those of declared credentials do, `orders/hsm`;

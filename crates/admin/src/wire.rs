@@ -93,6 +93,7 @@ pub(crate) fn client(client: &Client, kept: &KeptCredentials<'_>, now: Timestamp
         "scopes": client.scopes,
         "token_lifetime_s": client.token_lifetime_s,
         "expires_at": time(client.tokens.expires_at),
+        "takes_secrets": client.takes_secrets(),
         "credentials": credentials,
         "secrets": secrets,
     })
@@ -108,8 +109,8 @@ fn declared(
     let id = client.credential_id(credential);
     let state = match (credential.is_live(now), credential.is_over(now)) {
         (true, _) => "live",
-        (false, true) => "expired",
-        (false, false) => "not yet",
+        (false, true) => "ended",
+        (false, false) => "opens later",
     };
     json!({
         "id": id,
@@ -127,11 +128,11 @@ fn declared(
 fn minted(client: &Client, secret: &SecretCredential, now: Timestamp) -> Value {
     let state = match (secret.is_live(now), secret.is_over(now)) {
         _ if secret.revoked_at.is_some() => "revoked",
-        (_, true) => "expired",
+        (_, true) => "ended",
         // It lives, and nobody gets in by it.
         _ if !client.takes_secrets() => "not taken",
         (true, false) => "live",
-        (false, false) => "not yet",
+        (false, false) => "opens later",
     };
     json!({
         "id": secret.id,

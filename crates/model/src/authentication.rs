@@ -35,6 +35,15 @@ impl ClientCredential {
         !self.is_over(now) && self.not_before.is_none_or(|begin| now >= begin)
     }
 
+    /// Why its time does not let it count at the moment, `not before TIME` or `ended TIME`; nothing
+    /// where it does.
+    pub fn out_of_time(&self, now: Timestamp) -> Option<String> {
+        let end = self.expires_at.filter(|end| now >= *end);
+        let begin = self.not_before.filter(|begin| now < *begin);
+        let ended = end.map(|end| format!("ended {}", end.to_seconds_text()));
+        ended.or_else(|| begin.map(|begin| format!("not before {}", begin.to_seconds_text())))
+    }
+
     /// Whether it has ended, and counts no more.
     pub fn is_over(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| now >= end)
@@ -121,6 +130,8 @@ mod tests {
             let seen = [9, 10, 20].map(|ms| credential.is_live(at(ms)));
             assert_eq!(seen, live, "{from:?} {until:?}");
             assert_eq!(credential.is_over(at(20)), until.is_some());
+            let told = [9, 10, 20].map(|ms| credential.out_of_time(at(ms)).is_none());
+            assert_eq!(told, live, "{from:?} {until:?}");
         }
     }
 

@@ -1,7 +1,6 @@
 //! `private_key_jwt`: a client proves itself by an assertion that it has signed (RFC 7523 §2.2,
 //! RFC 7521 §4.2), made out to our issuer and nobody else (RFC 10070).
 
-use std::fmt;
 use std::net::IpAddr;
 
 use jwt::{AssertionDemand, AssertionFault, AudienceForm, ClaimedAssertion};
@@ -13,7 +12,7 @@ use crate::authentication::Proving;
 use crate::error::Refusal;
 use crate::form::Form;
 use crate::replay::Unusable;
-use crate::state::{ClientEntry, Own, State};
+use crate::state::{ClientEntry, Declared, Own, State};
 
 /// RFC 7523 §2.2.
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -127,10 +126,7 @@ fn verified<'s>(
     let client = state.client(claimed.client()).ok_or_else(unproven)?;
     let id = &client.client.id;
     let own = signer(service, (client, state.profile), claimed, now).map_err(|faults| {
-        if !faults.is_empty() {
-            let faults = in_a_line(&faults);
-            tracing::info!(client = %id, faults, "a client assertion is refused");
-        }
+        tracing::info!(client = %id, faults, "a client assertion is refused");
         unproven()
     })?;
     // By client, so that one that two of its keys could have signed counts once too.
@@ -142,56 +138,51 @@ fn verified<'s>(
     Ok((client, own))
 }
 
-/// Why a credential has not signed an assertion.
-struct NotSigned<'s> {
-    credential: &'s ClientCredential,
-    fault: Option<AssertionFault>,
-}
-
-impl fmt::Display for NotSigned<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.credential.name())?;
-        match self.fault {
-            Some(fault) => write!(f, "{fault}"),
-            None => f.write_str("there are no keys to verify it"),
-        }
-    }
-}
-
-fn in_a_line(faults: &[NotSigned<'_>]) -> String {
-    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
-
 /// The credential whose key has signed, each that is live held to its own rule; of several the first.
-/// Where none has, why each of those that could have.
-fn signer<'s>(
+/// Where none has, why each of those that sign has not, those too whose time it is not: for operators,
+/// for it tells what a client has.
+pub(crate) fn signer<'s>(
     service: &Service,
     (client, profile): (&'s ClientEntry, Profile),
     claimed: &ClaimedAssertion<'_>,
     now: Timestamp,
-) -> Result<Own<'s>, Vec<NotSigned<'s>>> {
+) -> Result<Own<'s>, String> {
     let mut faults = Vec::new();
-    for (credential, known) in client.live(now) {
+    for (credential, known) in client.own() {
         let Some(rule) = rule(credential) else { continue };
-        // FAPI 2.0 Security Profile §5.3.2.1: the issuer is the audience, and nothing else.
-        let is_legacy_taken = rule.legacy_audience && profile == Profile::OAuth2;
-        if claimed.is_legacy() && !is_legacy_taken {
-            continue;
-        }
-        let keys = match place(rule) {
-            Some(place) => service.world.keys.of(&known.id, &place),
-            None => known.keys.clone(),
+        let fault = match credential.out_of_time(now) {
+            Some(reason) => reason,
+            None => match verify(service, (known, rule, profile), claimed) {
+                Ok(()) => return Ok((credential, known)),
+                Err(fault) => fault,
+            },
         };
-        let Some(keys) = keys else {
-            faults.push(NotSigned { credential, fault: None });
-            continue;
-        };
-        match claimed.verify(&keys, &profile.permitted(&rule.algorithms)) {
-            Ok(()) => return Ok((credential, known)),
-            Err(fault) => faults.push(NotSigned { credential, fault: Some(fault) }),
-        }
+        faults.push(format!("{}: {fault}", credential.name()));
     }
-    Err(faults)
+    if faults.is_empty() {
+        return Err("the client has no credential of `private_key_jwt`".to_owned());
+    }
+    Err(faults.join("; "))
+}
+
+/// Whether a key of this credential has signed; an `Err` is why not, in words.
+fn verify(
+    service: &Service,
+    (known, rule, profile): (&Declared, &AssertionRule, Profile),
+    claimed: &ClaimedAssertion<'_>,
+) -> Result<(), String> {
+    // FAPI 2.0 Security Profile §5.3.2.1: the issuer is the audience, and nothing else.
+    let is_legacy_taken = rule.legacy_audience && profile == Profile::OAuth2;
+    if claimed.is_legacy() && !is_legacy_taken {
+        return Err(AssertionFault::Audience.to_string());
+    }
+    let keys = match place(rule) {
+        Some(place) => service.world.keys.of(&known.id, &place),
+        None => known.keys.clone(),
+    };
+    let keys = keys.ok_or_else(|| "there are no keys to verify it".to_owned())?;
+    let verified = claimed.verify(&keys, &profile.permitted(&rule.algorithms));
+    verified.map_err(|fault| fault.to_string())
 }
 
 fn rule(credential: &ClientCredential) -> Option<&AssertionRule> {

@@ -27,6 +27,8 @@ pub(crate) enum Claim<'a> {
     Assertion(Box<ClaimedAssertion<'a>>),
     /// The certificate of the connection, for this client id (RFC 8705 §2).
     Certificate(&'a str),
+    /// A client id, and no proof at all.
+    Nothing(&'a str),
     /// A token of its workload that stands for this client, and is verified (RFC 8693).
     Workload(Name),
 }
@@ -70,7 +72,7 @@ pub(crate) fn claim<'a>(
     (headers, form): (&HeaderMap, &'a Form),
     with: Proving<'_>,
 ) -> Result<Claim<'a>, Refusal> {
-    read(state, headers, form, with.now).map_err(|refusal| {
+    read(state, (headers, form), with).map_err(|refusal| {
         // What cannot be read names nobody, but for what may stand beside it.
         let claimed = form.get("client_id").unwrap_or_default();
         service.world.limits.failed(refusal, (with.address, claimed), with.ticks_ns)
@@ -79,9 +81,8 @@ pub(crate) fn claim<'a>(
 
 fn read<'a>(
     state: &State,
-    headers: &HeaderMap,
-    form: &'a Form,
-    now: Timestamp,
+    (headers, form): (&HeaderMap, &'a Form),
+    Proving { certificate, now, .. }: Proving<'_>,
 ) -> Result<Claim<'a>, Refusal> {
     let has_secret = headers.contains_key(AUTHORIZATION) || form.get("client_secret").is_some();
     if let Some(text) = assertion::of(form)? {
@@ -99,7 +100,8 @@ fn read<'a>(
     }
     match form.get("client_id") {
         // A certificate may come with any request; it is the proof where there is no other.
-        Some(id) if !has_secret => Ok(Claim::Certificate(id)),
+        Some(id) if !has_secret && certificate.is_some() => Ok(Claim::Certificate(id)),
+        Some(id) if !has_secret => Ok(Claim::Nothing(id)),
         _ => client::proof(headers, form).map(Claim::Secret),
     }
 }
@@ -110,7 +112,7 @@ impl Claim<'_> {
         match self {
             Self::Secret(proof) => &proof.client_id,
             Self::Assertion(claimed) => claimed.client(),
-            Self::Certificate(id) => id,
+            Self::Certificate(id) | Self::Nothing(id) => id,
             Self::Workload(id) => id,
         }
     }
@@ -121,6 +123,7 @@ impl Claim<'_> {
         match self {
             Self::Secret(proof) => proof.method,
             Self::Assertion(_) => "private_key_jwt",
+            Self::Nothing(_) => "none",
             Self::Workload(_) => "token_exchange",
             Self::Certificate(id) => {
                 let declared = state.client(id).into_iter().flat_map(|one| one.client.declared());
@@ -164,6 +167,7 @@ fn authenticated<'s>(
         Claim::Certificate(id) => {
             Authenticated::by(certificates::prove(state, id, with.certificate, now)?, now)
         }
+        Claim::Nothing(_) => return Err(Refusal::ClientMissing),
         Claim::Workload(id) => {
             let client = state.client(id).ok_or(Refusal::Client)?;
             Authenticated { client, credential: None, method: claim.method(state) }

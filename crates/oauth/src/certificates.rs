@@ -19,18 +19,52 @@ pub(crate) fn prove<'s>(
 ) -> Result<(&'s ClientEntry, Own<'s>), Refusal> {
     let shown = shown.ok_or(Refusal::ClientMissing)?;
     let client = state.client(id).ok_or(Refusal::Certificate)?;
-    let mut live = client.live(now);
-    let own = live.find(|(credential, _)| is_of(&credential.authentication, shown));
-    Ok((client, own.ok_or(Refusal::Certificate)?))
+    let own = holder(client, shown, now).map_err(|faults| {
+        tracing::info!(client = %client.client.id, faults, "a client certificate is refused");
+        Refusal::Certificate
+    })?;
+    Ok((client, own))
 }
 
-fn is_of(authentication: &Authentication, shown: &ClientCertificate) -> bool {
+/// The credential whose certificate it is, of several that are live the first. Where it is of none, why
+/// it is not of each that is by a certificate, those too whose time it is not: for operators, for it
+/// tells what a client has.
+pub(crate) fn holder<'s>(
+    client: &'s ClientEntry,
+    shown: &ClientCertificate,
+    now: Timestamp,
+) -> Result<Own<'s>, String> {
+    let mut faults = Vec::new();
+    let is_by_it = |(credential, _): &Own<'_>| credential.authentication.is_by_certificate();
+    for (credential, known) in client.own().filter(is_by_it) {
+        let fault = match credential.out_of_time(now) {
+            Some(reason) => reason,
+            None => match fits(&credential.authentication, shown) {
+                Ok(()) => return Ok((credential, known)),
+                Err(fault) => fault.to_owned(),
+            },
+        };
+        faults.push(format!("{}: {fault}", credential.name()));
+    }
+    if faults.is_empty() {
+        return Err("the client has no credential by a certificate".to_owned());
+    }
+    Err(faults.join("; "))
+}
+
+/// Whether this is a certificate of that way; an `Err` is why not, in words.
+fn fits(authentication: &Authentication, shown: &ClientCertificate) -> Result<(), &'static str> {
     match authentication {
         // Anybody can write any name into a certificate: only authorities are believed on names.
-        Authentication::TlsName(holder) => shown.is_verified && holder.has(&shown.der),
+        Authentication::TlsName(_) if !shown.is_verified => {
+            Err("no authority of the door has made the certificate")
+        }
+        Authentication::TlsName(holder) if holder.has(&shown.der) => Ok(()),
+        Authentication::TlsName(_) => Err("the certificate has not its name"),
         // This very one, so it is no matter who has made it (RFC 8705 §2.2).
-        Authentication::TlsCertificates(own) => own.contains(&shown.fingerprint),
-        Authentication::Secret | Authentication::PrivateKeyJwt(_) => false,
+        Authentication::TlsCertificates(own) if own.contains(&shown.fingerprint) => Ok(()),
+        Authentication::TlsCertificates(_) => Err("it is another certificate"),
+        Authentication::Secret | Authentication::PrivateKeyJwt(_) => Err("it is no certificate"),
     }
 }
 
@@ -78,7 +112,7 @@ mod tests {
             (&Authentication::Secret, own, true, false),
         ] {
             let shown = ClientCertificate::new(der, is_verified);
-            assert_eq!(is_of(way, &shown), expected, "{way:?}");
+            assert_eq!(fits(way, &shown).is_ok(), expected, "{way:?}");
         }
     }
 

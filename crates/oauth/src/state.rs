@@ -90,10 +90,14 @@ pub(crate) struct Declared {
 pub(crate) type Own<'s> = (&'s ClientCredential, &'s Declared);
 
 impl ClientEntry {
+    /// The declared credentials, whether they count at the moment or not.
+    pub(crate) fn own(&self) -> impl Iterator<Item = Own<'_>> {
+        self.client.declared().zip(&self.declared)
+    }
+
     /// The declared credentials that count at the moment.
     pub(crate) fn live(&self, now: Timestamp) -> impl Iterator<Item = Own<'_>> {
-        let declared = self.client.declared().zip(&self.declared);
-        declared.filter(move |(credential, _)| credential.is_live(now))
+        self.own().filter(move |(credential, _)| credential.is_live(now))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Minted credentials and signing keys.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use credential::Digest;
 use model::{
@@ -8,7 +8,7 @@ use model::{
     SigningKeyRecord, Timestamp,
 };
 use rusqlite::{Connection, Row, params};
-use store::{Answer, AuditEntry, Keys, Placing, SigningKeyChange, StoreError};
+use store::{Answer, AuditEntry, Keys, Placing, SigningKeyChange, StoreError, forgotten};
 
 use crate::definitions::{note, revision};
 use crate::{SqliteStore, error, execute, unreadable};
@@ -219,18 +219,18 @@ fn make_room(
     Ok(true)
 }
 
-/// Has a row for each of these and for no other; those that stay keep their last use.
-fn declare(connection: &Connection, ids: Vec<String>) -> rusqlite::Result<()> {
-    let known: BTreeSet<String> = connection
-        .prepare_cached("SELECT id FROM declared_credential")?
-        .query_map([], |row| row.get::<_, String>(0))?
+/// Has a row for each of these, and for those before them whose last use is worth keeping.
+fn declare(connection: &Connection, ids: Vec<String>, now: Timestamp) -> rusqlite::Result<()> {
+    let there: BTreeMap<String, Option<Timestamp>> = connection
+        .prepare_cached("SELECT id, last_used FROM declared_credential")?
+        .query_map([], |row| Ok((row.get::<_, String>(0)?, time(row, 1)?)))?
         .collect::<rusqlite::Result<_>>()?;
     let declared: BTreeSet<String> = ids.into_iter().collect();
-    for id in known.difference(&declared) {
-        execute(connection, "DELETE FROM declared_credential WHERE id = ?", [id])?;
-    }
-    for id in declared.difference(&known) {
+    for id in declared.iter().filter(|id| !there.contains_key(*id)) {
         execute(connection, "INSERT INTO declared_credential(id) VALUES(?)", [id])?;
+    }
+    for id in forgotten(there, &declared, now) {
+        execute(connection, "DELETE FROM declared_credential WHERE id = ?", [id])?;
     }
     Ok(())
 }
@@ -387,8 +387,8 @@ impl Keys for SqliteStore {
         })
     }
 
-    fn declare_credentials(&self, ids: Vec<String>) -> Answer<'_, ()> {
-        self.core.write(move |connection| declare(connection, ids).map_err(error))
+    fn declare_credentials(&self, ids: Vec<String>, now: Timestamp) -> Answer<'_, ()> {
+        self.core.write(move |connection| declare(connection, ids, now).map_err(error))
     }
 
     fn declared_uses(&self) -> Answer<'_, Vec<CredentialUse>> {

@@ -57,7 +57,7 @@ pub use keys::{
     a_kept_secret_is_the_last_one_set, credentials_are_revoked_once,
     credentials_have_a_bound_and_end_those_before_them, signing_keys_change_together_or_not_at_all,
     the_last_day_of_a_credentials_use_is_kept, the_uses_of_declared_credentials_are_kept,
-    webhook_keys_make_way_for_new_ones,
+    the_uses_of_former_credentials_have_a_bound, webhook_keys_make_way_for_new_ones,
 };
 pub use log::{
     a_lane_reads_what_was_appended_in_order, a_lanes_end_counts_all_that_was_put_on_it,
@@ -103,6 +103,7 @@ macro_rules! claims {
             credentials_have_a_bound_and_end_those_before_them,
             the_last_day_of_a_credentials_use_is_kept,
             the_uses_of_declared_credentials_are_kept,
+            the_uses_of_former_credentials_have_a_bound,
             signing_keys_change_together_or_not_at_all,
             webhook_keys_make_way_for_new_ones,
             a_kept_secret_is_the_last_one_set,

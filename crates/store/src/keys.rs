@@ -1,11 +1,41 @@
 //! Minted credentials and signing keys.
 
+use std::collections::BTreeSet;
+
 use model::{
     CredentialUse, KeptSecret, KeyCredential, Name, Revision, SecretCredential, SigningKeyRecord,
     Timestamp,
 };
 
 use crate::{Answer, AuditEntry};
+
+/// How long it is kept when a credential was last used that is no longer declared, in milliseconds: 400
+/// days, so that one that comes back with the next year's file is known again.
+pub const FORMER_USES_KEPT_MS: i64 = 400 * 86_400_000;
+/// Of how many credentials that are no longer declared that is kept.
+pub const FORMER_USES_MAX: usize = 10_000;
+
+/// What an implementation of [`Keys`] forgets when these are declared: of the credentials that are there
+/// with the days of their last use, those that are declared no more and were never used, or not within
+/// [`FORMER_USES_KEPT_MS`]; and of more than [`FORMER_USES_MAX`] those used longest ago.
+pub fn forgotten(
+    there: impl IntoIterator<Item = (String, Option<Timestamp>)>,
+    declared: &BTreeSet<String>,
+    now: Timestamp,
+) -> Vec<String> {
+    let former = there.into_iter().filter(|(id, _)| !declared.contains(id));
+    let (mut kept, mut gone) = (Vec::new(), Vec::new());
+    for (id, last_used) in former {
+        match last_used.filter(|day| now.since_ms(*day) <= FORMER_USES_KEPT_MS) {
+            Some(day) => kept.push((day, id)),
+            None => gone.push(id),
+        }
+    }
+    kept.sort_unstable();
+    let beyond = kept.len().saturating_sub(FORMER_USES_MAX);
+    gone.extend(kept.into_iter().take(beyond).map(|(_, id)| id));
+    gone
+}
 
 /// Where a new credential is put: beside how many others, and what becomes of those.
 #[derive(Debug, Clone, Copy)]
@@ -104,11 +134,12 @@ pub trait Keys: Send + Sync {
     fn note_uses(&self, uses: Vec<CredentialUse>) -> Answer<'_, ()>;
 
     /// Takes over which credentials are declared with clients, by their ids: of these uses are noted
-    /// from now on, and what was noted of others is forgotten. No new revision.
-    fn declare_credentials(&self, ids: Vec<String>) -> Answer<'_, ()>;
+    /// from now on. What was noted of others is kept for their coming back, and what [`forgotten`] tells
+    /// goes. No new revision.
+    fn declare_credentials(&self, ids: Vec<String>, now: Timestamp) -> Answer<'_, ()>;
 
-    /// The last days on which declared credentials were used, by id; nothing of those that never
-    /// were.
+    /// The last days on which credentials were used that are declared, or were and are not forgotten, by
+    /// id; nothing of those that never were.
     fn declared_uses(&self) -> Answer<'_, Vec<CredentialUse>>;
 
     /// Changes signing keys, all or none; [`StoreError::Conflict`](crate::StoreError::Conflict) if the

@@ -36,7 +36,10 @@ pub use deliveries::{
 };
 pub use denied::{Denied, DeniedTokens, DenyBounds, DenyEntry, TOKEN_LIFE_MAX_MS};
 pub use deny_list::{DENY_BOUNDS, DenyList, Presented};
-pub use keys::{Keys, Placing, SigningKeyChange, SigningKeyTurn};
+pub use keys::{
+    FORMER_USES_KEPT_MS, FORMER_USES_MAX, Keys, Placing, SigningKeyChange, SigningKeyTurn,
+    forgotten,
+};
 pub use log::{
     Appended, Dropped, Entry, EventLog, EventPage, EventRange, Keep, LaneEnd, LaneEntry, LaneId,
     LanePage, LaneWaker, Once, Position,

@@ -62,8 +62,16 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
 fn in_words(clients: &mut Value) {
     for client in clients["items"].as_array_mut().into_iter().flatten() {
         let all = client["credentials"].as_array().cloned().unwrap_or_default();
-        client["credentials"] = all.iter().filter_map(told).map(Value::from).collect();
+        let lacks_secret = client["takes_secrets"] == true && !all.iter().any(has_secret);
+        let none = lacks_secret.then(|| "client_secret (none minted)".to_owned());
+        client["credentials"] = all.iter().filter_map(told).chain(none).map(Value::from).collect();
     }
+}
+
+/// Whether a credential is a secret that counts, or will.
+fn has_secret(credential: &Value) -> bool {
+    let state = credential["state"].as_str();
+    credential["kind"] == "client_secret" && matches!(state, Some("live" | "opens later"))
 }
 
 /// What is told of a credential: of secrets those that are live, for `client secret list` has the
@@ -74,8 +82,8 @@ fn told(credential: &Value) -> Option<String> {
     let mut text = match credential["state"].as_str() {
         Some("live") if is_secret => return Some(output::minted(credential)),
         _ if is_secret => return None,
-        Some("not yet") => format!(", from {}", day("not_before")),
-        Some("expired") => format!(", ended {}", day("expires_at")),
+        Some("opens later") => format!(", from {}", day("not_before")),
+        Some("ended") => format!(", ended {}", day("expires_at")),
         _ if credential["expires_at"].is_string() => format!(", until {}", day("expires_at")),
         _ => String::new(),
     };
@@ -110,6 +118,8 @@ mod tests {
                 "created_at": "2026-12-01T00:00:00.000Z", "imported": false,
             })
         };
+        let mut used_secret = secret("live");
+        used_secret["last_used"] = used.clone();
         for (credential, expected) in [
             (
                 declared("live", none.clone(), none.clone(), none.clone()),
@@ -120,18 +130,44 @@ mod tests {
                 Some("orders/k1 (private_key_jwt, until 2027-01-31, used 2027-01-05)"),
             ),
             (
-                declared("not yet", from, until.clone(), none.clone()),
+                declared("opens later", from, until.clone(), none.clone()),
                 Some("orders/k1 (private_key_jwt, from 2027-01-01)"),
             ),
             (
-                declared("expired", none, until, used),
+                declared("ended", none, until, used),
                 Some("orders/k1 (private_key_jwt, ended 2027-01-31, used 2027-01-05)"),
             ),
             (secret("live"), Some("s1 (ends in abcd, since 2026-12-01)")),
+            (used_secret, Some("s1 (ends in abcd, since 2026-12-01, used 2027-01-05)")),
             (secret("revoked"), None),
             (secret("not taken"), None),
         ] {
             assert_eq!(told(&credential).as_deref(), expected, "{credential}");
+        }
+    }
+
+    #[test]
+    fn a_client_that_takes_secrets_and_has_none_is_told_of() {
+        let secret = |state: &str| {
+            json!({
+                "id": "s1", "kind": "client_secret", "state": state, "last_four": "abcd",
+                "created_at": "2026-12-01T00:00:00.000Z",
+            })
+        };
+        let key = || json!({ "id": "orders/k1", "kind": "private_key_jwt", "state": "live" });
+        let (told_key, none) = ("orders/k1 (private_key_jwt)", "client_secret (none minted)");
+        for (takes_secrets, credentials, expected) in [
+            (true, json!([key()]), json!([told_key, none])),
+            (true, json!([key(), secret("ended")]), json!([told_key, none])),
+            (true, json!([secret("live")]), json!(["s1 (ends in abcd, since 2026-12-01)"])),
+            // `client secret list` has it.
+            (true, json!([secret("opens later")]), json!([])),
+            (false, json!([key()]), json!([told_key])),
+        ] {
+            let client = json!({ "takes_secrets": takes_secrets, "credentials": credentials });
+            let mut clients = json!({ "items": [client] });
+            in_words(&mut clients);
+            assert_eq!(clients["items"][0]["credentials"], expected, "{credentials}");
         }
     }
 }

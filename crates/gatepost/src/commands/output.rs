@@ -108,6 +108,10 @@ pub(super) fn minted(credential: &Value) -> String {
         more.push_str(", until ");
         more.extend(end.chars().take(10));
     }
+    if let Some(day) = credential["last_used"].as_str() {
+        more.push_str(", used ");
+        more.push_str(day);
+    }
     if credential["imported"] == true {
         more.push_str(", imported: rotate it");
     }

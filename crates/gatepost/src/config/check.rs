@@ -59,7 +59,7 @@ impl Check<'_> {
 
     fn object(&mut self, node: &Node, object: &Object, place: Place<'_>) {
         if !node.is_null() && !matches!(node.value, Value::Map(_)) {
-            return self.not_a(node, &format!("{}: a mapping of keys", object.name), place);
+            return self.no_mapping(node, object, place);
         }
         for entry in node.entries() {
             let path = join(place.path, &entry.key);
@@ -213,6 +213,24 @@ impl Check<'_> {
         };
         if let Err(wrong) = judged {
             self.wrong(node.span, wrong, place);
+        }
+    }
+
+    /// Says that a value should be a mapping of keys; of a path where a mapping names a file, how.
+    fn no_mapping(&mut self, node: &Node, object: &Object, place: Place<'_>) {
+        let is_named_alike = object.name.trim_matches('`') == place.key;
+        let wanted = if is_named_alike {
+            "a mapping of keys".to_owned()
+        } else {
+            format!("{}: a mapping of keys", object.name)
+        };
+        match node.text().filter(|text| secret::is_path_for(text, object)) {
+            Some(path) => {
+                let message = format!("`{}` is a text, and should be {wanted}", place.key);
+                let help = format!("write `{}: {{ file: {path} }}`", place.key);
+                self.wrong(node.span, Wrong::new(message).help(help), place);
+            }
+            None => self.not_a(node, &wanted, place),
         }
     }
 

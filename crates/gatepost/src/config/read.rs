@@ -183,6 +183,8 @@ impl Reader<'_> {
 
     /// A path of the file, relative to the file it stands in.
     fn beside(&self, span: Span, path: &str) -> PathBuf {
+        // So that it is shown as people write it.
+        let path = path.strip_prefix("./").map_or(path, |rest| rest.trim_start_matches('/'));
         let directory = self.sources.get(span.source).map(|source| source.directory.as_path());
         directory.map_or_else(|| PathBuf::from(path), |directory| directory.join(path))
     }

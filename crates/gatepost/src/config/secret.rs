@@ -134,6 +134,7 @@ fn collect(node: &Node, kind: Kind, guarded: bool, spans: &mut Vec<Span>) {
         Kind::OffOr(_) => spans.push(node.span),
         Kind::Secret if reference(node).is_none() => spans.push(node.span),
         Kind::Secret | Kind::Any(_) => {}
+        Kind::Object(object) if node.text().is_some_and(|text| is_path_for(text, object)) => {}
         // Something else than what belongs here.
         _ if is_collection || node.text().is_none() => {
             let is_guarded = guarded || matches!(kind, Kind::Object(object) if object.guarded);
@@ -145,6 +146,19 @@ fn collect(node: &Node, kind: Kind, guarded: bool, spans: &mut Vec<Span>) {
         }
         _ => {}
     }
+}
+
+/// Whether a text that stands for a mapping is no secret but the path that its `file` should have. What
+/// secrets are made of has no dot before a slash, and no such ending.
+pub(crate) fn is_path_for(text: &str, object: &Object) -> bool {
+    const CHARS_MAX: usize = 255;
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte);
+    let begins = ["./", "../"].iter().any(|head| text.starts_with(head));
+    let ends = [".json", ".jwks", ".pem"].iter().any(|ending| text.ends_with(ending));
+    object.field("file").is_some()
+        && text.len() <= CHARS_MAX
+        && text.bytes().all(fits)
+        && (begins || ends)
 }
 
 fn is_mapping(node: &Node) -> bool {

@@ -484,7 +484,7 @@ fn an_order_is_none_strict_or_by_a_key() {
         ("order: {}", "`by` is missing"),
         ("order: {by: orderId}", "`orderId`: a path has `$` at character 1"),
         ("order: {by: $.a, strict: true}", "`order` has no key `strict`"),
-        ("order: [strict]", "`order`: a mapping of keys"),
+        ("order: [strict]", "`order` is a list, and should be a mapping of keys"),
     ] {
         let said = wrong(order);
         assert!(said.contains(message), "{order}: {said}");

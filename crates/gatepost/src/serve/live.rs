@@ -69,7 +69,7 @@ impl Live {
         let (digester, vault) = (Arc::new(master.digester()), Arc::new(master.vault()));
         let proofs = Arc::new(Proofs::new(&master.proof_nonce_key()));
         let revision = *parts.store.revisions().borrow();
-        declare(&*parts.store, &definitions).await?;
+        declare(parts, &definitions).await?;
         let defined = (&definitions, &contracts);
         let built = build(parts, defined, (&digester, &vault, &proofs), None).await?;
         parts.issuers.define(&definitions.issuers);
@@ -100,7 +100,7 @@ impl Live {
         (definitions, contracts): (Definitions, Contracts),
     ) -> anyhow::Result<()> {
         let _one = self.rebuilding.lock().await;
-        declare(&*parts.store, &definitions).await?;
+        declare(parts, &definitions).await?;
         self.swap(parts, (Arc::new(definitions), Arc::new(contracts))).await
     }
 
@@ -352,12 +352,12 @@ fn without_room(
     beyond.collect()
 }
 
-/// Has the store note uses of the credentials that these definitions declare, and of no others.
-async fn declare(store: &dyn Store, definitions: &Definitions) -> anyhow::Result<()> {
+/// Has the store note uses of the credentials that these definitions declare.
+async fn declare(parts: &Parts, definitions: &Definitions) -> anyhow::Result<()> {
     let clients = definitions.clients.values();
     let ids =
         clients.flat_map(|client| client.declared().map(move |one| client.credential_id(one)));
-    let declared = store.declare_credentials(ids.collect()).await;
+    let declared = parts.store.declare_credentials(ids.collect(), parts.clock.now()).await;
     declared.context("what is declared of credentials cannot be kept")
 }
 

@@ -134,6 +134,19 @@ async fn a_client_gets_tokens_by_each_of_its_credentials_and_each_has_its_last_u
     for part in ["orders/hsm (self_signed_tls_client_auth, used ", "until 2100-01-01", "ends in"] {
         assert!(table.contains(part), "{part}: {table}");
     }
+    assert_eq!(table.matches(", used ").count(), 4, "of each: {table}");
+    the_day_stays_with_the_name(&scene, &listed[0]).await;
+}
+
+/// Also while the name is not in the file.
+async fn the_day_stays_with_the_name(scene: &Scene, listed: &Value) {
+    for (from, to, count) in [("  key-2026:", "  # key-2026:", 3), ("# key-2026:", "key-2026:", 4)]
+    {
+        scene.door.program.rewrite(|text| text.replace(from, to));
+        scene.door.program.signal("-HUP");
+        until("the file is read", async || (scene.listed().len() == count).then_some(())).await;
+    }
+    assert_eq!(scene.listed()[0]["last_used"], listed["last_used"]);
 }
 
 #[tokio::test]
@@ -209,9 +222,13 @@ async fn four_of_all_kinds_are_live_at_the_most() {
     {
         let said = scene.said(command);
         let list = "gatepost client secret list orders";
-        for part in ["4 at the most", "3 of them are declared", list, "gatepost client revoke"] {
+        let idle = "remove partners.cars.clients.orders.credentials.key-2026";
+        for part in
+            ["4 at the most", "3 of them are declared", list, "gatepost client revoke", idle]
+        {
             assert!(said.contains(part), "{part}: {said}");
         }
+        assert_eq!(said.contains("`--overlap 0s`"), command.contains(&"rotate"), "{said}");
     }
     // One that takes the place of the other finds it.
     let rotated = program.done(&["client", "secret", "rotate", "orders", "--overlap", "0s"]);
@@ -250,6 +267,12 @@ async fn a_key_is_changed_for_the_next_one_with_an_overlap() {
         door.ask(None, &with_assertion(&assertion)).await.status
     };
     assert_eq!((ask(0, "j1").await, ask(1, "j2").await), (401, 200), "the old one is over");
+    let told = until("the log tells why", async || {
+        let log = door.program.read("stderr");
+        log.lines().find(|line| line.contains("a client assertion is refused")).map(str::to_owned)
+    })
+    .await;
+    assert!(told.contains("old: ended 2001-01-01T00:00:00Z; new: "), "{told}");
     let warned = door.program.run(&["check"]);
     let warned = String::from_utf8(warned.stderr).unwrap();
     assert!(warned.contains("credentials.old has not counted since 2001-01-01"), "{warned}");

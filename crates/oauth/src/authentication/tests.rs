@@ -284,6 +284,40 @@ fn a_credential_counts_in_its_time_alone_and_the_others_go_on() {
 }
 
 #[test]
+fn operators_are_told_of_each_credential_why_it_did_not_count() {
+    let day_ms = 86_400_000;
+    let scene = Scene::with(|credentials| {
+        credentials[0].expires_at = Some(now());
+        credentials[1].not_before = Some(now().plus_ms(day_ms));
+        credentials[2].not_before = Some(now().plus_ms(day_ms));
+        let other = Authentication::TlsCertificates(vec![[1; 32]]);
+        credentials.push(ClientCredential::only(other));
+    });
+    let state = scene.service.state.load_full();
+    let client = state.client("orders").unwrap();
+    let signed = scene.keys[0].signed(ISSUER, "j1");
+    let form = Form::parse(signed.as_bytes()).unwrap();
+    let text = form.get("client_assertion").unwrap();
+    let claimed = ClaimedAssertion::read(text, &assertion::demand(&state, now())).unwrap();
+    let signer = assertion::signer(&scene.service, (client, state.profile), &claimed, now());
+    let faults = signer.map(drop).unwrap_err();
+    assert_eq!(faults, "k1: ended 2027-01-15T08:00:00Z; k2: not before 2027-01-16T08:00:00Z");
+    let faults = certificates::holder(client, &scene.certificate, now()).map(drop).unwrap_err();
+    let expected = "hsm: not before 2027-01-16T08:00:00Z; self_signed_tls_client_auth: it is \
+                    another certificate";
+    assert_eq!(faults, expected);
+    // One that is live is told of by what is wrong with the signature.
+    let scene = Scene::with(|credentials| credentials[0].expires_at = Some(now()));
+    let state = scene.service.state.load_full();
+    let client = state.client("orders").unwrap();
+    let signer = assertion::signer(&scene.service, (client, state.profile), &claimed, now());
+    let faults = signer.map(drop).unwrap_err();
+    let (over, wrong) = faults.split_once("; ").unwrap();
+    assert_eq!(over, "k1: ended 2027-01-15T08:00:00Z");
+    assert!(wrong.starts_with("k2: ") && !wrong.contains("before"), "{faults}");
+}
+
+#[test]
 fn what_is_removed_or_of_a_kind_that_is_not_there_is_refused() {
     let scene = Scene::with(|credentials| drop(credentials.remove(0)));
     assert_eq!(scene.by_key(0, "j1"), Err(Refusal::AssertionUnproven));
@@ -337,4 +371,10 @@ fn the_method_is_that_of_the_certificate_that_it_was() {
     assert_eq!(scene.by_certificate(), Ok(by("orders/hsm", "self_signed_tls_client_auth")));
     let state = scene.service.state.load();
     assert_eq!(Claim::Certificate("orders").method(&state), "tls_client_auth");
+    // Where none was shown it was by none of them.
+    let form = Form::parse(b"client_id=orders").unwrap();
+    let address = Ipv4Addr::LOCALHOST.into();
+    let with = Proving { certificate: None, address, now: now(), ticks_ns: 0 };
+    let claim = claim(&scene.service, &state, (&HeaderMap::new(), &form), with).unwrap();
+    assert_eq!((claim.client_id(), claim.method(&state)), ("orders", "none"));
 }

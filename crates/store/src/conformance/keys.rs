@@ -7,7 +7,9 @@ use model::{
 };
 
 use super::{Bench, at, audit, name};
-use crate::{Placing, SigningKeyChange, SigningKeyTurn, StoreError};
+use crate::{
+    FORMER_USES_KEPT_MS, FORMER_USES_MAX, Placing, SigningKeyChange, SigningKeyTurn, StoreError,
+};
 
 /// Credentials are kept, revoked once, and every change is a revision.
 pub async fn credentials_are_revoked_once<B: Bench>(bench: &B) {
@@ -239,8 +241,8 @@ pub async fn the_last_day_of_a_credentials_use_is_kept<B: Bench>(bench: &B) {
     assert_eq!((secrets[0].last_used, keys[0].last_used), (Some(at(200)), Some(at(200))));
 }
 
-/// Uses are noted of the credentials that are declared; those that are declared on keep theirs, what
-/// was noted of others is forgotten, and none of it is a change to follow.
+/// Uses are noted of the credentials that are declared; they keep theirs when they are declared on, or
+/// declared again, and none of it is a change to follow.
 pub async fn the_uses_of_declared_credentials_are_kept<B: Bench>(bench: &B) {
     let store = bench.open().await;
     let revision = *store.revisions().borrow();
@@ -253,7 +255,7 @@ pub async fn the_uses_of_declared_credentials_are_kept<B: Bench>(bench: &B) {
     // Of what is not declared yet nothing is kept.
     store.note_uses(vec![used("acme/a", 50)]).await.expect("noted");
     let declared = ids(&["acme/b", "acme/a", "acme/a", "beta/a"]);
-    store.declare_credentials(declared).await.expect("declared");
+    store.declare_credentials(declared, at(0)).await.expect("declared");
     assert_eq!(store.declared_uses().await, Ok(vec![]));
     store.note_uses(vec![used("acme/a", 200), used("beta/a", 100)]).await.expect("noted");
     store.note_uses(vec![used("acme/a", 100), used("acme/c", 100)]).await.expect("noted");
@@ -261,15 +263,47 @@ pub async fn the_uses_of_declared_credentials_are_kept<B: Bench>(bench: &B) {
     assert_eq!(store.declared_uses().await, Ok(both));
     drop(store);
     let store = bench.open().await;
-    store.declare_credentials(ids(&["acme/a", "acme/c"])).await.expect("declared");
-    assert_eq!(store.declared_uses().await, Ok(vec![used("acme/a", 200)]));
-    // One that comes back begins anew.
-    store.declare_credentials(ids(&["beta/a", "acme/a"])).await.expect("declared");
-    assert_eq!(store.declared_uses().await, Ok(vec![used("acme/a", 200)]));
+    store.declare_credentials(ids(&["acme/a", "acme/c"]), at(300)).await.expect("declared");
+    let both = vec![used("acme/a", 200), used("beta/a", 100)];
+    assert_eq!(store.declared_uses().await, Ok(both.clone()));
+    // Of one that was never used nothing is kept, so nothing is noted later either.
+    store.note_uses(vec![used("acme/b", 300)]).await.expect("noted");
+    store.declare_credentials(ids(&["beta/a"]), at(300)).await.expect("declared");
+    assert_eq!(store.declared_uses().await, Ok(both));
     store.note_uses(vec![used("beta/a", 300)]).await.expect("noted");
-    store.declare_credentials(vec![]).await.expect("declared");
-    assert_eq!(store.declared_uses().await, Ok(vec![]));
+    // The day of one that does not come back is kept for its time, and not longer.
+    let later = at(200 + FORMER_USES_KEPT_MS);
+    store.declare_credentials(ids(&["beta/a"]), later).await.expect("declared");
+    assert_eq!(store.declared_uses().await.map(|uses| uses.len()), Ok(2));
+    let later = later.plus_ms(1);
+    store.declare_credentials(ids(&["beta/a"]), later).await.expect("declared");
+    assert_eq!(store.declared_uses().await, Ok(vec![used("beta/a", 300)]));
     assert_eq!(*store.revisions().borrow(), revision);
+}
+
+/// What is kept of credentials that are no longer declared has a bound, and those used longest ago go
+/// first; what is declared is not counted.
+pub async fn the_uses_of_former_credentials_have_a_bound<B: Bench>(bench: &B) {
+    let store = bench.open().await;
+    let ids: Vec<String> =
+        (0..FORMER_USES_MAX + 3).map(|number| format!("acme/{number}")).collect();
+    // The later in the list, the earlier used.
+    let days = (0_i64..).map(|number| at(1_000_000 - number));
+    let used = |(id, day): (&String, Timestamp)| CredentialUse {
+        kind: CredentialKind::Declared,
+        id: id.clone(),
+        day,
+    };
+    store.declare_credentials(ids.clone(), at(0)).await.expect("declared");
+    store.note_uses(ids.iter().zip(days).map(used).collect()).await.expect("noted");
+    let last = ids.iter().rev().take(1).cloned().collect();
+    store.declare_credentials(last, at(1_000_000)).await.expect("declared");
+    let uses = store.declared_uses().await.expect("uses");
+    let mut numbers: Vec<usize> =
+        uses.iter().filter_map(|used| used.id.strip_prefix("acme/")?.parse().ok()).collect();
+    numbers.sort_unstable();
+    let expected: Vec<usize> = (0..FORMER_USES_MAX).chain([FORMER_USES_MAX + 2]).collect();
+    assert!(numbers == expected, "{} of {}", numbers.len(), expected.len());
 }
 
 /// Signing keys change all or none, from the revision they were read at; the private half of one that

@@ -1,12 +1,12 @@
 //! Minted credentials, signing keys and kept secrets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
     CredentialKind, CredentialUse, KeptSecret, KeyCredential, Name, Revision, SecretCredential,
     SigningKeyRecord, Timestamp,
 };
-use store::{Answer, AuditEntry, Keys, Placing, SigningKeyChange, StoreError};
+use store::{Answer, AuditEntry, Keys, Placing, SigningKeyChange, StoreError, forgotten};
 
 use super::MemStore;
 
@@ -14,7 +14,7 @@ use super::MemStore;
 pub(super) struct Credentials {
     keys: Vec<KeyCredential>,
     secrets: Vec<SecretCredential>,
-    /// By id: the day of the last use.
+    /// By id, of those too that were declared before: the day of the last use.
     declared: BTreeMap<String, Option<Timestamp>>,
     signing: Vec<SigningKeyRecord>,
     webhook: Vec<SigningKeyRecord>,
@@ -210,14 +210,16 @@ impl Keys for MemStore {
         })
     }
 
-    fn declare_credentials(&self, ids: Vec<String>) -> Answer<'_, ()> {
+    fn declare_credentials(&self, ids: Vec<String>, now: Timestamp) -> Answer<'_, ()> {
         self.call(move |tables| {
-            let before = std::mem::take(&mut tables.keys.declared);
-            let declared = ids.into_iter().map(|id| {
-                let day = before.get(&id).copied().flatten();
-                (id, day)
-            });
-            tables.keys.declared = declared.collect();
+            let there = &mut tables.keys.declared;
+            let declared: BTreeSet<String> = ids.into_iter().collect();
+            for id in forgotten(there.clone(), &declared, now) {
+                there.remove(&id);
+            }
+            for id in declared {
+                there.entry(id).or_default();
+            }
             Ok(())
         })
     }

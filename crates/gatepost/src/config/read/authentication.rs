@@ -11,7 +11,7 @@ use super::Reader;
 use super::credentials::ways;
 use super::destination::host;
 use crate::config::fields::Fields;
-use crate::config::node::Node;
+use crate::config::node::{Node, Value};
 use crate::config::problem::Problem;
 use crate::config::{files, forms, json};
 
@@ -19,6 +19,8 @@ pub(super) const CLIENT_SECRET: &str = "client_secret";
 const PRIVATE_KEY_JWT: &str = "private_key_jwt";
 const TLS: &str = "tls_client_auth";
 const SELF_SIGNED: &str = "self_signed_tls_client_auth";
+
+const WAYS: [&str; 4] = [CLIENT_SECRET, PRIVATE_KEY_JWT, TLS, SELF_SIGNED];
 
 /// The keys that have a meaning for some ways only, and for which.
 pub(super) const BELONG: [(&str, &[&str]); 11] = [
@@ -41,6 +43,20 @@ const NAMES: [&str; 5] =
 const ALGORITHMS: [Algorithm; 4] =
     [Algorithm::Es256, Algorithm::Rs256, Algorithm::Ps256, Algorithm::EdDsa];
 
+/// What makes a JWK Set of a public key in PEM.
+const HOW_TO_SET: &str = "write a JWK Set of its public key, which `node -p 'JSON.stringify({ keys: \
+                          [require(\"crypto\").createPublicKey(require(\"fs\").readFileSync(0)).export({ \
+                          format: \"jwk\" })] })' < client.pem` makes, with the `kid` that its assertions \
+                          name";
+/// What makes of a certificate in PEM what is told of it here.
+const HOW_TO_FINGERPRINT: &str = "write its fingerprint, `certificates: [FINGERPRINT]`, which `openssl \
+                                  x509 -noout -fingerprint -sha256 -in client.pem` tells, in place of \
+                                  `jwks`";
+
+fn is_pem(text: &str) -> bool {
+    text.trim_start().starts_with("-----BEGIN ")
+}
+
 /// Which certificates of callers the file has the public door see.
 #[derive(Clone, Copy)]
 struct Seen {
@@ -58,7 +74,10 @@ impl Reader<'_> {
     pub(super) fn authentication(&mut self, client: &Fields<'_>) -> Authentication {
         // Of a way that is left out, nothing more is worth saying.
         let Some(way) = client.text("auth") else { return Authentication::default() };
-        self.misplaced(client, &way);
+        // Of one that there is not, neither: which keys it has follows from what was meant.
+        if WAYS.contains(&way.as_str()) {
+            self.misplaced(client, &way);
+        }
         let read = match way.as_str() {
             CLIENT_SECRET => Some(Authentication::Secret),
             PRIVATE_KEY_JWT => self.assertions(client),
@@ -119,6 +138,10 @@ impl Reader<'_> {
                 self.problems.warn(problem.help(help));
             }
             Ok(_) => {}
+            Err(_) if is_pem(&text) => {
+                self.pem(client, (text.as_str(), HOW_TO_SET));
+                return None;
+            }
             Err(error) => {
                 let problem = client.problem("jwks", &format!("it cannot be used: {error}"));
                 self.error(problem, "write a JWK Set (RFC 7517) of the client's public keys");
@@ -128,9 +151,25 @@ impl Reader<'_> {
         Some(text)
     }
 
+    /// Says of PEM that it is no JWK Set, and how to make one of it.
+    fn pem(&mut self, client: &Fields<'_>, (text, how_to): (&str, &str)) {
+        let is_private = text.contains("PRIVATE KEY-----");
+        let message = if is_private {
+            "it cannot be used: it has a private key, which nobody else may have"
+        } else {
+            "it cannot be used: it is PEM, and should be a JWK Set (RFC 7517)"
+        };
+        self.error(client.problem("jwks", message), how_to);
+    }
+
     /// The JWK Set that stands in the file, or in the one that it names.
     fn jwks(&mut self, client: &Fields<'_>) -> Option<String> {
-        if client.entry("jwks")?.value.is_null() {
+        let value = &client.entry("jwks")?.value;
+        // What else stands there was reported.
+        if !value.is_null() && !matches!(value.value, Value::Map(_)) {
+            return None;
+        }
+        if value.is_null() {
             let problem = client.problem("jwks", "`jwks` has no value");
             let help = "write `jwks: { file: ./client.jwks.json }` or `jwks: { keys: [ … ] }`";
             self.error(problem, help);
@@ -211,7 +250,12 @@ impl Reader<'_> {
         self.one_of(client, ["certificates", "jwks"], example);
         if client.entry("jwks").is_none() {
             let own = client.parse_list("certificates", forms::fingerprint);
-            if own.is_empty() && client.entry("certificates").is_some() {
+            // What is in it and is no fingerprint was reported, as was what is no list.
+            let is_empty = client.entry("certificates").is_some_and(|entry| {
+                entry.value.is_null()
+                    || matches!(&entry.value.value, Value::List(list) if list.is_empty())
+            });
+            if is_empty {
                 let problem = client.problem("certificates", "there is no certificate in it");
                 self.error(problem, "list the fingerprint of at least one");
             }
@@ -220,6 +264,10 @@ impl Reader<'_> {
         let text = self.jwks(client)?;
         match certificates_of(text.as_bytes()) {
             Ok(own) => Some(Authentication::TlsCertificates(own)),
+            Err(_) if is_pem(&text) => {
+                self.pem(client, (text.as_str(), HOW_TO_FINGERPRINT));
+                None
+            }
             Err(error) => {
                 let problem = client.problem("jwks", &format!("it cannot be used: {error}"));
                 self.error(

@@ -1,13 +1,17 @@
 //! The credentials of a client: one that stands at it, or several by name, each with its own time.
 
-use model::{BoundTokens, ClientCredential, LIVE_CREDENTIALS_MAX, Name};
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::{
+    Authentication, BoundTokens, ClientCredential, ClientKeys, LIVE_CREDENTIALS_MAX, Name,
+};
 
 use super::Reader;
 use super::authentication::{BELONG, CLIENT_SECRET};
 use crate::config::fields::Fields;
 use crate::config::forms;
 use crate::config::node::Value;
-use crate::config::problem::Problem;
+use crate::config::problem::{Problem, join};
 
 /// The objects that say how a client proves itself: its `credentials`, or itself.
 pub(super) fn ways<'a>(client: &Fields<'a>) -> Vec<Fields<'a>> {
@@ -15,6 +19,15 @@ pub(super) fn ways<'a>(client: &Fields<'a>) -> Vec<Fields<'a>> {
         return vec![client.clone()];
     }
     client.children("credentials").into_iter().map(|(_, fields)| fields).collect()
+}
+
+/// The RFC 7638 thumbprints of the keys that the file has of a credential.
+fn thumbprints(authentication: &Authentication) -> BTreeSet<String> {
+    let Authentication::PrivateKeyJwt(rule) = authentication else { return BTreeSet::new() };
+    let ClientKeys::Inline(set) = &rule.keys else { return BTreeSet::new() };
+    let set: serde_json::Value = serde_json::from_str(set).unwrap_or_default();
+    let keys = set["keys"].as_array();
+    keys.into_iter().flatten().filter_map(jwt::thumbprint).collect()
 }
 
 /// Which of a client's tokens are bound. Those for which a certificate is the proof are where nothing
@@ -66,7 +79,30 @@ impl Reader<'_> {
             let name = Some(name);
             credentials.push(ClientCredential { name, authentication, not_before, expires_at });
         }
+        self.same_keys(client, &credentials);
         credentials
+    }
+
+    /// Warns of a key that stands in two entries: when the one ends the key counts on by the other.
+    fn same_keys(&mut self, client: &Fields<'_>, credentials: &[ClientCredential]) {
+        let mut known: BTreeMap<String, &str> = BTreeMap::new();
+        for credential in credentials {
+            let name = credential.name();
+            let keys = thumbprints(&credential.authentication);
+            if let Some(first) = keys.iter().find_map(|key| known.get(key).copied()) {
+                let message = format!(
+                    "`{name}` has a key that `{first}` has too, so that it counts on by the one when the \
+                     other has ended"
+                );
+                let path = join(&client.path, "credentials");
+                let entry = client.get("credentials").and_then(|all| all.get(name));
+                let at = entry.map_or(client.at, |entry| entry.span);
+                let help = "give each entry keys of its own, or remove one of the two";
+                let problem = Problem::new(at, &join(&path, name), &message);
+                self.problems.warn(problem.help(help));
+            }
+            known.extend(keys.into_iter().map(|key| (key, name)));
+        }
     }
 
     /// Says which keys of the short form stand beside `credentials`.

@@ -363,3 +363,99 @@ fn the_profile_and_the_proxy_judge_each_credential() {
     let [named] = report.diagnostics() else { panic!("{report}") };
     assert_eq!(named.path, "partners.cars.clients.c.credentials.named.auth");
 }
+
+#[test]
+fn one_mistake_is_told_of_once() {
+    let key = format!("jwks: {{ keys: [{PUBLIC}] }}");
+    let own = "auth: self_signed_tls_client_auth, certificates";
+    for (keys, message, help) in [
+        (
+            "auth: private_key_jwt, jwks: ./key.json".to_owned(),
+            "`jwks` is a text, and should be a mapping of keys",
+            "write `jwks: { file: ./key.json }`",
+        ),
+        (
+            "credentials: { a: { auth: private_key_jwt, jwks: keys/a.jwks } }".to_owned(),
+            "`jwks` is a text, and should be a mapping of keys",
+            "write `jwks: { file: keys/a.jwks }`",
+        ),
+        (
+            "auth: private_key_jwt, jwks: hunter2".to_owned(),
+            "`jwks` is a text, and should be a mapping of keys",
+            "`{ file: ./cars.jwks.json }`",
+        ),
+        (format!("auth: privat_key_jwt, {key}"), "`privat_key_jwt` is ", "private_key_jwt"),
+        (format!("{own}: [2d71]"), "", ""),
+        (format!("{own}: 2d71"), "`certificates` is ", ""),
+        (
+            "auth: private_key_jwt, jwks: { file: ./none.json }".to_owned(),
+            "`/etc/gatepost/none.json` cannot be read",
+            "relative to this file",
+        ),
+    ] {
+        let report = read_with(&file(SEEN, &keys)).unwrap_err();
+        let [only] = report.diagnostics() else { panic!("{keys}: {report}") };
+        assert!(only.message.starts_with(message), "{keys}: {}", only.message);
+        assert_ne!(only.message, "there is no certificate in it", "{keys}");
+        let told = only.help.as_deref().unwrap_or_default();
+        assert!(told.contains(help) || only.message.contains(help), "{keys}: {told}");
+    }
+}
+
+#[test]
+fn a_path_in_place_of_a_set_is_shown_and_what_may_be_a_secret_is_not() {
+    let shown = |jwks: &str| {
+        let keys = format!("auth: private_key_jwt, jwks: {jwks}");
+        read_with(&file("", &keys)).unwrap_err().render(false, 200)
+    };
+    let line = shown("./key.json");
+    assert!(line.contains("jwks: ./key.json }") && !line.contains("**"), "{line}");
+    for secret in ["hunter2", "/9j/4AAQSkZJRgABAQ", "\"{ d: hunter2.json\""] {
+        let line = shown(secret);
+        assert!(!line.contains(secret.trim_matches('"')), "{line}");
+    }
+}
+
+#[test]
+fn pem_is_told_how_to_become_what_belongs_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("client.pem");
+    let jwt = "auth: private_key_jwt";
+    let own = "auth: self_signed_tls_client_auth";
+    for (kind, auth, message, help) in [
+        ("PUBLIC KEY", jwt, "it is PEM, and should be a JWK Set (RFC 7517)", "createPublicKey"),
+        ("PRIVATE KEY", jwt, "it has a private key, which nobody else may have", "createPublicKey"),
+        ("CERTIFICATE", own, "it is PEM, and should be a JWK Set (RFC 7517)", "openssl x509"),
+    ] {
+        std::fs::write(&path, format!("-----BEGIN {kind}-----\nAAAA\n-----END {kind}-----\n"))
+            .unwrap();
+        let keys = format!("{auth}, jwks: {{ file: \"{}\" }}", path.display());
+        let report = read_with(&file(SEEN, &keys)).unwrap_err();
+        let [only] = report.diagnostics() else { panic!("{report}") };
+        assert_eq!(only.message, format!("it cannot be used: {message}"), "{kind}");
+        let told = only.help.as_deref().unwrap_or_default();
+        assert!(told.contains(help), "{kind}: {told}");
+    }
+}
+
+#[test]
+fn a_key_in_two_entries_is_warned_of() {
+    let other = PUBLIC.replace("kid: \"1\"", "kid: \"2\"");
+    let entry = |name: &str, key: &str| {
+        format!("{name}: {{ auth: private_key_jwt, jwks: {{ keys: [{key}] }} }}")
+    };
+    // Its name makes it no other key.
+    let keys = format!("credentials: {{ {}, {} }}", entry("old", PUBLIC), entry("new", &other));
+    let loaded = read_with(&file("", &keys)).unwrap();
+    let told: Vec<_> =
+        loaded.warnings.iter().filter(|one| one.path.ends_with("credentials.new")).collect();
+    let [warning] = told.as_slice() else { panic!("{:?}", loaded.warnings) };
+    assert!(
+        warning.message.starts_with("`new` has a key that `old` has too"),
+        "{}",
+        warning.message
+    );
+    let keys = format!("credentials: {{ {} }}", entry("old", PUBLIC));
+    let loaded = read_with(&file("", &keys)).unwrap();
+    assert!(loaded.warnings.iter().all(|one| !one.message.contains("has too")));
+}
