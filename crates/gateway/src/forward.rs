@@ -191,7 +191,7 @@ impl Tries<'_> {
             Line::Two(_) => {
                 let how = (member, self.spoken);
                 let request = headers::outgoing(self.call, self.recorder, how, unsent);
-                return line.send(request.map_err(|denial| failed(denial, None))?).await;
+                return Box::pin(line.send(request.map_err(|denial| failed(denial, None))?)).await;
             }
         };
         let to = (lent.head(), unsent.size_hint().exact());
@@ -249,7 +249,7 @@ fn switched(call: Call<'_>, response: Response<()>, recorder: &Recorder) -> Resp
     if let Some(protocol) = protocol {
         headers.insert(UPGRADE, protocol);
     }
-    headers.insert("x-request-id", recorder.request_id().clone());
+    headers.insert(headers::REQUEST_ID, recorder.request_id().clone());
     *answer.version_mut() = Version::HTTP_11;
     answer
 }

@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 
 use crate::body::Given;
 use crate::denial::Denial;
-use crate::headers::{self, Call, Spoken};
+use crate::headers::{self, Call, REQUEST_ID, Spoken};
 use crate::record::Recorder;
 use crate::service::{Member, ServiceState, UnderWay};
 use crate::upstreams::{Came, Failed, FromService, Upstreams};
@@ -32,7 +32,6 @@ const ACCOUNT: &str = "000000000000";
 const INVOCATION_TYPE: HeaderName = HeaderName::from_static("x-amz-invocation-type");
 const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Invokes the function of an admitted request's route and gives its answer, whole.

@@ -156,7 +156,9 @@ impl Core {
         let now = checks::Now { at: recorder.at(), ticks_ns: recorder.began_ns() };
         let mut judged = self.judge(&request, (peer, None), recorder, now);
         if let Err(Refusal { denial: Denial::Unverified, .. }) = &judged {
-            let verified = self.verify(&request, peer, recorder, now).await?;
+            // In a room of its own, as all that few requests need: what waits is moved about, and small
+            // without it.
+            let verified = Box::pin(self.verify(&request, peer, recorder, now)).await?;
             judged = self.judge(&request, (peer, Some(&verified)), recorder, now);
         }
         let (found, admitted) = match judged? {
@@ -277,9 +279,12 @@ pub(crate) async fn serve(
     slot: &mut Option<Box<Recorder>>,
 ) -> Result<Answered, Denial> {
     let Some(recorder) = slot.as_mut() else { return Err(Denial::Forgotten) };
-    let body = validation::check(call, body, recorder).await?;
+    let body = match &call.found.api.contract {
+        Some(contract) => Box::pin(validation::check(contract, call, body, recorder)).await?,
+        None => body,
+    };
     if call.found.function().is_some() {
-        let answer = function::invoke(upstreams, call, body, recorder).await?;
+        let answer = Box::pin(function::invoke(upstreams, call, body, recorder)).await?;
         return Ok(Answered::Whole(answer));
     }
     forward::send(upstreams, call, (body, upgrade), slot).await

@@ -19,6 +19,7 @@ use model::{Name, Timestamp};
 use crate::checks::Admitted;
 use crate::checks::plan::Slot;
 use crate::denial::is_grpc;
+use crate::headers::REQUEST_ID;
 use crate::routes::Found;
 use crate::service::ServiceState;
 use crate::snapshot::{ApiEntry, KeyEntry, PartnerEntry};
@@ -490,7 +491,7 @@ impl Recorder {
             self.record.status = response.status().as_u16();
         }
         let headers = response.headers_mut();
-        headers.insert("x-request-id", self.record.request_id.clone());
+        headers.insert(REQUEST_ID, self.record.request_id.clone());
         let api = self.record.api.as_ref().or(self.missed.as_ref());
         if let Some(cors) = api.and_then(|entry| entry.api.cors.as_ref()) {
             cors::add(cors, self.origin.as_ref(), headers);

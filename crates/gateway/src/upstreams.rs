@@ -99,7 +99,7 @@ impl Upstreams {
                 if let Some(lent) = rested {
                     return Ok(Line::One(lent));
                 }
-                let connected = tokio::time::timeout(within, pool.connect()).await;
+                let connected = tokio::time::timeout(within, Box::pin(pool.connect())).await;
                 let lent = connected.map_err(too_slow)?;
                 let lent = lent.map_err(|error| unreachable(in_words(&error)))?;
                 Ok(Line::One(lent))
@@ -108,7 +108,7 @@ impl Upstreams {
                 if let Some(present) = shared.present() {
                     return Ok(Line::Two(present));
                 }
-                let connected = tokio::time::timeout(within, shared.connect()).await;
+                let connected = tokio::time::timeout(within, Box::pin(shared.connect())).await;
                 let made = connected.map_err(too_slow)?;
                 Ok(Line::Two(made.map_err(|error| unreachable(in_words(&error)))?))
             }

@@ -26,13 +26,13 @@ const BESIDE_BYTES: usize = 64 << 10;
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 
-/// Holds a request against the document of its API, if it has one, and gives the body to go on.
+/// Holds a request against the document of its API, and gives the body to go on.
 pub(crate) async fn check(
+    contract: &Arc<Contract>,
     call: Call<'_>,
     body: Given,
     recorder: &mut Recorder,
 ) -> Result<Given, Denial> {
-    let Some(contract) = &call.found.api.contract else { return Ok(body) };
     let parts = call.parts;
     let headers = &parts.headers;
     let path = call.found.path(parts.uri.path());

@@ -2,8 +2,11 @@
 
 use std::fmt;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use model::Random;
+
+/// The field's name, made once: a text would be made one for each request.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// A `traceparent` (W3C Trace Context, version 00).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +24,7 @@ impl TraceParent {
         let mut span = [0; 8];
         random.fill(&mut span);
         let span = u64::from_be_bytes(span).max(1);
-        let theirs = headers.get("traceparent").and_then(|value| value.to_str().ok());
+        let theirs = headers.get(TRACEPARENT).and_then(|value| value.to_str().ok());
         if let Some(theirs) = theirs.and_then(Self::parse) {
             return Self { span, parent: theirs.span, ..theirs };
         }

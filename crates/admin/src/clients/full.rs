@@ -47,8 +47,9 @@ pub(super) fn told(
                        at once.";
         said.push(overlap.to_owned());
     }
+    let revoke = if is_rotation { "Or revoke" } else { "Revoke" };
     said.push(format!(
-        "Or revoke a secret that is no longer used: `gatepost client secret list {id}` shows their ids, \
+        "{revoke} a secret that is no longer used: `gatepost client secret list {id}` shows their ids, \
          `gatepost client revoke ID` ends one."
     ));
     let mut idle = declared.iter().filter(|one| one.is_live(now));
@@ -86,7 +87,7 @@ fn in_words(
     match (not_before.filter(|begin| now < *begin), last_used) {
         (Some(begin), _) => format!("{name} from {} on", day(begin)),
         (None, Some(used)) => format!("{name} used {}", day(used)),
-        (None, None) => format!("{name} of no known use"),
+        (None, None) => format!("{name} no use noted"),
     }
 }
 
@@ -153,7 +154,7 @@ mod tests {
         for part in [
             "4 at the most",
             "those to come",
-            "3 of them are declared in the file (key used 1970-01-02, spare of no known use, next from \
+            "3 of them are declared in the file (key used 1970-01-02, spare no use noted, next from \
              1970-01-10 on).",
             "1 of them is a secret (s1 used 1970-01-03).",
             "`--overlap 0s`",
@@ -165,7 +166,8 @@ mod tests {
         // What has ended takes no room, so that to remove it makes none.
         assert!(!text.contains("old") && !text.contains("s0"), "{text}");
         // One more secret beside those there are ends none of them.
-        assert!(!told((&client, false), &kept, now).contains("--overlap"));
+        let text = told((&client, false), &kept, now);
+        assert!(!text.contains("--overlap") && text.contains(". Revoke a secret"), "{text}");
         let uses = [used("orders/key"), used("orders/spare")];
         let text = told((&client, true), &Kept { secrets: &secrets, uses: &uses }, now);
         assert!(

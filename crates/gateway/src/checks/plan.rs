@@ -219,12 +219,22 @@ impl Meter {
         store: &dyn Store,
         now: Timestamp,
     ) -> Result<(u64, Window), Result<Window, StoreError>> {
+        match self.look(quota, now) {
+            Look::Debited { left, window } => Ok((left, window)),
+            Look::Spent(window) => Err(Ok(window)),
+            // One in a thousand: it has a room of its own, and the others are small.
+            Look::Fetch(_) => Box::pin(self.debit_of_next(quota, store, now)).await,
+        }
+    }
+
+    /// Debits one request of a lease that is fetched first, or that another one has fetched meanwhile.
+    async fn debit_of_next(
+        &self,
+        quota: Quota,
+        store: &dyn Store,
+        now: Timestamp,
+    ) -> Result<(u64, Window), Result<Window, StoreError>> {
         loop {
-            match self.look(quota, now) {
-                Look::Debited { left, window } => return Ok((left, window)),
-                Look::Spent(window) => return Err(Ok(window)),
-                Look::Fetch(_) => {}
-            }
             let _one = self.fetching.lock().await;
             // Somebody else may have fetched it meanwhile.
             let window = match self.look(quota, now) {
