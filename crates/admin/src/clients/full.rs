@@ -47,8 +47,9 @@ pub(super) fn told(
                        at once.";
         said.push(overlap.to_owned());
     }
+    let revoke = if is_rotation { "Or revoke" } else { "Revoke" };
     said.push(format!(
-        "Or revoke a secret that is no longer used: `gatepost client secret list {id}` shows their ids, \
+        "{revoke} a secret that is no longer used: `gatepost client secret list {id}` shows their ids, \
          `gatepost client revoke ID` ends one."
     ));
     let mut idle = declared.iter().filter(|one| one.is_live(now));
