@@ -11,7 +11,7 @@ use std::{env, fs, io};
 
 /// The functions, those that requests need first.
 const ORDER: &str = "link/order.txt";
-/// Linkers that do not read scripts: with them all is as it would be without the order.
+/// Linkers that take no script of this kind: with them all is as it would be without the order.
 const CANNOT: [&str; 3] = ["gold", "mold", "wild"];
 
 fn main() -> io::Result<()> {

@@ -84,11 +84,11 @@ pub(crate) fn prove<'s>(
     claimed: &ClaimedAssertion<'_>,
     with: Proving<'_>,
 ) -> Result<(&'s ClientEntry, Own<'s>), Refusal> {
-    let (limits, Proving { address, now, ticks_ns, .. }) = (&service.world.limits, with);
+    let (limits, Proving { address, ticks_ns, .. }) = (&service.world.limits, with);
     let from = (address, claimed.client());
     let may = limits.may_verify(from, ticks_ns);
     may.map_err(|wait| limits.unverified(&unproven(claimed), from, wait, ticks_ns))?;
-    let (client, own) = verified(service, state, claimed, now).inspect_err(|refusal| {
+    let (client, own) = verified(service, state, claimed, with).inspect_err(|refusal| {
         // Also where there was nothing to verify: what is counted, and so who is told to wait, is the
         // same for clients that are there and those that are not.
         if refusal.is_of_wrong_credentials() {
@@ -120,13 +120,15 @@ fn verified<'s>(
     service: &Service,
     state: &'s State,
     claimed: &ClaimedAssertion<'_>,
-    now: Timestamp,
+    Proving { address, now, ticks_ns, .. }: Proving<'_>,
 ) -> Result<(&'s ClientEntry, Own<'s>), Refusal> {
     let unproven = || unproven(claimed);
     let client = state.client(claimed.client()).ok_or_else(unproven)?;
     let id = &client.client.id;
     let own = signer(service, (client, state.profile), claimed, now).map_err(|faults| {
-        tracing::info!(client = %id, faults, "a client assertion is refused");
+        if service.world.limits.is_told((address, claimed.client()), ticks_ns) {
+            tracing::info!(client = %id, faults, "a client assertion is refused");
+        }
         unproven()
     })?;
     // By client, so that one that two of its keys could have signed counts once too.

@@ -165,7 +165,7 @@ fn authenticated<'s>(
             Authenticated::by(assertion::prove(service, state, claimed, with)?, now)
         }
         Claim::Certificate(id) => {
-            Authenticated::by(certificates::prove(state, id, with.certificate, now)?, now)
+            Authenticated::by(certificates::prove(service, state, id, with)?, now)
         }
         Claim::Nothing(_) => return Err(Refusal::ClientMissing),
         Claim::Workload(id) => {

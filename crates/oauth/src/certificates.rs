@@ -6,21 +6,25 @@ use jwt::Confirmation;
 use listener::ClientCertificate;
 use model::{Authentication, BoundTokens, Client, Timestamp};
 
+use crate::Service;
+use crate::authentication::Proving;
 use crate::error::Refusal;
 use crate::profile::ClientMethod;
 use crate::state::{ClientEntry, Own, State};
 
 /// The client whose certificate was shown, and which of its credentials that is.
 pub(crate) fn prove<'s>(
+    service: &Service,
     state: &'s State,
     id: &str,
-    shown: Option<&ClientCertificate>,
-    now: Timestamp,
+    Proving { certificate, address, now, ticks_ns }: Proving<'_>,
 ) -> Result<(&'s ClientEntry, Own<'s>), Refusal> {
-    let shown = shown.ok_or(Refusal::ClientMissing)?;
+    let shown = certificate.ok_or(Refusal::ClientMissing)?;
     let client = state.client(id).ok_or(Refusal::Certificate)?;
     let own = holder(client, shown, now).map_err(|faults| {
-        tracing::info!(client = %client.client.id, faults, "a client certificate is refused");
+        if service.world.limits.is_told((address, id), ticks_ns) {
+            tracing::info!(client = %client.client.id, faults, "a client certificate is refused");
+        }
         Refusal::Certificate
     })?;
     Ok((client, own))

@@ -25,6 +25,12 @@ impl Limits {
         }
     }
 
+    /// Whether the log says why credentials are refused there: not where they are damped, or whoever sends
+    /// them would choose how much is written.
+    pub(crate) fn is_told(&self, (address, claimed): (IpAddr, &str), ticks_ns: u64) -> bool {
+        self.wrong.wait(address, claimed, ticks_ns).is_none()
+    }
+
     /// Lets the signature of somebody who claims to be a client be verified, once; an `Err` says how
     /// long not. Asked before it is known whether there is such a client.
     ///
@@ -101,6 +107,18 @@ mod tests {
         assert!(is_damped("192.0.2.1", "d") && !is_damped("192.0.2.2", "d"));
         let here = (address("192.0.2.1"), "a");
         assert_eq!(limits.failed(Refusal::Client, here, NOW + 4 * SECOND), Refusal::Client);
+    }
+
+    #[test]
+    fn what_is_damped_is_not_told_of_in_the_log() {
+        let limits = Limits::default();
+        let here = (address("192.0.2.1"), "a");
+        for _ in 0..20 {
+            assert!(limits.is_told(here, NOW));
+            limits.failed(Refusal::Certificate, here, NOW);
+        }
+        assert!(!limits.is_told(here, NOW));
+        assert!(limits.is_told((here.0, "b"), NOW) && limits.is_told(here, NOW + 4 * SECOND));
     }
 
     #[test]
