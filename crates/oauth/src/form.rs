@@ -1,17 +1,17 @@
 //! The form body, read strictly (RFC 6749 §3.2, appendix B).
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::error::Refusal;
 
 /// The parameters of a token request. An empty value is an absent one; a repeated one was refused.
-pub(crate) struct Form(HashMap<String, String>);
+pub(crate) struct Form(BTreeMap<String, String>);
 
 impl Form {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Refusal> {
         let text =
             std::str::from_utf8(body).map_err(|_| Refusal::Malformed("the body is not UTF-8"))?;
-        let mut parameters = HashMap::new();
+        let mut parameters = BTreeMap::new();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let bad = Refusal::Malformed("the body is not form-urlencoded");
@@ -31,6 +31,10 @@ impl Form {
 
 /// Form-urldecodes: `+` is a space, `%` needs two hex digits, the result is UTF-8.
 pub(crate) fn decode(text: &str) -> Option<String> {
+    // Most of what is sent stands for itself.
+    if !text.bytes().any(|byte| matches!(byte, b'+' | b'%')) {
+        return Some(text.to_owned());
+    }
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
