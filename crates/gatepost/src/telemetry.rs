@@ -8,6 +8,7 @@ mod metrics;
 mod requests;
 mod show;
 mod spans;
+mod tallies;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -156,7 +157,7 @@ impl Telemetry {
 
 impl gateway::Observer for Telemetry {
     fn begins(&self, trace: TraceParent) -> TraceParent {
-        self.metrics.begins();
+        self.metrics.tallies().begins();
         self.spans.as_ref().map_or(trace, |spans| spans.decided(trace))
     }
 
@@ -167,7 +168,7 @@ impl gateway::Observer for Telemetry {
     }
 
     fn record(&self, record: &Record) {
-        self.metrics.request(record);
+        self.metrics.tallies().request(record);
         self.usage.request(record);
         let log = self.requests.load();
         let log: &RequestLog = &log;

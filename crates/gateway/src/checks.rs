@@ -21,6 +21,7 @@ use model::{KeyRule, Route, Status, Timestamp, TokenRule};
 
 use crate::denial::Denial;
 use crate::issuers::Issuers;
+use crate::memory::{Caller, Memory, Until};
 use crate::record::{Check, Passed};
 use crate::routes::Found;
 use crate::snapshot::{KeyEntry, PartnerEntry, Snapshot};
@@ -69,9 +70,8 @@ impl<'a> Asked<'a> {
 
 /// Who was let in, and by what; the quota is not yet debited.
 pub(crate) struct Admitted {
-    pub(crate) token: Option<Arc<AccessToken>>,
-    pub(crate) key: Option<Arc<KeyEntry>>,
-    pub(crate) partner: Option<Arc<PartnerEntry>>,
+    /// None where nothing was asked of the caller.
+    pub(crate) caller: Option<Arc<Caller>>,
     /// The checks that passed, for the access log.
     pub(crate) passed: Passed,
     /// What would have refused the request if its plan did more than observe.
@@ -85,10 +85,21 @@ pub(crate) struct Admitted {
 struct Proof;
 
 impl Admitted {
-    fn nobody() -> Self {
-        let (passed, observed) = (Passed::default(), None);
-        let (token, key, partner) = (None, None, None);
-        Self { token, key, partner, passed, observed, offer: None, _proof: Proof }
+    fn of(caller: Option<Arc<Caller>>, seen: Seen) -> Self {
+        let Seen { passed, offer, .. } = seen;
+        Self { caller, passed, observed: None, offer, _proof: Proof }
+    }
+
+    pub(crate) fn token(&self) -> Option<&AccessToken> {
+        self.caller.as_ref()?.token.as_deref()
+    }
+
+    pub(crate) fn key(&self) -> Option<&KeyEntry> {
+        self.caller.as_ref()?.key.as_deref()
+    }
+
+    pub(crate) fn partner(&self) -> Option<&PartnerEntry> {
+        self.caller.as_ref()?.partner.as_deref()
     }
 }
 
@@ -98,72 +109,127 @@ pub(crate) struct Refused {
     pub(crate) known: Box<Admitted>,
 }
 
+/// What the checks have seen so far.
+#[derive(Default)]
+struct Seen {
+    /// Found out anew; empty where the connection's last caller calls again.
+    caller: Caller,
+    passed: Passed,
+    offer: Option<HeaderValue>,
+}
+
 /// Runs the checks of a route in API Gateway's order.
 pub(crate) fn admit(
-    snapshot: &Snapshot,
-    issuers: &Issuers,
+    (snapshot, issuers, memory): (&Snapshot, &Issuers, &Memory),
     found: &Found,
-    at: (Asked<'_>, Now),
+    (asked, now): (Asked<'_>, Now),
 ) -> Result<Admitted, Refused> {
-    let mut known = Admitted::nobody();
-    match check((snapshot, issuers), found, at, &mut known) {
-        Ok(()) => Ok(known),
-        Err(denial) => Err(Refused { denial, known: Box::new(known) }),
+    let last = memory.recall(snapshot, found, asked.headers, now.at);
+    let mut seen = Seen::default();
+    let checked = check((snapshot, issuers, last.as_deref()), found, (asked, now), &mut seen);
+    let fresh = std::mem::take(&mut seen.caller);
+    match checked {
+        Ok(()) => {
+            let kept = || memory.keep((snapshot, found), asked.headers, fresh);
+            Ok(Admitted::of(last.or_else(kept), seen))
+        }
+        Err(denial) => {
+            let caller = last.unwrap_or_else(|| Arc::new(fresh));
+            Err(Refused { denial, known: Box::new(Admitted::of(Some(caller), seen)) })
+        }
     }
 }
 
 fn check(
-    (snapshot, issuers): (&Snapshot, &Issuers),
+    world: (&Snapshot, &Issuers, Option<&Caller>),
     found: &Found,
     (asked, now): (Asked<'_>, Now),
-    known: &mut Admitted,
+    seen: &mut Seen,
 ) -> Result<(), Denial> {
     let (api, route) = (&found.api.api, found.route());
-    known.passed.add(Check::Route);
+    let Seen { caller: Caller { token, key, partner: owner, until, .. }, passed, offer } = seen;
+    passed.add(Check::Route);
     if !api.allow_ips.is_empty() {
         address::check(&api.allow_ips, asked.address)?;
-        known.passed.add(Check::Address);
+        passed.add(Check::Address);
     }
     if api.client_certificate {
         asked.trusted().ok_or(Denial::CertificateMissing)?;
-        known.passed.add(Check::Certificate);
+        passed.add(Check::Certificate);
     }
-    let mut partner: Option<Arc<PartnerEntry>> = None;
+    let mut partner: Option<&PartnerEntry> = None;
     if route.token == TokenRule::Required {
-        let (claims, of_client) = token::check(snapshot, issuers, found, (asked, now))?;
-        known.passed.add(Check::Token);
-        known.partner = Some(Arc::clone(&of_client));
-        known.token = Some(Arc::clone(&claims));
-        binding::check(&claims, asked.certificate)?;
-        proof::check(snapshot, api, (asked, now), known)?;
-        of_partner(&of_client, asked, &mut known.passed)?;
-        scopes(&claims, route)?;
+        let (claims, of_client) = by_token(world, found, (asked, now), (token, owner, until))?;
+        passed.add(Check::Token);
+        binding::check(claims, asked.certificate)?;
+        let proven = proof::check(world.0, api, (asked, now), claims)?;
+        if proven.is_proven {
+            passed.add(Check::Proof);
+            *offer = proven.offer;
+        }
+        of_partner(of_client, asked, passed)?;
+        scopes(claims, route)?;
         if !route.scopes.is_empty() {
-            known.passed.add(Check::Scope);
+            passed.add(Check::Scope);
         }
         partner = Some(of_client);
     }
     if route.api_key == KeyRule::Required {
-        let entry = key::check(snapshot, found, asked.headers, now.at)?;
-        known.key = Some(Arc::clone(&entry));
-        known.partner.get_or_insert_with(|| Arc::clone(&entry.partner));
-        match &partner {
-            Some(of_client) if of_client.name != entry.partner.name => {
-                return Err(Denial::KeyOfOther);
-            }
+        let of_key = by_key(world, found, (asked, now), key)?;
+        match partner {
+            Some(of_client) if of_client.name != of_key.name => return Err(Denial::KeyOfOther),
             Some(_) => {}
-            None => of_partner(&entry.partner, asked, &mut known.passed)?,
+            None => {
+                *owner = Some(Arc::clone(of_key));
+                of_partner(of_key, asked, passed)?;
+            }
         }
-        known.passed.add(Check::Key);
-        partner = Some(Arc::clone(&entry.partner));
+        passed.add(Check::Key);
+        partner = Some(of_key);
     }
-    if let Some(partner) = &partner {
+    if let Some(partner) = partner {
         if partner.status == Status::Suspended {
             return Err(Denial::PartnerSuspended);
         }
-        known.passed.add(Check::Partner);
+        passed.add(Check::Partner);
     }
     Ok(())
+}
+
+/// Where a token, whose it is, and until when it is good are taken down.
+type Fresh<'a> =
+    (&'a mut Option<Arc<AccessToken>>, &'a mut Option<Arc<PartnerEntry>>, &'a mut Until);
+
+/// The request's token and whose it is: what is known of it, or else what is found out.
+fn by_token<'a>(
+    (snapshot, issuers, last): (&Snapshot, &Issuers, Option<&'a Caller>),
+    found: &Found,
+    (asked, now): (Asked<'_>, Now),
+    (token, owner, until): Fresh<'a>,
+) -> Result<(&'a AccessToken, &'a PartnerEntry), Denial> {
+    if let Some((claims, partner)) = last.and_then(Caller::by_token) {
+        token::not_in_query(asked.query)?;
+        token::not_denied(snapshot, claims)?;
+        return Ok((claims, partner));
+    }
+    let good = token::check(snapshot, issuers, found, (asked, now))?;
+    *until = good.until;
+    Ok((token.insert(good.claims), owner.insert(good.partner)))
+}
+
+/// The partner whose key the request has; the same.
+fn by_key<'a>(
+    (snapshot, _, last): (&Snapshot, &Issuers, Option<&'a Caller>),
+    found: &Found,
+    (asked, now): (Asked<'_>, Now),
+    fresh: &'a mut Option<Arc<KeyEntry>>,
+) -> Result<&'a Arc<PartnerEntry>, Denial> {
+    if let Some(entry) = last.and_then(|last| last.key.as_ref()) {
+        key::live(entry, now.at)?;
+        return Ok(&entry.partner);
+    }
+    let entry = fresh.insert(key::check(snapshot, found, asked.headers, now.at)?);
+    Ok(&entry.partner)
 }
 
 /// The scopes of the route: one of them suffices, as at API Gateway, unless all are demanded.

@@ -77,7 +77,7 @@ pub(crate) async fn send(
     // Pinned here, so that it is not moved into what waits for it.
     let sent = {
         let answered = pin!(tries.until_answered(body, began_ns));
-        tokio::time::timeout(timeout, answered).await
+        call.peer.timer.within(timeout, answered).await
     };
     let Tries { state, at, called, retries, .. } = tries;
     let now_ns = recorder.ticks_ns();
@@ -86,11 +86,11 @@ pub(crate) async fn send(
         recorder.called(&state, index, retries);
     }
     let denial = match sent {
-        Ok(Ok(answer)) => return answered(call, answer, upgrade, slot),
+        Some(Ok(answer)) => return answered(call, answer, upgrade, slot),
         _ if fault.is(TOO_LARGE) => return Err(Denial::BodyTooLarge { bytes_max }),
         _ if fault.is(BROKEN) => return Err(Denial::CallerBroke),
-        Ok(Err(denial)) => denial,
-        Err(_) => Denial::UpstreamTimeout { timeout_ms },
+        Some(Err(denial)) => denial,
+        None => Denial::UpstreamTimeout { timeout_ms },
     };
     if let (Denial::UpstreamTimeout { .. }, Some(mut under_way)) = (&denial, at) {
         under_way.failed(now_ns);

@@ -334,7 +334,7 @@ async fn released(store: &dyn Store, key: AnswerKey, request: String) {
 fn answer_key(keyed: &Keyed, address: IpAddr) -> AnswerKey {
     let admitted: &Admitted = keyed.rated.admitted();
     let at = address.to_string();
-    let who = match (&admitted.token, &admitted.key) {
+    let who = match (admitted.token(), admitted.key()) {
         // The same id is another client at another issuer.
         (Some(token), _) => ["client", token.iss.as_str(), token.client_id.as_str()],
         (None, Some(entry)) => ["key", entry.partner.name.as_str(), entry.name.as_str()],
@@ -343,7 +343,7 @@ fn answer_key(keyed: &Keyed, address: IpAddr) -> AnswerKey {
     let found = &keyed.found;
     let place = [found.api.api.name.as_str(), found.key(), keyed.key.as_str()];
     let texts = who.iter().chain(&place).copied().map(str::as_bytes);
-    let partner = admitted.partner.as_ref().map(|partner| partner.name.to_string());
+    let partner = admitted.partner().map(|partner| partner.name.to_string());
     AnswerKey { partner: partner.unwrap_or_default(), digest: digest(texts) }
 }
 

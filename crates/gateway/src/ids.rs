@@ -18,8 +18,8 @@ impl Ids {
         Self(AtomicU64::new(u64::from_be_bytes(seed)))
     }
 
-    fn next(&self) -> u64 {
-        let mut mixed = self.0.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
+    fn mixed(state: u64) -> u64 {
+        let mut mixed = state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         mixed ^ (mixed >> 31)
@@ -28,8 +28,11 @@ impl Ids {
 
 impl Random for Ids {
     fn fill(&self, bytes: &mut [u8]) {
+        let steps = u64::try_from(bytes.len().div_ceil(8)).unwrap_or_default();
+        let mut state = self.0.fetch_add(STEP.wrapping_mul(steps), Ordering::Relaxed);
         for part in bytes.chunks_mut(8) {
-            let next = self.next().to_be_bytes();
+            state = state.wrapping_add(STEP);
+            let next = Self::mixed(state).to_be_bytes();
             part.copy_from_slice(next.get(..part.len()).unwrap_or_default());
         }
     }

@@ -6,6 +6,7 @@
 //!   routes.rs       method and path → route
 //!   issuers.rs      token issuers beside our own: their keys, kept fresh in the background
 //!   checks.rs       the checks in their order → Admission, which nothing else can make
+//!   memory.rs       whom a connection's last request was let in as
 //!   idempotency.rs  what is sent again under its key is carried out once
 //!   denial.rs       every way to say no; the only place that chooses a status
 //!   validation.rs   the request against its API's OpenAPI document
@@ -28,6 +29,7 @@ mod health;
 mod idempotency;
 mod ids;
 mod issuers;
+mod memory;
 mod path;
 mod record;
 mod routes;
@@ -54,9 +56,10 @@ pub use checks::plan::Meter;
 pub use health::Health;
 pub use idempotency::Running;
 pub use issuers::{IssuerFault, IssuerState, Issuers, KeysStanding, Verified};
+pub use memory::Memory;
 pub use record::{Observer, Passed, Record, Wanted};
 pub use snapshot::{AddressState, BuildError, Contracts, Snapshot, Source};
-pub use usage::{UsageBook, UsageOf, answered_by};
+pub use usage::{THREADS_APART, UsageBook, UsageOf, answered_by, number_of_thread};
 
 use body::Given;
 use denial::Denial;
@@ -109,7 +112,11 @@ impl Gateway {
     }
 
     /// Answers one request of a partner.
-    pub async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<Body> {
+    pub async fn handle(
+        &self,
+        request: Request<Incoming>,
+        (peer, memory): (&Peer, &Memory),
+    ) -> Response<Body> {
         let core = &self.0;
         let address = if peer.is_vouched_for {
             core.world.trusted.origin(peer.address.ip(), request.headers())
@@ -123,7 +130,7 @@ impl Gateway {
         let mut recorder = Recorder::begin(&core.world, &request, address, (at, id, trace));
         recorder.comes_by(peer.tls.as_deref());
         let mut slot = Some(recorder);
-        let answered = core.answer(request, peer, &mut slot).await;
+        let answered = core.answer(request, (peer, memory), &mut slot).await;
         let Some(recorder) = slot else {
             // The recorder went with an upgraded connection.
             return match answered {
@@ -146,7 +153,7 @@ impl Core {
     async fn answer(
         &self,
         mut request: Request<Incoming>,
-        peer: &Peer,
+        connection: (&Peer, &Memory),
         slot: &mut Option<Box<Recorder>>,
     ) -> Result<Reply, Refusal> {
         let Some(recorder) = slot.as_mut() else { return Err(Refusal::bare(Denial::Forgotten)) };
@@ -154,12 +161,13 @@ impl Core {
             return Err(Refusal::bare(denial));
         }
         let now = checks::Now { at: recorder.at(), ticks_ns: recorder.began_ns() };
-        let mut judged = self.judge(&request, (peer, None), recorder, now);
+        let (peer, _) = connection;
+        let mut judged = self.judge(&request, (connection, None), recorder, now);
         if let Err(Refusal { denial: Denial::Unverified, .. }) = &judged {
             // In a room of its own, as all that few requests need: what waits is moved about, and small
             // without it.
             let verified = Box::pin(self.verify(&request, peer, recorder, now)).await?;
-            judged = self.judge(&request, (peer, Some(&verified)), recorder, now);
+            judged = self.judge(&request, (connection, Some(&verified)), recorder, now);
         }
         let (found, admitted) = match judged? {
             Judged::Admitted(found, admitted) => (found, admitted),
@@ -181,7 +189,7 @@ impl Core {
         }
         let debited = rated.debit(&*self.world.store, now.at).await;
         let (admission, held) = debited.map_err(|denial| found.refusal(denial))?;
-        recorder.admitted(admission.admitted());
+        recorder.counted(admission.admitted());
         recorder.hold(held);
         let call = headers::Call { parts: &parts, found: &found, admission: &admission, peer };
         let answered = serve(&self.upstreams, call, (Given::Coming(body), upgrade), slot).await;
@@ -223,7 +231,7 @@ impl Core {
     fn judge(
         &self,
         request: &Request<Incoming>,
-        (peer, verified): (&Peer, Option<&Arc<AccessToken>>),
+        ((peer, memory), verified): ((&Peer, &Memory), Option<&Arc<AccessToken>>),
         recorder: &mut Recorder,
         now: checks::Now,
     ) -> Result<Judged, Refusal> {
@@ -253,7 +261,7 @@ impl Core {
             verified,
             ..checks::Asked::new(request, recorder.address(), certificate.as_deref())
         };
-        match checks::admit(&snapshot, &self.world.issuers, &found, (asked, now)) {
+        match checks::admit((&snapshot, &self.world.issuers, memory), &found, (asked, now)) {
             Ok(_) if headers::ends_here(request) => Ok(Judged::Answered(last_stop(&found))),
             Ok(admitted) => Ok(Judged::Admitted(found, admitted)),
             Err(refused) => {

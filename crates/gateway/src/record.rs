@@ -12,7 +12,6 @@ use http::header::{HOST, ORIGIN, REFERER, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
 use http_body::{Frame, SizeHint};
-use jwt::AccessToken;
 use listener::{Body, BoxError, TlsPeer, TraceParent};
 use model::{Name, Timestamp};
 
@@ -20,9 +19,10 @@ use crate::checks::Admitted;
 use crate::checks::plan::Slot;
 use crate::denial::is_grpc;
 use crate::headers::REQUEST_ID;
+use crate::memory::Caller;
 use crate::routes::Found;
 use crate::service::ServiceState;
-use crate::snapshot::{ApiEntry, KeyEntry, PartnerEntry};
+use crate::snapshot::ApiEntry;
 use crate::{Refusal, World, cors};
 
 /// A check that a request has passed.
@@ -114,9 +114,7 @@ pub struct Record {
     target: Option<PathAndQuery>,
     api: Option<Arc<ApiEntry>>,
     route: usize,
-    partner: Option<Arc<PartnerEntry>>,
-    token: Option<Arc<AccessToken>>,
-    key: Option<Arc<KeyEntry>>,
+    caller: Option<Arc<Caller>>,
     called: Option<Called>,
     kept: Option<Box<Kept>>,
 }
@@ -237,12 +235,13 @@ impl Record {
 
     /// The partner, once known.
     pub fn partner(&self) -> Option<&Name> {
-        self.partner.as_ref().map(|partner| &partner.name)
+        self.by().and_then(|caller| caller.partner.as_ref()).map(|partner| &partner.name)
     }
 
     /// The token's client, once known.
     pub fn client(&self) -> Option<&str> {
-        self.token.as_ref().map(|token| token.client_id.as_str())
+        let token = self.by().and_then(|caller| caller.token.as_ref());
+        token.map(|token| token.client_id.as_str())
     }
 
     /// The route as the file has it, `POST /orders`, once known.
@@ -253,12 +252,12 @@ impl Record {
 
     /// The name of the API key, once known.
     pub fn key_name(&self) -> Option<&str> {
-        self.key.as_ref().map(|key| key.name.as_str())
+        self.by().and_then(|caller| caller.key.as_ref()).map(|key| key.name.as_str())
     }
 
     /// The API key's id, once known.
     pub fn key_id(&self) -> Option<&str> {
-        self.key.as_ref().map(|key| key.id.as_str())
+        self.by().and_then(|caller| caller.key.as_ref()).map(|key| key.id.as_str())
     }
 
     /// A number that is the same for all requests of the same route, as long as nothing is
@@ -269,7 +268,11 @@ impl Record {
 
     /// The same for the partner; 0 where it is not known.
     pub fn partner_number(&self) -> usize {
-        self.partner.as_ref().map_or(0, |partner| partner.number)
+        self.by().and_then(|caller| caller.partner.as_ref()).map_or(0, |partner| partner.number)
+    }
+
+    fn by(&self) -> Option<&Caller> {
+        self.caller.as_deref()
     }
 }
 
@@ -338,9 +341,7 @@ impl Recorder {
             target: request.uri().path_and_query().cloned(),
             api: None,
             route: 0,
-            partner: None,
-            token: None,
-            key: None,
+            caller: None,
             called: None,
             kept: Kept::of(request, world.observer.wanted()),
         };
@@ -416,9 +417,12 @@ impl Recorder {
     }
 
     pub(crate) fn admitted(&mut self, admitted: &Admitted) {
-        self.record.partner.clone_from(&admitted.partner);
-        self.record.token.clone_from(&admitted.token);
-        self.record.key.clone_from(&admitted.key);
+        self.record.caller.clone_from(&admitted.caller);
+        self.counted(admitted);
+    }
+
+    /// What its plan has counted since it was admitted.
+    pub(crate) fn counted(&mut self, admitted: &Admitted) {
         self.record.passed = admitted.passed;
         self.record.observed = admitted.observed;
     }

@@ -76,11 +76,11 @@ pub(crate) fn find<B>(snapshot: &Snapshot, request: &Request<B>) -> Result<Found
     let Some((api, below)) = snapshot.apis().iter().find_map(|api| {
         let rest = whole.strip_prefix(api.api.base_path.as_str())?;
         let ends_there = rest.is_empty() || rest.starts_with('/');
-        ends_there.then(|| (Arc::clone(api), whole.len() - rest.len()))
+        ends_there.then(|| (api, whole.len() - rest.len()))
     }) else {
         return Err(Refusal::bare(Denial::NoRoute));
     };
-    let refuse = |denial| Refusal { denial, api: Some(Arc::clone(&api)), limits: None };
+    let refuse = |denial| Refusal { denial, api: Some(Arc::clone(api)), limits: None };
     path::check(whole).map_err(|bad| refuse(Denial::BadPath(bad)))?;
     let found = api.tree.find(&whole[below..], request.method());
     let plain = path::plain(&whole[below..]);
@@ -93,7 +93,7 @@ pub(crate) fn find<B>(snapshot: &Snapshot, request: &Request<B>) -> Result<Found
         }
     }
     match found {
-        Ok(route) => Ok(Found { api: Arc::clone(&api), route, below }),
+        Ok(route) => Ok(Found { api: Arc::clone(api), route, below }),
         Err(Missed::Path) => Err(refuse(Denial::NoRoute)),
         Err(Missed::Method(allow)) => Err(refuse(Denial::MethodNotAllowed { allow })),
     }

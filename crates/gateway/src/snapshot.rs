@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use contract::Contract;
 use credential::{Digest, Digester};
@@ -71,6 +71,8 @@ type Table<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 /// Everything a request is checked against.
 pub struct Snapshot {
+    /// No other one has it.
+    pub(crate) number: u64,
     apis: Vec<Arc<ApiEntry>>,
     keys: Table<String, Arc<KeyEntry>>,
     clients: Table<Name, ClientEntry>,
@@ -91,6 +93,8 @@ pub struct Snapshot {
 /// Numbers routes and partners over the whole life of the program, so that what is counted by
 /// number is never another's.
 static NEXT_NUMBER: AtomicUsize = AtomicUsize::new(1);
+/// Numbers snapshots, so that what is known by one is not taken for what another says.
+static NEXT_SNAPSHOT: AtomicU64 = AtomicU64::new(1);
 
 /// An API with its routes as a tree.
 pub(crate) struct ApiEntry {
@@ -209,6 +213,7 @@ impl Snapshot {
             keys.insert(entry.id.clone(), Arc::new(entry));
         }
         Ok(Self {
+            number: NEXT_SNAPSHOT.fetch_add(1, Ordering::Relaxed),
             apis: apis(definitions, source.contracts, before),
             keys,
             clients: clients(definitions, &partners),

@@ -52,15 +52,15 @@ impl Key {
 }
 
 impl TokenMemory {
-    /// A token verified not long ago and not ended.
-    pub(crate) fn recall(&self, key: &Key, now_s: i64) -> Option<Arc<AccessToken>> {
+    /// A token verified not long ago and not ended, and until when it is believed, in seconds.
+    pub(crate) fn recall(&self, key: &Key, now_s: i64) -> Option<(Arc<AccessToken>, i64)> {
         let shard = self.shard(key).lock();
         let found = shard.get(&key.0).filter(|found| now_s < found.until_s)?;
-        Some(Arc::clone(&found.claims))
+        Some((Arc::clone(&found.claims), found.until_s))
     }
 
-    /// Remembers a token that has been verified just now.
-    pub(crate) fn remember(&self, key: &Key, claims: Arc<AccessToken>, now_s: i64) {
+    /// Remembers a token that has been verified just now; says until when.
+    pub(crate) fn remember(&self, key: &Key, claims: Arc<AccessToken>, now_s: i64) -> i64 {
         let until_s = claims.exp.min(now_s + BELIEVED_S);
         let mut shard = self.shard(key).lock();
         if shard.len() >= SHARD_MAX {
@@ -70,6 +70,7 @@ impl TokenMemory {
             shard.clear();
         }
         shard.insert(key.0, Remembered { claims, until_s });
+        until_s
     }
 
     fn shard(&self, key: &Key) -> &Shard {

@@ -61,6 +61,14 @@ impl Upstreams {
         Self { pools: Arc::default(), tracker }
     }
 
+    /// A connection that rests.
+    fn rested(&self, member: &Member) -> Option<Lent> {
+        match self.pools.lock().get(&member.number)? {
+            Connections::One(pool) => pool.idle(),
+            Connections::Two(_) => None,
+        }
+    }
+
     fn connections(&self, member: &Member, http2: bool) -> Option<Connections> {
         let mut pools = self.pools.lock();
         if let Some(known) = pools.get(&member.number) {
@@ -87,6 +95,9 @@ impl Upstreams {
         member: &Member,
         fresh: bool,
     ) -> Result<Line, Denial> {
+        if !fresh && let Some(lent) = self.rested(member) {
+            return Ok(Line::One(lent));
+        }
         let unreachable = |reason: String| Denial::UpstreamUnreachable { reason };
         let connections = self.connections(member, state.service.http2);
         let connections =
@@ -95,10 +106,6 @@ impl Upstreams {
         let too_slow = |_| unreachable(format!("no connection within {} ms", within.as_millis()));
         match connections {
             Connections::One(pool) => {
-                let rested = if fresh { None } else { pool.idle() };
-                if let Some(lent) = rested {
-                    return Ok(Line::One(lent));
-                }
                 let connected = tokio::time::timeout(within, Box::pin(pool.connect())).await;
                 let lent = connected.map_err(too_slow)?;
                 let lent = lent.map_err(|error| unreachable(in_words(&error)))?;

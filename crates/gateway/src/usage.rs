@@ -16,7 +16,7 @@ use store::UsageRow;
 use crate::Record;
 
 /// More parts than most machines have cores. Threads that share one wait for each other, no more.
-const SHARDS: usize = 32;
+pub const THREADS_APART: usize = 32;
 /// So many keys and minutes are held apart in one part between two drainings; what more there is, is
 /// counted together. Keys are of the configuration, and no caller can make one up.
 const KEYS_MAX: usize = 4096;
@@ -187,7 +187,7 @@ impl Default for UsageBook {
 impl UsageBook {
     /// An empty book.
     pub fn new() -> Self {
-        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        let shards = (0..THREADS_APART).map(|_| Mutex::default()).collect();
         Self { shards, folded: AtomicU64::new(0) }
     }
 
@@ -195,7 +195,7 @@ impl UsageBook {
     /// and for whoever drains it.
     pub fn add(&self, at: Timestamp, of: &UsageOf<'_>, sample: &UsageSample) {
         let minute_ms = Grain::Minute.start(at).ms();
-        let Some(shard) = self.shards.get(shard_of_thread()) else { return };
+        let Some(shard) = self.shards.get(number_of_thread()) else { return };
         let mut shard = shard.lock();
         if let Some(counts) = shard.counts(minute_ms, of, KEYS_MAX) {
             counts.count(sample);
@@ -256,15 +256,16 @@ pub fn answered_by(refusal: Option<&str>) -> AnsweredBy {
     }
 }
 
-/// The part of the book that is this thread's. Threads are numbered as they come.
-fn shard_of_thread() -> usize {
+/// Which part of what is counted by each thread for itself is this thread's, below
+/// [`THREADS_APART`]. Threads are numbered as they come.
+pub fn number_of_thread() -> usize {
     static THREADS: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
         static SHARD: Cell<Option<usize>> = const { Cell::new(None) };
     }
     SHARD.with(|shard| {
         shard.get().unwrap_or_else(|| {
-            let number = THREADS.fetch_add(1, Ordering::Relaxed) % SHARDS;
+            let number = THREADS.fetch_add(1, Ordering::Relaxed) % THREADS_APART;
             shard.set(Some(number));
             number
         })

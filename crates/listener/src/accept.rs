@@ -29,13 +29,24 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What answers the requests of a door.
 pub trait Handler: Clone + Send + Sync + 'static {
-    /// Answers one request that came on a connection of `peer`.
+    /// What it remembers of a connection from one request to the next.
+    type Memory: Memory;
+
+    /// Answers one request that came on a connection of that peer, of which it remembers that.
     fn handle(
         &self,
         request: Request<Incoming>,
-        peer: &Peer,
+        connection: (&Peer, &Self::Memory),
     ) -> impl Future<Output = Response<Body>> + Send;
 }
+
+/// What is remembered of a connection.
+pub trait Memory: Default + Send + Sync + 'static {
+    /// The connection rests: what can be found out again may be forgotten.
+    fn rest(&self) {}
+}
+
+impl Memory for () {}
 
 /// The bounds of a door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

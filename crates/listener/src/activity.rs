@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
 
 /// Looks per bound.
 const LOOKS: u32 = 3;
@@ -185,16 +186,27 @@ impl Watch {
     }
 
     /// Waits until something is wrong. Where nothing is asked, `rest` is called now and then.
-    pub(crate) async fn verdict(&mut self, rest: impl Fn()) -> Verdict {
+    pub(crate) fn poll_verdict(
+        &mut self,
+        context: &mut Context<'_>,
+        mut pause: Pin<&mut Sleep>,
+        rest: impl Fn(),
+    ) -> Poll<Verdict> {
         loop {
-            tokio::time::sleep(self.every).await;
+            ready!(pause.as_mut().poll(context));
+            pause.set(self.pause());
             if let Some(verdict) = self.look() {
-                return verdict;
+                return Poll::Ready(verdict);
             }
             if self.idle > Duration::ZERO {
                 rest();
             }
         }
+    }
+
+    /// The time until the next look.
+    pub(crate) fn pause(&self) -> Sleep {
+        tokio::time::sleep(self.every)
     }
 
     /// One look; each is `every` after the one before.

@@ -1,11 +1,13 @@
 //! One connection: who is there, which HTTP is spoken, its requests, its end.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -21,8 +23,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
-use crate::accept::{Door, Handler, Limits};
+use crate::accept::{Door, Handler, Limits, Memory as _};
 use crate::activity::{Activity, Bounds, InFlight, Verdict, Watch, Watched};
+use crate::bell::Bell;
 use crate::body::{Body, BoxError};
 use crate::closing::Closing;
 use crate::counts::DoorCounts;
@@ -223,15 +226,16 @@ async fn spoken(stream: &TcpStream, within: Duration) -> io::Result<Http> {
 }
 
 /// What the requests of a connection share.
-pub(crate) struct Shared<H> {
+pub(crate) struct Shared<H: Handler> {
     handler: H,
+    memory: H::Memory,
     peer: Peer,
     http: Http,
     activity: Arc<Activity>,
     closing: Closing,
 }
 
-impl<H> Shared<H> {
+impl<H: Handler> Shared<H> {
     /// Says in an answer that the connection closes after it, where that is so. HTTP/2 says it of
     /// the whole connection by itself, and what is no HTTP any more not at all.
     fn say_whether_it_ends(&self, answer: &mut Response<Body>) {
@@ -243,10 +247,16 @@ impl<H> Shared<H> {
 }
 
 impl<H: Handler> Shared<H> {
+    /// Gives back what a connection needs only while something is asked on it.
+    fn rest(&self) {
+        self.peer.timer.rest();
+        self.memory.rest();
+    }
+
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let mut under_way = InFlight::begin(&self.activity);
         // A panic in one request harms no other, and not the connection either.
-        let answered = pin!(self.handler.handle(request, &self.peer));
+        let answered = pin!(self.handler.handle(request, (&self.peer, &self.memory)));
         let answer = AssertUnwindSafe(answered).catch_unwind().await;
         let mut answer = answer.unwrap_or_else(|_| {
             tracing::error!(peer = %self.peer.address, "a request's handling panicked");
@@ -271,16 +281,22 @@ async fn serve<H: Handler>(
     let io = Watched::new(stream, Arc::clone(&activity));
     let address = peer.address;
     let closing = context.closing.clone();
-    let shared = Shared { handler, peer, http, activity: Arc::clone(&activity), closing };
+    let memory = H::Memory::default();
+    let shared = Shared { handler, memory, peer, http, activity: Arc::clone(&activity), closing };
     let head_bytes_max = context.limits.head_bytes_max;
     let ended = match http {
         Http::One => {
             let one = One::new(io, head_bytes_max, Arc::clone(&context.clock));
-            let (end, rest) = (|_: Pin<&mut _>| one.leave(), || one.rest());
+            let rest = || {
+                one.rest();
+                shared.rest();
+            };
+            let end = |_: Pin<&mut _>| one.leave();
             to_its_end(one.serve(&shared), (end, rest), &activity, &context).await
         }
         Http::Two => {
             let shared = Arc::new(shared);
+            let resting = Arc::clone(&shared);
             let service = service_fn(move |request: Request<hyper::body::Incoming>| {
                 let shared = Arc::clone(&shared);
                 let answer = async move { shared.answer(request.map(Incoming::two)).await };
@@ -298,7 +314,8 @@ async fn serve<H: Handler>(
                 .keep_alive_timeout(PING_TIMEOUT)
                 .serve_connection(TokioIo::new(io), service);
             let end = |connection: Pin<&mut _>| http2::Connection::graceful_shutdown(connection);
-            to_its_end(connection, (end, || {}), &activity, &context).await
+            let rest = || resting.rest();
+            to_its_end(connection, (end, rest), &activity, &context).await
         }
     };
     match ended {
@@ -333,30 +350,44 @@ where
         stuck: limits.stuck_timeout,
         silent: limits.silent_timeout,
     };
-    let mut watch = Watch::new(Arc::clone(activity), bounds);
     let mut connection = pin!(connection);
     let mut end = pin!(end(&context.closing, activity));
-    let mut stopping = false;
+    let mut watch = Watch::new(Arc::clone(activity), bounds);
+    let mut pause = pin!(watch.pause());
+    let (mut bell, mut stopping) = (Bell::default(), false);
     loop {
-        tokio::select! {
-            biased;
-            ended = connection.as_mut() => {
+        let event = poll_fn(|context| {
+            if let Poll::Ready(ended) = connection.as_mut().poll(context) {
+                return Poll::Ready(Event::Ended(ended));
+            }
+            // A connection wakes several times for each request, and these once in seconds.
+            bell.answer(context, |context| {
+                if !stopping && end.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(Event::Stop);
+                }
+                watch.poll_verdict(context, pause.as_mut(), &rest).map(Event::Verdict)
+            })
+        });
+        match event.await {
+            Event::Ended(ended) => {
                 return ended.map_or_else(|error| Ended::Early(error.into()), |()| Ended::Itself);
             }
-            () = end.as_mut(), if !stopping => {
+            // Asked to end, an idle connection ends at once; one that does not is cut.
+            Event::Stop | Event::Verdict(Verdict::Idle) if !stopping => {
                 stopping = true;
                 ask_to_end(connection.as_mut());
             }
-            verdict = watch.verdict(&rest) => match verdict {
-                // Asked to end, an idle connection ends at once; one that does not is cut.
-                Verdict::Idle if !stopping => {
-                    stopping = true;
-                    ask_to_end(connection.as_mut());
-                }
-                verdict => return Ended::By(verdict),
-            }
+            Event::Stop => {}
+            Event::Verdict(verdict) => return Ended::By(verdict),
         }
     }
+}
+
+/// What a connection is woken by.
+enum Event<E> {
+    Ended(Result<(), E>),
+    Stop,
+    Verdict(Verdict),
 }
 
 /// Waits until a connection is asked to end: when its door closes, and a moment later where nobody

@@ -3,6 +3,7 @@
 
 mod accept;
 mod activity;
+mod bell;
 mod body;
 mod certificate;
 mod closing;
@@ -17,13 +18,14 @@ mod problem;
 mod proxy_header;
 mod room;
 mod router;
+mod timer;
 mod tls;
 mod trace;
 mod transport;
 mod upgrade;
 mod wire;
 
-pub use accept::{Door, Handler, Limits, bind, serve};
+pub use accept::{Door, Handler, Limits, Memory, bind, serve};
 pub use body::{Body, BoxError, empty, full};
 pub use certificate::ClientCertificate;
 pub use closing::{Closing, GRACE};
@@ -33,6 +35,7 @@ pub use incoming::{BodyError, Incoming};
 pub use peer::{CallerScheme, Peer, TlsPeer, Told, Trusted};
 pub use problem::{Problem, panicked};
 pub use router::RouterHandler;
+pub use timer::Timer;
 pub use tls::{ClientCertificates, TlsDoor, TlsError, TlsMaterial};
 pub use trace::TraceParent;
 pub use upgrade::{OnUpgrade, Upgraded};

@@ -75,15 +75,15 @@ impl One {
     pub(crate) async fn serve<H: Handler>(&self, shared: &Shared<H>) -> Result<(), Broken> {
         loop {
             let leaves = || self.leaves.load(Ordering::Relaxed);
-            let next = poll_fn(|context| self.wire.lock().poll_head(context, leaves())).await;
-            let head = match next {
-                Ok(Some(head)) => head,
+            let next = poll_fn(|context| self.wire.lock().poll_turn(context, leaves())).await;
+            let (head, turn) = match next {
+                Ok(Some(next)) => next,
                 Ok(None) => return self.end().await,
                 Err(Broken::Fault(Fault::CutOff)) => return Err(Broken::Gone),
                 Err(Broken::Fault(fault)) => return self.refuse(fault).await,
                 Err(broken) => return Err(broken),
             };
-            if !self.turn(head, shared).await? {
+            if !self.turn(head, turn, shared).await? {
                 return Ok(());
             }
         }
@@ -93,10 +93,10 @@ impl One {
     async fn turn<H: Handler>(
         &self,
         head: RequestHead,
+        turn: u64,
         shared: &Shared<H>,
     ) -> Result<bool, Broken> {
         let asked = Asked::of(&head);
-        let turn = self.wire.lock().begin(head.framing, head.expects);
         let body = match head.framing {
             Framing::None => Incoming::default(),
             _ => Incoming::one(&self.wire, turn),
@@ -127,9 +127,14 @@ impl One {
         let has_body = {
             let mut wire = self.wire.lock();
             wire.end_turn();
+            if goes_on && wire.has_body() {
+                drop(under_way);
+                wire.note_ahead();
+                return Ok(true);
+            }
             wire.has_body()
         };
-        if goes_on && (has_body || self.drained().await) {
+        if goes_on && self.drained().await {
             drop(under_way);
             self.wire.lock().note_ahead();
             return Ok(true);
@@ -174,7 +179,8 @@ impl One {
             goes_on
         };
         let announced = if asked.trailers { announced(&parts.headers) } else { Vec::new() };
-        let mut sending = Sending { body: Some(body), framing: frame.framing, sent: 0, announced };
+        let framing = frame.framing;
+        let mut sending = Sending { body: Some(body), full: false, framing, sent: 0, announced };
         let sent = poll_fn(|context| sending.poll(&self.wire, context)).await;
         if sent.is_err() && frame.framing == Framing::ToEnd {
             self.wire.lock().break_off();
@@ -233,6 +239,8 @@ fn says_close(headers: &HeaderMap) -> bool {
 struct Sending {
     /// None when it has ended.
     body: Option<Body>,
+    /// No more is gathered until what was gathered is sent.
+    full: bool,
     framing: Framing,
     sent: u64,
     /// Which fields may stand behind the body.
@@ -245,9 +253,22 @@ impl Sending {
             self.body = None;
         }
         loop {
-            let waits = self.gather(wire, context)?;
+            let next = self.next(context)?;
+            let waits = matches!(next, Next::Waits);
             let mut wire = wire.lock();
+            if let Next::Piece { data, trailers } = next {
+                if let Some(data) = data {
+                    self.put(&mut wire, &data)?;
+                }
+                if self.body.is_none() {
+                    self.ended(&mut wire, trailers)?;
+                } else if wire.has_room(GATHERED_MAX) {
+                    continue;
+                }
+            }
+            self.full = true;
             ready!(wire.poll_flush(context))?;
+            self.full = false;
             if self.body.is_none() {
                 return Poll::Ready(Ok(()));
             }
@@ -257,33 +278,38 @@ impl Sending {
         }
     }
 
-    /// Writes what there is of the body; says whether more of it is to be waited for.
-    fn gather(&mut self, wire: &Mutex<Wire>, context: &mut Context<'_>) -> Result<bool, Broken> {
-        while let Some(body) = &mut self.body {
-            if !wire.lock().has_room(GATHERED_MAX) {
-                return Ok(false);
-            }
-            let polled = if body.is_end_stream() {
-                Poll::Ready(None)
-            } else {
-                Pin::new(body).poll_frame(context)
-            };
-            match polled {
-                Poll::Pending => return Ok(true),
+    /// What comes next of the body. Without the wire's lock: a body may be made of the request's.
+    fn next(&mut self, context: &mut Context<'_>) -> Result<Next, Broken> {
+        let Some(body) = self.body.as_mut().filter(|_| !self.full) else {
+            return Ok(Next::Nothing);
+        };
+        let mut next = Next::Piece { data: None, trailers: None };
+        if !body.is_end_stream() {
+            next = match Pin::new(&mut *body).poll_frame(context) {
+                Poll::Pending => return Ok(Next::Waits),
                 Poll::Ready(Some(Err(_))) => return Err(Broken::Body),
-                Poll::Ready(None) => self.ended(wire, None)?,
+                Poll::Ready(None) => {
+                    self.body = None;
+                    return Ok(next);
+                }
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(data) => self.put(wire, &data)?,
-                    Err(frame) => self.ended(wire, frame.into_trailers().ok())?,
+                    Ok(data) => Next::Piece { data: Some(data), trailers: None },
+                    Err(frame) => {
+                        self.body = None;
+                        let trailers = frame.into_trailers().ok().map(Box::new);
+                        return Ok(Next::Piece { data: None, trailers });
+                    }
                 },
-            }
+            };
         }
-        Ok(false)
+        if body.is_end_stream() {
+            self.body = None;
+        }
+        Ok(next)
     }
 
-    fn put(&mut self, wire: &Mutex<Wire>, data: &Bytes) -> Result<(), Broken> {
+    fn put(&mut self, wire: &mut Wire, data: &Bytes) -> Result<(), Broken> {
         self.sent += data.len() as u64;
-        let mut wire = wire.lock();
         match self.framing {
             Framing::Chunked => http1::chunk(wire.answers(), data),
             Framing::Length(length) if self.sent > length => return Err(Broken::Length),
@@ -294,18 +320,29 @@ impl Sending {
         Ok(())
     }
 
-    fn ended(&mut self, wire: &Mutex<Wire>, trailers: Option<HeaderMap>) -> Result<(), Broken> {
-        self.body = None;
+    fn ended(&self, wire: &mut Wire, trailers: Option<Box<HeaderMap>>) -> Result<(), Broken> {
         match (self.framing, trailers) {
             (Framing::Length(length), _) if self.sent < length => return Err(Broken::Length),
             (Framing::Chunked, Some(trailers)) => {
-                http1::trailers(wire.lock().answers(), &trailers, &self.announced);
+                http1::trailers(wire.answers(), &trailers, &self.announced);
             }
-            (Framing::Chunked, None) => http1::last_chunk(wire.lock().answers()),
+            (Framing::Chunked, None) => http1::last_chunk(wire.answers()),
             _ => {}
         }
         Ok(())
     }
+}
+
+/// What comes next of an answer's body.
+enum Next {
+    /// Nothing, or nothing as long as what was gathered has not been sent.
+    Nothing,
+    /// It is not there yet.
+    Waits,
+    Piece {
+        data: Option<Bytes>,
+        trailers: Option<Box<HeaderMap>>,
+    },
 }
 
 #[cfg(test)]
@@ -351,7 +388,7 @@ mod tests {
         });
         let body = Some(Body::new(StreamBody::new(pieces.boxed())));
         let (framing, announced) = (Framing::ToEnd, Vec::new());
-        let mut sending = Sending { body, framing, sent: 0, announced };
+        let mut sending = Sending { body, full: false, framing, sent: 0, announced };
         for _ in 0..2_000 {
             let polled = poll_fn(|context| Poll::Ready(sending.poll(&one.wire, context))).await;
             assert!(polled.is_pending());

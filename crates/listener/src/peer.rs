@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use tokio_util::task::TaskTracker;
 
 use crate::certificate::ClientCertificate;
+use crate::timer::Timer;
 
 /// The other end of a connection.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub struct Peer {
     pub tasks: TaskTracker,
     /// How a service is told of it, made once and not for each request.
     pub told: Told,
+    /// For the time that its requests may take.
+    pub timer: Timer,
 }
 
 /// Where a request came from, as header values.
@@ -54,7 +57,7 @@ impl Peer {
     /// The other end of a connection, which may speak for others where it is a proxy's.
     pub fn new(address: SocketAddr, tls: Option<Arc<TlsPeer>>, tasks: TaskTracker) -> Self {
         let told = Told::of(address.ip(), scheme(tls.as_deref()));
-        Self { address, is_vouched_for: true, tls, tasks, told }
+        Self { address, is_vouched_for: true, tls, tasks, told, timer: Timer::default() }
     }
 
     /// The scheme that is spoken on the connection: `https` or `http`.

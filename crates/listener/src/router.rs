@@ -16,7 +16,9 @@ use crate::peer::Peer;
 pub struct RouterHandler(pub Router);
 
 impl Handler for RouterHandler {
-    async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<Body> {
+    type Memory = ();
+
+    async fn handle(&self, request: Request<Incoming>, (peer, ()): (&Peer, &())) -> Response<Body> {
         let mut request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(ConnectInfo(peer.address));
         request.extensions_mut().insert(peer.clone());

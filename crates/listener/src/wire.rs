@@ -99,9 +99,23 @@ impl Wire {
         Poll::Ready(Ok(count))
     }
 
+    /// The head of the next request and the number of its turn, which begins; none when there is no
+    /// other.
+    pub(crate) fn poll_turn(
+        &mut self,
+        context: &mut Context<'_>,
+        leaves: bool,
+    ) -> Poll<Result<Option<(RequestHead, u64)>, Broken>> {
+        let head = ready!(self.poll_head(context, leaves))?;
+        Poll::Ready(Ok(head.map(|head| {
+            let turn = self.begin(head.framing, head.expects);
+            (head, turn)
+        })))
+    }
+
     /// The head of the next request; none when there is no other: the caller has ended, or nothing
     /// has come of one and the connection is to end.
-    pub(crate) fn poll_head(
+    fn poll_head(
         &mut self,
         context: &mut Context<'_>,
         leaves: bool,

@@ -9,6 +9,7 @@ use futures_util::task::noop_waker_ref;
 use http::Method;
 use http1::{AnswerHead, Decoder, Fault, Scan};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio_util::either::Either;
 use tokio_util::io::poll_read_buf;
 
 use crate::transport::Transport;
@@ -57,10 +58,18 @@ impl Wire {
     /// nothing has happened.
     pub(crate) fn is_quiet(&mut self) -> bool {
         let mut byte = [0; 1];
-        let mut buffer = ReadBuf::new(&mut byte);
-        let mut context = Context::from_waker(noop_waker_ref());
-        let polled = Pin::new(&mut self.io).poll_read(&mut context, &mut buffer);
-        !self.ended && self.read.is_empty() && polled.is_pending()
+        let says_nothing = match &mut self.io {
+            // Nobody waits for it, so nobody is put down as waiting.
+            Either::Left(stream) => {
+                let read = stream.try_read(&mut byte);
+                read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+            }
+            Either::Right(stream) => {
+                let mut context = Context::from_waker(noop_waker_ref());
+                Pin::new(stream).poll_read(&mut context, &mut ReadBuf::new(&mut byte)).is_pending()
+            }
+        };
+        !self.ended && self.read.is_empty() && says_nothing
     }
 
     /// Whether the answer has come to its end and nothing is left over.

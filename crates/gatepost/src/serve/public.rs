@@ -31,20 +31,26 @@ impl Public {
 }
 
 impl Handler for Public {
-    async fn handle(&self, mut request: Request<Incoming>, peer: &Peer) -> Response<Body> {
+    type Memory = gateway::Memory;
+
+    async fn handle(
+        &self,
+        mut request: Request<Incoming>,
+        (peer, memory): (&Peer, &gateway::Memory),
+    ) -> Response<Body> {
         if oauth::owns(request.uri().path()) {
             let origin = self.origin(&request, peer);
             request.extensions_mut().insert(origin);
             let id = oauth::RequestId(self.gateway.next_request_id());
             request.extensions_mut().insert(id);
-            self.tokens.handle(request, peer).await
+            self.tokens.handle(request, (peer, &())).await
         } else {
             let scheme = self.trusted.scheme(peer, request.headers());
             // Only where a proxy says otherwise: extensions cost an allocation.
             if scheme != peer.scheme() {
                 request.extensions_mut().insert(CallerScheme(scheme));
             }
-            self.gateway.handle(request, peer).await
+            self.gateway.handle(request, (peer, memory)).await
         }
     }
 }

@@ -1,11 +1,10 @@
 //! The metrics: Prometheus names and base units, and no label a partner can choose.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use courier::AttemptRecord;
-use gateway::{AddressState, Record};
+use gateway::AddressState;
 use listener::DoorCounts;
 use model::Name;
 use oauth::TokenRecord;
@@ -19,49 +18,21 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::Reading;
 use super::spans::SpanCounts;
+use super::tallies::Tallies;
 
-/// Bounds of latency histograms, in seconds: from a cached answer to a whole timeout.
-const SECONDS: [f64; 12] =
-    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
 /// Bounds of the time from publishing to delivery, in seconds: up to a day of retries.
 const AGES: [f64; 12] =
     [0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 300.0, 3_600.0, 21_600.0, 86_400.0];
 
-type Labels<const N: usize> = [(&'static str, String); N];
+pub(super) type Labels<const N: usize> = [(&'static str, String); N];
 type Gauges = Family<Labels<1>, Gauge>;
 type Counters<const N: usize> = Family<Labels<N>, Counter>;
 type Histograms<const N: usize> = Family<Labels<N>, Histogram, fn() -> Histogram>;
 
-/// Counters of requests that are found without their labels: making texts of them costs more than
-/// counting.
-const KNOWN_MAX: usize = 16_384;
-
-/// What tells requests apart that are counted alike.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct RequestKey {
-    route: usize,
-    partner: usize,
-    class: u16,
-    refusal: Option<&'static str>,
-}
-
-/// What counts a request.
-struct Counted {
-    count: Counter,
-    time: Histogram,
-    /// Of what the service needed, and how often it was called again; where an API is known.
-    service: Option<(Histogram, Counter)>,
-}
-
 /// All metrics of the program.
 pub struct Metrics {
     registry: Registry,
-    known: Mutex<HashMap<RequestKey, Counted, foldhash::fast::RandomState>>,
-    requests: Counters<5>,
-    request_seconds: Histograms<2>,
-    upstream_seconds: Histograms<2>,
-    retries: Counters<2>,
-    under_way: Gauge,
+    tallies: Tallies,
     addresses: Family<Labels<2>, Gauge>,
     doors: Mutex<Vec<(&'static str, Arc<DoorCounts>)>>,
     connections: Gauges,
@@ -87,10 +58,6 @@ pub struct Metrics {
     lines_dropped: Gauge<u64, AtomicU64>,
 }
 
-fn seconds() -> Histogram {
-    Histogram::new(SECONDS)
-}
-
 fn ages() -> Histogram {
     Histogram::new(AGES)
 }
@@ -99,21 +66,6 @@ fn ages() -> Histogram {
 #[expect(clippy::cast_precision_loss, reason = "a duration in microseconds is far below 2^53")]
 fn from_us(us: u64) -> f64 {
     us as f64 / 1e6
-}
-
-impl Counted {
-    fn count(&self, record: &Record) {
-        self.count.inc();
-        self.time.observe(from_us(record.took_us));
-        if let Some((time, retries)) = &self.service
-            && let Some(us) = record.upstream_us
-        {
-            time.observe(from_us(us));
-            if record.retries > 0 {
-                retries.inc_by(u64::from(record.retries));
-            }
-        }
-    }
 }
 
 impl Default for Metrics {
@@ -125,14 +77,11 @@ impl Default for Metrics {
 impl Metrics {
     /// Metrics that are all nought.
     pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("gatepost");
+        let tallies = Tallies::new(&mut registry);
         let mut metrics = Self {
-            registry: Registry::with_prefix("gatepost"),
-            known: Mutex::default(),
-            requests: Family::default(),
-            request_seconds: Family::new_with_constructor(seconds),
-            upstream_seconds: Family::new_with_constructor(seconds),
-            retries: Family::default(),
-            under_way: Gauge::default(),
+            registry,
+            tallies,
             addresses: Family::default(),
             doors: Mutex::default(),
             connections: Family::default(),
@@ -165,12 +114,6 @@ impl Metrics {
 
     fn register(&mut self) {
         let registry = &mut self.registry;
-        let help = "Requests at the gateway, by API, route, partner, status class and refusal";
-        registry.register("requests", help, self.requests.clone());
-        let help = "From a request's head to its answer's last byte";
-        let unit = Unit::Seconds;
-        let histogram = self.request_seconds.clone();
-        registry.register_with_unit("request_duration", help, unit, histogram);
         let help = "Token requests, by the standard's error code or `issued`";
         registry.register("tokens", help, self.tokens.clone());
         let help = "Events handed in, by bus and whether they were accepted";
@@ -194,15 +137,8 @@ impl Metrics {
 
     fn register_doors(&mut self) {
         let registry = &mut self.registry;
-        let help = "Waiting for the company's service, up to its answer's head, by API and route";
-        let (unit, histogram) = (Unit::Seconds, self.upstream_seconds.clone());
-        registry.register_with_unit("upstream_duration", help, unit, histogram);
-        let help = "Calls of the company's service that were tried again, by API and route";
-        registry.register("upstream_retries", help, self.retries.clone());
         let help = "Whether an address of a service gets no calls";
         registry.register("upstream_out", help, self.addresses.clone());
-        let help = "Requests at the gateway whose answer has not ended";
-        registry.register("requests_under_way", help, self.under_way.clone());
         let help = "Open connections, by door";
         registry.register("connections_open", help, self.connections.clone());
         let help = "Connections closed at once, by door and what was full";
@@ -259,53 +195,9 @@ impl Metrics {
         self.addresses.remove(&[("api", api.to_string()), ("upstream", address.to_owned())]);
     }
 
-    /// A request has begun; [`Metrics::request`] follows.
-    pub(super) fn begins(&self) {
-        self.under_way.inc();
-    }
-
-    pub(super) fn request(&self, record: &Record) {
-        self.under_way.dec();
-        let key = RequestKey {
-            route: record.route_number(),
-            partner: record.partner_number(),
-            class: record.status / 100,
-            refusal: record.refusal.as_ref().map(|(code, _)| *code),
-        };
-        let mut known = self.known.lock();
-        if let Some(counted) = known.get(&key) {
-            counted.count(record);
-            return;
-        }
-        let counted = self.of_request(record);
-        counted.count(record);
-        // Numbers change with every definition; what is no longer used goes with the rest.
-        if known.len() >= KNOWN_MAX {
-            known.clear();
-        }
-        known.insert(key, counted);
-    }
-
-    /// What counts a request, found by its labels.
-    fn of_request(&self, record: &Record) -> Counted {
-        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-        let class = format!("{}xx", record.status / 100);
-        let refusal = record.refusal.as_ref().map_or("", |(code, _)| *code).to_owned();
-        let labels = [
-            ("api", text(record.api())),
-            ("route", text(record.route())),
-            ("partner", text(record.partner().map(Name::as_str))),
-            ("status", class),
-            ("refusal", refusal),
-        ];
-        let count = self.requests.get_or_create(&labels).clone();
-        let labels = [("api", text(record.api())), ("route", text(record.route()))];
-        let time = self.request_seconds.get_or_create(&labels).clone();
-        let service = record.api().map(|_| {
-            let time = self.upstream_seconds.get_or_create(&labels).clone();
-            (time, self.retries.get_or_create(&labels).clone())
-        });
-        Counted { count, time, service }
+    /// The counters of requests.
+    pub(super) fn tallies(&self) -> &Tallies {
+        &self.tallies
     }
 
     pub(super) fn token(&self, record: &TokenRecord) {
@@ -419,6 +311,7 @@ impl Metrics {
     pub(super) fn text(&self, lines_dropped: u64) -> String {
         self.lines_dropped.set(lines_dropped);
         self.look_at_doors();
+        self.tallies.add_up();
         let mut text = String::new();
         match encode(&mut text, &self.registry) {
             Ok(()) => text,

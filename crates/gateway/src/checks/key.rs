@@ -33,10 +33,16 @@ pub(crate) fn check(
     let Ok(id) = claimed_id(Kind::ApiKey, text.trim()) else { return Err(unfound()) };
     let digest = snapshot.digester.digest(text.trim());
     let entry = snapshot.key(id).ok_or_else(unfound)?;
-    let named = |why| Denial::KeyUnknown { why, id: Some(entry.id.clone()) };
     if !entry.digest.matches(&digest) {
-        return Err(named(UnknownKey::Unknown));
+        return Err(Denial::KeyUnknown { why: UnknownKey::Unknown, id: Some(entry.id.clone()) });
     }
+    live(entry, now)?;
+    Ok(Arc::clone(entry))
+}
+
+/// Whether a key that is the caller's is good now; notes its use.
+pub(crate) fn live(entry: &KeyEntry, now: Timestamp) -> Result<(), Denial> {
+    let named = |why| Denial::KeyUnknown { why, id: Some(entry.id.clone()) };
     if entry.revoked {
         return Err(named(UnknownKey::Revoked));
     }
@@ -50,5 +56,5 @@ pub(crate) fn check(
         return Err(Denial::KeyWithoutPlan { id: entry.id.clone() });
     }
     entry.mark.used(now);
-    Ok(Arc::clone(entry))
+    Ok(())
 }

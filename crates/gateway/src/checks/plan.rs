@@ -27,15 +27,15 @@ pub(crate) struct Admission {
 
 impl Admission {
     pub(crate) fn token(&self) -> Option<&AccessToken> {
-        self.admitted.token.as_deref()
+        self.admitted.token()
     }
 
     pub(crate) fn key(&self) -> Option<&KeyEntry> {
-        self.admitted.key.as_deref()
+        self.admitted.key()
     }
 
     pub(crate) fn partner(&self) -> Option<&Name> {
-        self.admitted.partner.as_ref().map(|partner| &partner.name)
+        self.admitted.partner().map(|partner| &partner.name)
     }
 
     pub(crate) fn admitted(&self) -> &Admitted {
@@ -254,8 +254,6 @@ impl Meter {
 /// An admitted request whose rate is counted, and its quota not yet.
 pub(crate) struct Rated {
     admitted: Admitted,
-    /// The plan of its key; none where no key was asked for.
-    plan: Option<Arc<UsagePlan>>,
     counted: Option<(Limit, Taken)>,
     slot: Option<Slot>,
 }
@@ -270,15 +268,16 @@ pub(crate) fn rate(
     fault: Option<Denial>,
     now: Now,
 ) -> Result<Rated, Denial> {
-    let Some(entry) = admitted.key.clone() else {
+    let caller = admitted.caller.clone();
+    let Some(entry) = caller.as_ref().and_then(|caller| caller.key.as_deref()) else {
         fault.map_or_else(|| all_callers(found, now), Err)?;
-        return Ok(Rated { admitted, plan: None, counted: None, slot: None });
+        return Ok(Rated { admitted, counted: None, slot: None });
     };
-    let Some(plan) = entry.plan.clone() else {
+    let Some(plan) = entry.plan.as_deref() else {
         return Err(Denial::KeyWithoutPlan { id: entry.id.clone() });
     };
-    let rate = entry.meter.rate_of(&plan, found);
-    let taken = rate.as_ref().map(|(limit, bucket)| take(&plan, *limit, bucket, now));
+    let rate = entry.meter.rate_of(plan, found);
+    let taken = rate.as_ref().map(|(limit, bucket)| take(plan, *limit, bucket, now));
     let has_permit = matches!(taken, Some(Ok(_)));
     let taken = match taken {
         None => None,
@@ -287,12 +286,12 @@ pub(crate) fn rate(
             Some(taken)
         }
         Some(Err(denial)) => {
-            observe(&plan, &mut admitted, denial)?;
+            observe(plan, &mut admitted, denial)?;
             Some(Taken { remaining: 0 })
         }
     };
     let counted = rate.as_ref().map(|(limit, _)| *limit).zip(taken);
-    let slot = concurrency(&plan, &mut admitted, counted, now)?;
+    let slot = concurrency(plan, &mut admitted, counted, now)?;
     // What the plan refuses does not reach the service, so it costs the others nothing of the bound
     // for all callers.
     let goes_on = plan.observe || !entry.meter.is_spent(plan.quota, now.at);
@@ -303,7 +302,7 @@ pub(crate) fn rate(
         }
         return Err(denial);
     }
-    Ok(Rated { admitted, plan: Some(plan), counted, slot })
+    Ok(Rated { admitted, counted, slot })
 }
 
 impl Rated {
@@ -313,7 +312,8 @@ impl Rated {
 
     /// What is left of the rate; of the quota nothing is said, for nothing is taken of it.
     pub(crate) fn limits(&self, now: Timestamp) -> Option<Limits> {
-        limits(self.plan.as_deref()?, self.admitted.key.as_deref(), (self.counted, None), now)
+        let entry = self.admitted.key()?;
+        limits(entry.plan.as_deref()?, Some(entry), (self.counted, None), now)
     }
 
     /// Debits the quota. Gives the request's place among those of its partner too.
@@ -322,27 +322,30 @@ impl Rated {
         store: &dyn Store,
         now: Timestamp,
     ) -> Result<(Admission, Option<Slot>), Denial> {
-        let Self { mut admitted, plan, counted, slot } = self;
-        let (Some(entry), Some(plan)) = (admitted.key.clone(), plan) else {
+        let Self { mut admitted, counted, slot } = self;
+        let caller = admitted.caller.clone();
+        let entry = caller.as_ref().and_then(|caller| caller.key.as_deref());
+        let Some((entry, plan)) = entry.and_then(|entry| Some((entry, entry.plan.as_deref()?)))
+        else {
             return Ok((Admission { admitted, limits: None }, slot));
         };
         let Some(quota) = plan.quota else {
-            let limits = limits(&plan, Some(&entry), (counted, None), now);
+            let limits = limits(plan, Some(entry), (counted, None), now);
             return Ok((Admission { admitted, limits }, slot));
         };
         match entry.meter.debit(quota, store, now).await {
             Ok((left, window)) => {
                 admitted.passed.add(Check::Quota);
-                let limits = limits(&plan, Some(&entry), (counted, Some((left, window))), now);
+                let limits = limits(plan, Some(entry), (counted, Some((left, window))), now);
                 Ok((Admission { admitted, limits }, slot))
             }
             Err(Ok(window)) => {
                 let until = Timestamp::from_ms(window.end_ms);
-                let limits = limits(&plan, Some(&entry), (counted, Some((0, window))), now);
+                let limits = limits(plan, Some(entry), (counted, Some((0, window))), now);
                 let wait = Duration::from_millis(until.since_ms(now).unsigned_abs());
                 let (name, told) = (plan.name.clone(), limits.clone().map(Box::new));
                 let denial = Denial::QuotaExceeded { plan: name, quota, until, wait, limits: told };
-                observe(&plan, &mut admitted, denial)?;
+                observe(plan, &mut admitted, denial)?;
                 Ok((Admission { admitted, limits }, slot))
             }
             Err(Err(error)) => Err(Denial::StoreUnavailable { reason: error.to_string() }),
@@ -373,7 +376,7 @@ fn concurrency(
     counted: Option<(Limit, Taken)>,
     now: Now,
 ) -> Result<Option<Slot>, Denial> {
-    let (Some(most), Some(partner)) = (plan.concurrency, admitted.partner.clone()) else {
+    let (Some(most), Some(partner)) = (plan.concurrency, admitted.partner()) else {
         return Ok(None);
     };
     let (slot, fits) = Slot::take(&partner.under_way, most);

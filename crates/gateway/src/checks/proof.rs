@@ -5,13 +5,12 @@
 //! with every request, and is verified with every request.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use jwt::{PROOF_WINDOW, ProofDemand, ProofFault};
+use jwt::{AccessToken, PROOF_WINDOW, ProofDemand, ProofFault};
 use model::Api;
 
 use crate::checks::token::{Scheme, is_proven, presented};
 use crate::checks::{Admitted, Asked, Now};
 use crate::denial::Denial;
-use crate::record::Check;
 use crate::snapshot::Snapshot;
 
 /// The field that carries a proof (RFC 9449 §4.1).
@@ -19,22 +18,30 @@ pub(crate) const DPOP: HeaderName = HeaderName::from_static("dpop");
 /// The field that gives the next nonce (RFC 9449 §8).
 pub(crate) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
+/// What came of looking for a proof.
+#[derive(Default)]
+pub(crate) struct Proven {
+    /// Whether there was to be one, and is.
+    pub(crate) is_proven: bool,
+    /// The nonce that the answer gives for the caller's next proof.
+    pub(crate) offer: Option<HeaderValue>,
+}
+
 /// Verifies the proof of a request whose token has been verified; nothing for a token that is bound
 /// to no key and does not claim to be.
 pub(crate) fn check(
     snapshot: &Snapshot,
     api: &Api,
     (asked, now): (Asked<'_>, Now),
-    known: &mut Admitted,
-) -> Result<(), Denial> {
-    let Some(claims) = known.token.clone() else { return Ok(()) };
+    claims: &AccessToken,
+) -> Result<Proven, Denial> {
     // Most tokens are bound to nothing and presented by themselves.
     if claims.jkt().is_none() && !is_proven(asked.headers) {
-        return Ok(());
+        return Ok(Proven::default());
     }
     let (scheme, token) = presented(asked, api.bare_token)?;
     let bound = match (claims.jkt(), scheme) {
-        (None, Scheme::Bearer) => return Ok(()),
+        (None, Scheme::Bearer) => return Ok(Proven::default()),
         // RFC 9449 §7.1: the scheme is for bound tokens alone, and they have no other (§7.2).
         (None, Scheme::Dpop) => return Err(Denial::TokenUnbound),
         (Some(_), Scheme::Bearer) => return Err(Denial::TokenBound),
@@ -59,9 +66,8 @@ pub(crate) fn check(
         ProofFault::Full => Denial::ProofsFull,
         fault => Denial::ProofInvalid(fault),
     })?;
-    known.offer = accepted.offer.and_then(|nonce| HeaderValue::try_from(nonce).ok());
-    known.passed.add(Check::Proof);
-    Ok(())
+    let offer = accepted.offer.and_then(|nonce| HeaderValue::try_from(nonce).ok());
+    Ok(Proven { is_proven: true, offer })
 }
 
 /// The one proof of a request (RFC 9449 §4.3, check 1).

@@ -10,6 +10,7 @@ use store::Presented;
 use crate::checks::{Asked, Now};
 use crate::denial::Denial;
 use crate::issuers::{IssuerFault, Issuers};
+use crate::memory::Until;
 use crate::routes::Found;
 use crate::snapshot::{PartnerEntry, Snapshot};
 use crate::token_memory::Key;
@@ -17,21 +18,30 @@ use crate::token_memory::Key;
 /// How far the issuer's clock and ours may differ; they are the same machine's.
 const LEEWAY_S: i64 = 0;
 
-/// Verifies the request's token; gives its claims and the partner whose client it was issued to.
+/// A token that is good.
+pub(crate) struct Good {
+    pub(crate) claims: Arc<AccessToken>,
+    /// The partner whose client it was issued to.
+    pub(crate) partner: Arc<PartnerEntry>,
+    pub(crate) until: Until,
+}
+
+/// Verifies the request's token.
 /// One of another issuer is only looked for in the memory: see [`foreign`].
 pub(crate) fn check(
     snapshot: &Snapshot,
     issuers: &Issuers,
     found: &Found,
     (asked, now): (Asked<'_>, Now),
-) -> Result<(Arc<AccessToken>, Arc<PartnerEntry>), Denial> {
+) -> Result<Good, Denial> {
     let api = &found.api.api;
     let (_, token) = presented(asked, api.bare_token)?;
     let now_s = now.at.seconds();
     let key = Key::of(token, &api.name);
+    let verified = asked.verified.map(|claims| (Arc::clone(claims), now_s));
     let recalled = || snapshot.tokens.recall(&key, now_s);
-    let claims = match asked.verified.cloned().or_else(recalled) {
-        Some(claims) if claims.aud == *api.name => claims,
+    let (claims, until_s) = match verified.or_else(recalled) {
+        Some((claims, until_s)) if claims.aud == *api.name => (claims, until_s),
         _ => {
             // Before any signature is verified: that is what a flood would cost us.
             let wait = snapshot.damper.may_try(asked.address, now.ticks_ns);
@@ -48,8 +58,8 @@ pub(crate) fn check(
                 tell(snapshot, asked, &fault, now);
                 Denial::TokenInvalid(fault)
             })?);
-            snapshot.tokens.remember(&key, Arc::clone(&claims), now_s);
-            claims
+            let until_s = snapshot.tokens.remember(&key, Arc::clone(&claims), now_s);
+            (claims, until_s)
         }
     };
     // A client of another issuer is never one of ours of the same name.
@@ -62,18 +72,16 @@ pub(crate) fn check(
         if snapshot.denied.refuses_of_issuer(&claims.iss, &claims.jti) {
             return Err(Denial::TokenDenied { id: claims.jti.clone() });
         }
-        return Ok((claims, partner));
+        return Ok(Good { claims, partner, until: (None, until_s) });
     }
     match snapshot.client(&claims.client_id) {
         Some(client)
             if client.status == Status::Active
                 && client.expires_at.is_none_or(|end| now.at < end) =>
         {
-            // On every request, also of a token that the memory knows.
-            if snapshot.denied.refuses(&named(&claims)) {
-                return Err(Denial::TokenDenied { id: claims.jti.clone() });
-            }
-            Ok((claims, Arc::clone(&client.partner)))
+            not_denied(snapshot, &claims)?;
+            let (partner, until) = (Arc::clone(&client.partner), (client.expires_at, until_s));
+            Ok(Good { claims, partner, until })
         }
         _ => Err(Denial::TokenRevoked { client: claims.client_id.clone() }),
     }
@@ -102,14 +110,26 @@ pub(crate) async fn foreign(
     Ok(claims)
 }
 
-/// What of a token the deny list is asked by.
-fn named(claims: &AccessToken) -> Presented<'_> {
-    Presented {
+/// Whether a token of ours was revoked: looked at with every request, also where the token is known.
+pub(crate) fn not_denied(snapshot: &Snapshot, claims: &AccessToken) -> Result<(), Denial> {
+    let presented = Presented {
         id: &claims.jti,
         client: &claims.client_id,
         credential: claims.credential_id.as_deref(),
         issued_s: claims.iat,
+    };
+    if snapshot.denied.refuses(&presented) {
+        return Err(Denial::TokenDenied { id: claims.jti.clone() });
     }
+    Ok(())
+}
+
+/// Whether the query has no token in it (RFC 6750 §2.3, RFC 9700 §4.3.2).
+pub(crate) fn not_in_query(query: &str) -> Result<(), Denial> {
+    if !query.is_empty() && query.split('&').any(names_a_token) {
+        return Err(Denial::TokenInQuery);
+    }
+    Ok(())
 }
 
 /// Counts a bad token; one that was good once is no attack.
@@ -131,9 +151,7 @@ pub(crate) enum Scheme {
 /// The one token of a request, and how it is presented (RFC 6750 §2.1, RFC 9449 §7.1). In the query
 /// it is refused (RFC 6750 §2.3, RFC 9700 §4.3.2).
 pub(crate) fn presented(asked: Asked<'_>, bare_allowed: bool) -> Result<(Scheme, &str), Denial> {
-    if asked.query.split('&').any(names_a_token) {
-        return Err(Denial::TokenInQuery);
-    }
+    not_in_query(asked.query)?;
     let mut values = asked.headers.get_all(AUTHORIZATION).iter();
     let value = values.next().ok_or(Denial::TokenMissing)?;
     if values.next().is_some() {

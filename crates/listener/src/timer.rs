@@ -1,0 +1,155 @@
+//! How long a request may take, told by a timer that its connection keeps.
+//!
+//! Setting a timer and taking it back costs more than nearly all requests' other waiting. So one that
+//! was set for an earlier request stays: when it goes off early it is set anew, which on a busy
+//! connection is once per timeout and not once per request.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::{Instant, Sleep};
+
+/// A connection's timer. A copy is another connection's.
+#[derive(Debug, Default)]
+pub struct Timer(Mutex<Option<Armed>>);
+
+/// One that was set, for whenever.
+#[derive(Debug)]
+struct Armed {
+    sleep: Pin<Box<Sleep>>,
+    /// Whom it wakes.
+    task: Option<Waker>,
+}
+
+impl Clone for Timer {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Timer {
+    /// Waits for something, for so long from now; none when the time is up.
+    pub async fn within<F: Future>(
+        &self,
+        time: Duration,
+        mut future: Pin<&mut F>,
+    ) -> Option<F::Output> {
+        let mut limit = Limit { timer: self, deadline: Instant::now() + time, armed: None };
+        let ended = poll_fn(|context| match future.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending => limit.poll(context).map(|()| None),
+        });
+        ended.await
+    }
+
+    /// Gives back the memory that nobody needs now.
+    pub(crate) fn rest(&self) {
+        drop(self.0.lock().take());
+    }
+}
+
+/// A time that is running.
+struct Limit<'a> {
+    timer: &'a Timer,
+    deadline: Instant,
+    /// Taken from the connection as long as this one waits: another request on it takes its own.
+    armed: Option<Armed>,
+}
+
+impl Limit<'_> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Self { timer, deadline, armed } = self;
+        let armed = armed.get_or_insert_with(|| {
+            let kept = timer.0.lock().take();
+            let made = || Box::pin(tokio::time::sleep_until(*deadline));
+            kept.unwrap_or_else(|| Armed { sleep: made(), task: None })
+        });
+        let wakes_us = armed.task.as_ref().is_some_and(|task| task.will_wake(context.waker()));
+        if armed.sleep.deadline() > *deadline {
+            armed.sleep.as_mut().reset(*deadline);
+        } else if wakes_us && !armed.sleep.is_elapsed() {
+            return Poll::Pending;
+        }
+        if !wakes_us {
+            armed.task = Some(context.waker().clone());
+        }
+        loop {
+            ready!(armed.sleep.as_mut().poll(context));
+            if armed.sleep.deadline() >= *deadline {
+                return Poll::Ready(());
+            }
+            armed.sleep.as_mut().reset(*deadline);
+        }
+    }
+}
+
+impl Drop for Limit<'_> {
+    fn drop(&mut self) {
+        if let Some(armed) = self.armed.take() {
+            *self.timer.0.lock() = Some(armed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::pin::pin;
+
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(5);
+    /// Longer than any test may take.
+    const LONG: Duration = Duration::from_mins(10);
+
+    /// Waits for what never comes; says how long.
+    async fn takes(timer: &Timer, time: Duration) -> Duration {
+        let began = Instant::now();
+        assert_eq!(timer.within(time, pin!(pending::<()>())).await, None);
+        began.elapsed()
+    }
+
+    /// Something comes in that time, and the timer stays set.
+    async fn comes_within(timer: &Timer, time: Duration) {
+        let soon = pin!(tokio::task::yield_now());
+        assert_eq!(timer.within(time, soon).await, Some(()));
+        assert!(timer.0.lock().is_some());
+    }
+
+    #[tokio::test]
+    async fn each_request_has_its_own_time_whatever_the_timer_was_set_for() {
+        let timer = Timer::default();
+        assert!(takes(&timer, SHORT).await >= SHORT);
+        assert!(takes(&timer, SHORT * 3).await >= SHORT * 3, "after one that has gone off");
+        comes_within(&timer, SHORT).await;
+        assert!(takes(&timer, SHORT * 3).await >= SHORT * 3, "with one set for earlier");
+        comes_within(&timer, LONG).await;
+        assert!(takes(&timer, SHORT).await < LONG, "with one set for later");
+        timer.rest();
+        assert!(takes(&timer, SHORT).await >= SHORT);
+    }
+
+    #[tokio::test]
+    async fn requests_side_by_side_do_not_take_each_others_time() {
+        let timer = Timer::default();
+        let (mut long, mut short) = (pin!(takes(&timer, LONG)), pin!(takes(&timer, SHORT)));
+        tokio::select! {
+            biased;
+            _ = &mut long => panic!("the other one's time"),
+            took = &mut short => assert!(took >= SHORT),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_timer_wakes_whoever_waits_now_and_not_whoever_set_it() {
+        let timer = std::sync::Arc::new(Timer::default());
+        comes_within(&timer, SHORT).await;
+        let other = std::sync::Arc::clone(&timer);
+        let tracker = tokio_util::task::TaskTracker::new();
+        let waiting = tracker.spawn(async move { takes(&other, SHORT * 2).await });
+        assert!(waiting.await.unwrap() >= SHORT * 2);
+    }
+}
