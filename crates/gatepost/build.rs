@@ -31,8 +31,10 @@ fn main() -> io::Result<()> {
 fn script(order: &str) -> String {
     let mut script = "SECTIONS { .text.ordered : {\n".to_owned();
     for name in order.lines() {
-        // Writing to a text cannot fail. What seldom runs has a place of its own.
-        let _written = writeln!(script, "*(.text.{name} .text.unlikely.{name})");
+        // Writing to a text cannot fail. What seldom runs has a place of its own, and what often does
+        // by a profile.
+        let kinds = format!(".text.{name} .text.hot.{name} .text.unlikely.{name}");
+        let _written = writeln!(script, "*({kinds})");
     }
     script.push_str("} }\nINSERT BEFORE .text;\n");
     script

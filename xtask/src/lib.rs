@@ -4,4 +4,6 @@
 //! `cargo test` stays the one command to remember.
 
 pub mod order;
+pub mod profile;
+pub mod release;
 pub mod tidy;

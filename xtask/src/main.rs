@@ -9,6 +9,8 @@
 use std::{env, fs, process::ExitCode};
 
 use xtask::order::order;
+use xtask::profile::busy;
+use xtask::release::{self, By};
 use xtask::tidy::{self, Tree};
 
 const HELP: &str = "\
@@ -18,6 +20,10 @@ cargo xtask VERB
          dependencies, clocks, notes; exit 1 when there is anything to say
   order  BUSY START  print what the linker puts side by side, from two profiles
          by callgrind; see docs/decisions/0018
+  busy   LEAST PROFILE  print of a profile in the text of llvm-profdata what has run
+         so often at least; see docs/decisions/0019
+  release  [WORDS]  cargo build --release WORDS, by the profile of what the program is
+         busy with: a third less CPU per request
   help   this text";
 
 /// The exit status of a command line that was not understood, as shells and clap have it.
@@ -29,6 +35,8 @@ fn main() -> ExitCode {
     match words.as_slice() {
         ["tidy"] => run_tidy(),
         ["order", busy, start] => run_order(busy, start),
+        ["busy", least, profile] => run_busy(least, profile),
+        ["release", words @ ..] => run_release(words),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");
             ExitCode::SUCCESS
@@ -74,6 +82,44 @@ fn run_order(busy: &str, start: &str) -> ExitCode {
         }
         (Err(error), _) | (_, Err(error)) => {
             eprintln!("a profile cannot be read: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_busy(least: &str, profile: &str) -> ExitCode {
+    let Ok(least) = least.parse() else {
+        eprintln!("LEAST is a number, and `{least}` is none");
+        return ExitCode::from(USAGE);
+    };
+    match fs::read_to_string(profile) {
+        Ok(profile) => {
+            print!("{}", busy(&profile, least));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("the profile cannot be read: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_release(words: &[&str]) -> ExitCode {
+    let root = tidy::root();
+    let built = release::by(root).and_then(|by| {
+        if let By::Nothing { of, is } = &by {
+            eprintln!(
+                "the profile is of Rust {of} and this is {is}: built without, the program takes half \
+                 as much CPU more per request. `rustup run {of} cargo xtask release` builds by it."
+            );
+        }
+        release::build(root, &by, words)
+    });
+    match built {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("the release cannot be built: {error}");
             ExitCode::FAILURE
         }
     }

@@ -70,7 +70,7 @@ impl<'a> Asked<'a> {
 
 /// Who was let in, and by what; the quota is not yet debited.
 pub(crate) struct Admitted {
-    /// None where nothing was asked of the caller.
+    /// None where nothing was asked of the caller and nothing refused.
     pub(crate) caller: Option<Arc<Caller>>,
     /// The checks that passed, for the access log.
     pub(crate) passed: Passed,
@@ -114,6 +114,9 @@ pub(crate) struct Refused {
 struct Seen {
     /// Found out anew; empty where the connection's last caller calls again.
     caller: Caller,
+    /// Whether the caller is known by its token, and by its key.
+    by_token: bool,
+    by_key: bool,
     passed: Passed,
     offer: Option<HeaderValue>,
 }
@@ -134,8 +137,12 @@ pub(crate) fn admit(
             Ok(Admitted::of(last.or_else(kept), seen))
         }
         Err(denial) => {
-            let caller = last.unwrap_or_else(|| Arc::new(fresh));
-            Err(Refused { denial, known: Box::new(Admitted::of(Some(caller), seen)) })
+            let caller = match last {
+                Some(last) => last.known_by(seen.by_token, seen.by_key),
+                None => fresh,
+            };
+            let known = Box::new(Admitted::of(Some(Arc::new(caller)), seen));
+            Err(Refused { denial, known })
         }
     }
 }
@@ -147,7 +154,8 @@ fn check(
     seen: &mut Seen,
 ) -> Result<(), Denial> {
     let (api, route) = (&found.api.api, found.route());
-    let Seen { caller: Caller { token, key, partner: owner, until, .. }, passed, offer } = seen;
+    let Seen { caller, passed, offer, .. } = seen;
+    let Caller { token, key, partner: owner, until, .. } = caller;
     passed.add(Check::Route);
     if !api.allow_ips.is_empty() {
         address::check(&api.allow_ips, asked.address)?;
@@ -160,6 +168,7 @@ fn check(
     let mut partner: Option<&PartnerEntry> = None;
     if route.token == TokenRule::Required {
         let (claims, of_client) = by_token(world, found, (asked, now), (token, owner, until))?;
+        seen.by_token = true;
         passed.add(Check::Token);
         binding::check(claims, asked.certificate)?;
         let proven = proof::check(world.0, api, (asked, now), claims)?;
@@ -176,6 +185,7 @@ fn check(
     }
     if route.api_key == KeyRule::Required {
         let of_key = by_key(world, found, (asked, now), key)?;
+        seen.by_key = true;
         match partner {
             Some(of_client) if of_client.name != of_key.name => return Err(Denial::KeyOfOther),
             Some(_) => {}

@@ -48,14 +48,15 @@ pub(crate) async fn send(
 ) -> Result<Answered, Denial> {
     let Some(recorder) = slot.as_mut() else { return Err(Denial::Forgotten) };
     let (api, route) = (&call.found.api, call.found.route());
-    let state = Arc::clone(api.service(call.admission.partner(), recorder.address()));
+    let state = api.service(call.admission.partner(), recorder.address());
     let bytes_max = route.body_bytes_max.unwrap_or(api.api.body_bytes_max);
     let timeout_ms = route.timeout_ms.unwrap_or(api.api.timeout_ms);
-    let fault = Fault::default();
+    let mut fault = Fault::default();
     let body = match body {
         Given::Whole(bytes) => listener::full(bytes),
         Given::Coming(body) if body.is_end_stream() => listener::empty(),
         Given::Coming(inner) => {
+            fault = Fault::possible();
             let (count, fault) = (recorder.bytes_in(), fault.clone());
             Body::new(Bounded { inner, bytes_max, count, fault })
         }
@@ -79,11 +80,11 @@ pub(crate) async fn send(
         let answered = pin!(tries.until_answered(body, began_ns));
         call.peer.timer.within(timeout, answered).await
     };
-    let Tries { state, at, called, retries, .. } = tries;
+    let Tries { at, called, retries, .. } = tries;
     let now_ns = recorder.ticks_ns();
     recorder.upstream(began_ns, now_ns);
     if let Some(index) = called {
-        recorder.called(&state, index, retries);
+        recorder.called(state, index, retries);
     }
     let denial = match sent {
         Some(Ok(answer)) => return answered(call, answer, upgrade, slot),
@@ -103,7 +104,7 @@ struct Tries<'a> {
     upstreams: &'a Upstreams,
     call: Call<'a>,
     recorder: &'a Recorder,
-    state: Arc<ServiceState>,
+    state: &'a Arc<ServiceState>,
     spoken: Spoken,
     /// Where the present try is: kept here so that it is known when the time is up.
     at: Option<UnderWay>,
@@ -180,7 +181,7 @@ impl Tries<'_> {
             return Err(failed(Denial::Forgotten, None));
         };
         let fresh = self.spoken == Spoken::Upgrade;
-        let line = match self.upstreams.line(&self.state, member, fresh).await {
+        let line = match self.upstreams.line(self.state, member, fresh).await {
             Ok(line) => line,
             Err(denial) => return Err(failed(denial, body.take())),
         };
@@ -337,17 +338,23 @@ const SOUND: u8 = 0;
 const TOO_LARGE: u8 = 1;
 const BROKEN: u8 = 2;
 
-/// What is wrong with a caller's body.
+/// What is wrong with a caller's body; nothing can be with one that is whole.
 #[derive(Clone, Default)]
-struct Fault(Arc<AtomicU8>);
+struct Fault(Option<Arc<AtomicU8>>);
 
 impl Fault {
+    fn possible() -> Self {
+        Self(Some(Arc::default()))
+    }
+
     fn is(&self, fault: u8) -> bool {
-        self.0.load(Ordering::Relaxed) == fault
+        self.0.as_ref().map_or(SOUND, |present| present.load(Ordering::Relaxed)) == fault
     }
 
     fn set(&self, fault: u8) {
-        self.0.store(fault, Ordering::Relaxed);
+        if let Some(present) = &self.0 {
+            present.store(fault, Ordering::Relaxed);
+        }
     }
 }
 

@@ -170,7 +170,7 @@ impl Core {
         let Ok(gone) = peer.tasks.spawn(task).await else {
             return Err(Refusal::bare(Denial::Forgotten));
         };
-        let Gone { recorder, found, admission, answered } = gone;
+        let Gone { recorder, found, mut admission, answered } = gone;
         *slot = recorder;
         let mut response = answered.map_err(|denial| Refusal {
             limits: admission.limits().map(Box::new),

@@ -188,7 +188,7 @@ impl Core {
             return Box::pin(self.answer_once(keyed, body, peer, slot)).await;
         }
         let debited = rated.debit(&*self.world.store, now.at).await;
-        let (admission, held) = debited.map_err(|denial| found.refusal(denial))?;
+        let (mut admission, held) = debited.map_err(|denial| found.refusal(denial))?;
         recorder.counted(admission.admitted());
         recorder.hold(held);
         let call = headers::Call { parts: &parts, found: &found, admission: &admission, peer };

@@ -16,12 +16,13 @@ use model::{KeyRule, Route, Timestamp, TokenRule};
 use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
+use crate::checks::plan::Policy;
 use crate::routes::Found;
 use crate::snapshot::{KeyEntry, PartnerEntry, Snapshot};
 
 /// What is remembered of a connection: at most its last caller.
 #[derive(Default)]
-pub struct Memory(Mutex<Option<Arc<Caller>>>);
+pub struct Memory(Mutex<Option<(Shown, Arc<Caller>)>>);
 
 impl listener::Memory for Memory {
     fn rest(&self) {
@@ -36,7 +37,8 @@ pub(crate) struct Caller {
     pub(crate) key: Option<Arc<KeyEntry>>,
     pub(crate) partner: Option<Arc<PartnerEntry>>,
     pub(crate) until: Until,
-    shown: Option<Shown>,
+    /// What its plan says in every answer.
+    pub(crate) policy: Policy,
 }
 
 /// Until when a token is good by what the snapshot says of it: the end of its client, if that has one,
@@ -70,21 +72,21 @@ impl Memory {
         if !token && !key {
             return None;
         }
-        let last = self.0.lock().clone()?;
-        let shown = last.shown.as_ref()?;
+        let mut memory = self.0.lock();
+        let (shown, last) = memory.as_ref()?;
         let (client_end, token_end_s) = last.until;
-        let is_same = shown.snapshot == snapshot.number
-            && shown.api == found.api.number
+        let is_over = shown.snapshot != snapshot.number
+            || now.seconds() >= token_end_s
+            || client_end.is_some_and(|end| now >= end);
+        if is_over {
+            *memory = None;
+            return None;
+        }
+        let is_same = shown.api == found.api.number
             && (shown.authorization.is_some(), shown.key.is_some()) == (token, key)
-            && now.seconds() < token_end_s
-            && client_end.is_none_or(|end| now < end)
-            && is_shown(
-                headers,
-                &AUTHORIZATION,
-                shown.authorization.as_deref().map(|value| &**value),
-            )
-            && is_shown(headers, &found.api.key_header, shown.key.as_deref().map(|value| &**value));
-        is_same.then_some(last)
+            && is_shown(headers, &AUTHORIZATION, shown.authorization.as_ref())
+            && is_shown(headers, &found.api.key_header, shown.key.as_ref());
+        is_same.then(|| Arc::clone(last))
     }
 
     /// Remembers who a request was let in as; a token of another issuer is not remembered, for what
@@ -109,14 +111,14 @@ impl Memory {
         if !token {
             caller.until.1 = i64::MAX;
         }
-        caller.shown = Some(Shown {
+        let shown = Shown {
             snapshot: snapshot.number,
             api: found.api.number,
             authorization: shown(&AUTHORIZATION, token),
             key: shown(&found.api.key_header, key),
-        });
+        };
         let caller = Arc::new(caller);
-        *self.0.lock() = Some(Arc::clone(&caller));
+        *self.0.lock() = Some((shown, Arc::clone(&caller)));
         Some(caller)
     }
 }
@@ -126,11 +128,22 @@ impl Caller {
     pub(crate) fn by_token(&self) -> Option<(&AccessToken, &PartnerEntry)> {
         Some((self.token.as_deref()?, self.partner.as_deref()?))
     }
+
+    /// What is known of it when only the token is, or only the key, or neither: for the log of a
+    /// refusal.
+    pub(crate) fn known_by(&self, token: bool, key: bool) -> Self {
+        Self {
+            token: self.token.clone().filter(|_| token),
+            key: self.key.clone().filter(|_| key),
+            partner: self.partner.clone().filter(|_| token || key),
+            ..Self::default()
+        }
+    }
 }
 
 /// Whether a field stands there once, with that value; and whatever stands there where nothing was
 /// asked of it. In a time that says nothing of the value: others may speak on the same connection.
-fn is_shown(headers: &HeaderMap, name: &HeaderName, shown: Option<&[u8]>) -> bool {
+fn is_shown(headers: &HeaderMap, name: &HeaderName, shown: Option<&Zeroizing<Box<[u8]>>>) -> bool {
     let Some(shown) = shown else { return true };
     let mut values = headers.get_all(name).iter();
     let first = values.next().map(http::HeaderValue::as_bytes);

@@ -48,7 +48,7 @@ pub(crate) struct Member {
     /// What stands in `Host`.
     pub(crate) host: HeaderValue,
     pub(crate) number: usize,
-    /// Calls under way.
+    /// Calls under way; not counted where there is no other address.
     open: AtomicU32,
     failures: AtomicU32,
     /// How often it was taken out without a success between.
@@ -127,7 +127,9 @@ impl UnderWay {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.end_try();
-        self.member().open.fetch_sub(1, Ordering::Relaxed);
+        if self.state.members.len() > 1 {
+            self.member().open.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -173,7 +175,10 @@ impl ServiceState {
             // Another core was faster: its call tells, and this one goes to another address.
             return self.choose(now_ns, tried);
         }
-        member.open.fetch_add(1, Ordering::Relaxed);
+        // Nobody compares what an only address has, and cores need not meet there.
+        if count > 1 {
+            member.open.fetch_add(1, Ordering::Relaxed);
+        }
         Ok(UnderWay { state: Arc::clone(self), index, tries })
     }
 

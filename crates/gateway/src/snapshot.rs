@@ -20,7 +20,7 @@ use model::{
 };
 use store::{DenyList, UseBook, UseMark};
 
-use crate::checks::plan::{Meter, Policy};
+use crate::checks::plan::Meter;
 use crate::damper::Damper;
 use crate::routes::Tree;
 use crate::service::ServiceState;
@@ -169,8 +169,6 @@ pub(crate) struct KeyEntry {
     pub(crate) partner: Arc<PartnerEntry>,
     pub(crate) plan: Option<Arc<UsagePlan>>,
     pub(crate) meter: Arc<Meter>,
-    /// What its plan says in every answer.
-    pub(crate) policy: Policy,
 }
 
 /// A client, as far as a token of it is concerned.
@@ -404,7 +402,6 @@ fn key(
     let plan = key.plan.as_ref().or(of_partner).and_then(|plan| definitions.plans.get(plan));
     Some(KeyEntry {
         digest: credential.digest,
-        policy: Policy::default(),
         mark: uses.mark(CredentialKind::ApiKey, &credential.id, credential.last_used),
         not_before: credential.not_before,
         expires_at: credential.expires_at,

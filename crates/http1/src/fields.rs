@@ -1,7 +1,10 @@
 //! The fields of a head: names and values, and what they say of the body and of the connection.
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, EXPECT,
+    HOST, SERVER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
+};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::Fault;
@@ -43,7 +46,7 @@ pub(crate) fn take(
     let mut headers = HeaderMap::with_capacity(fields.len() + MORE);
     let mut said = Said::default();
     for field in fields {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Fault::Field)?;
+        let name = name(field.name.as_bytes())?;
         let value = HeaderValue::from_maybe_shared(head.slice_ref(field.value));
         let value = value.map_err(|_| Fault::Field)?;
         if said.hears(&name, &value, side)? {
@@ -61,6 +64,38 @@ pub(crate) fn take(
         }
     }
     Ok((headers, said))
+}
+
+static OF_4: [HeaderName; 2] = [HOST, DATE];
+static OF_6: [HeaderName; 2] = [ACCEPT, SERVER];
+static OF_9: [HeaderName; 1] = [HeaderName::from_static("x-api-key")];
+static OF_10: [HeaderName; 2] = [USER_AGENT, CONNECTION];
+static OF_11: [HeaderName; 1] = [HeaderName::from_static("traceparent")];
+static OF_12: [HeaderName; 2] = [CONTENT_TYPE, HeaderName::from_static("x-request-id")];
+static OF_13: [HeaderName; 1] = [AUTHORIZATION];
+static OF_14: [HeaderName; 1] = [CONTENT_LENGTH];
+static OF_15: [HeaderName; 2] = [ACCEPT_ENCODING, HeaderName::from_static("idempotency-key")];
+
+/// A field's name. Those that nearly every message has are found by their length: reading one as any
+/// other takes several times as long, and those the library does not know by itself take memory each.
+fn name(bytes: &[u8]) -> Result<HeaderName, Fault> {
+    let common: &[HeaderName] = match bytes.len() {
+        4 => &OF_4,
+        6 => &OF_6,
+        9 => &OF_9,
+        10 => &OF_10,
+        11 => &OF_11,
+        12 => &OF_12,
+        13 => &OF_13,
+        14 => &OF_14,
+        15 => &OF_15,
+        _ => &[],
+    };
+    let found = common.iter().find(|name| name.as_str().as_bytes().eq_ignore_ascii_case(bytes));
+    found.map_or_else(
+        || HeaderName::from_bytes(bytes).map_err(|_| Fault::Field),
+        |name| Ok(name.clone()),
+    )
 }
 
 impl Said {
@@ -127,6 +162,37 @@ pub(crate) fn fault(error: httparse::Error) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_the_one_that_the_library_reads() {
+        for text in [
+            "host",
+            "Date",
+            "ACCEPT",
+            "server",
+            "X-Api-Key",
+            "User-Agent",
+            "Connection",
+            "traceparent",
+            "Content-Type",
+            "x-request-id",
+            "Authorization",
+            "content-length",
+            "Accept-Encoding",
+            "Idempotency-Key",
+            "Hosts",
+            "posh",
+            "x-api-kez",
+            "cookie",
+            "X-Anything",
+        ] {
+            let read = HeaderName::from_bytes(text.as_bytes()).unwrap();
+            assert_eq!(name(text.as_bytes()), Ok(read), "{text}");
+        }
+        for text in ["", "a b", "ho\u{e4}", "h:st"] {
+            assert_eq!(name(text.as_bytes()), Err(Fault::Field), "{text:?}");
+        }
+    }
 
     #[test]
     fn a_length_is_of_digits() {

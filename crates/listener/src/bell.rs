@@ -55,11 +55,13 @@ impl Bell {
             self.task = Some(context.waker().clone());
             self.shared.task.lock().clone_from(&self.task);
         }
-        if !self.shared.rung.load(Ordering::Acquire) {
+        // Before it is asked: what rings meanwhile is heard the next time. Looked at first, for a swap
+        // costs much more than a look that finds nothing.
+        if !self.shared.rung.load(Ordering::Relaxed)
+            || !self.shared.rung.swap(false, Ordering::AcqRel)
+        {
             return Poll::Pending;
         }
-        // Before it is asked: what rings meanwhile is heard the next time.
-        self.shared.rung.store(false, Ordering::Release);
         let answer = ask(&mut Context::from_waker(&self.own));
         if answer.is_ready() {
             // Not all that is behind it need have been asked.

@@ -5,11 +5,12 @@
 //! connection is once per timeout and not once per request.
 
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep};
 
 /// A connection's timer. A copy is another connection's.
@@ -77,7 +78,9 @@ impl Limit<'_> {
             armed.task = Some(context.waker().clone());
         }
         loop {
-            ready!(armed.sleep.as_mut().poll(context));
+            // Whatever the task's other work has left it to do: else the timer would not be set, and nobody
+            // would look again.
+            ready!(pin!(unconstrained(armed.sleep.as_mut())).poll(context));
             if armed.sleep.deadline() >= *deadline {
                 return Poll::Ready(());
             }
@@ -97,7 +100,6 @@ impl Drop for Limit<'_> {
 #[cfg(test)]
 mod tests {
     use std::future::pending;
-    use std::pin::pin;
 
     use super::*;
 
@@ -130,6 +132,22 @@ mod tests {
         assert!(takes(&timer, SHORT).await < LONG, "with one set for later");
         timer.rest();
         assert!(takes(&timer, SHORT).await >= SHORT);
+    }
+
+    #[tokio::test]
+    async fn a_task_that_had_much_to_do_has_its_time_all_the_same() {
+        let timer = Timer::default();
+        let busy = poll_fn(|context| {
+            // Uses up what the runtime lets a task do in one go.
+            while tokio::task::coop::poll_proceed(context)
+                .map(|left| left.made_progress())
+                .is_ready()
+            {}
+            Poll::<()>::Pending
+        });
+        let mut busy = pin!(busy);
+        let within = tokio::time::timeout(LONG, timer.within(SHORT, busy.as_mut()));
+        assert_eq!(within.await, Ok(None));
     }
 
     #[tokio::test]

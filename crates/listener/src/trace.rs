@@ -76,6 +76,13 @@ impl TraceParent {
         Some(Self { trace, span, parent: 0, flags })
     }
 
+    /// The trace's id in hexadecimal digits.
+    pub fn trace_digits(&self) -> [u8; 32] {
+        let mut digits = [0; 32];
+        hex(&mut digits, &self.trace.to_be_bytes());
+        digits
+    }
+
     /// As it stands in the header.
     pub fn to_bytes(&self) -> [u8; 55] {
         let mut bytes = *b"00-00000000000000000000000000000000-0000000000000000-00";

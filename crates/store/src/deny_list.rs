@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use model::Timestamp;
@@ -45,6 +45,8 @@ pub struct Presented<'a> {
 /// The tokens that are refused.
 #[derive(Default)]
 pub struct DenyList {
+    /// Whether anything was ever refused: most programs never ask further.
+    any: AtomicBool,
     refused: ArcSwap<Refused>,
     /// The number of the last entry that was read from the store.
     seen: AtomicU64,
@@ -87,6 +89,9 @@ impl DenyList {
     /// A token says its second only: of those that a client got in the very second in which all of
     /// its tokens were revoked, all are refused.
     pub fn refuses(&self, token: &Presented<'_>) -> bool {
+        if !self.any.load(Ordering::Acquire) {
+            return false;
+        }
         let refused = self.refused.load();
         let among = |many: &Map<Many>, name: &str| {
             // The name is hashed only if there is something to find.
@@ -159,6 +164,9 @@ impl DenyList {
     }
 
     fn add(&self, entries: &[DenyEntry]) {
+        if !entries.is_empty() {
+            self.any.store(true, Ordering::Release);
+        }
         self.change(|refused| {
             for entry in entries {
                 self.put(refused, entry);

@@ -155,7 +155,7 @@ impl Fields<'_> {
     pub(super) fn trace(&mut self, record: &Record) {
         self.name("trace_id");
         self.0.push(b'"');
-        self.0.extend_from_slice(&record.trace.to_bytes()[3..35]);
+        self.0.extend_from_slice(&record.trace.trace_digits());
         self.0.push(b'"');
     }
 

@@ -227,7 +227,8 @@ impl Tallies {
             part.known.lock().values_mut().for_each(Counted::add_up);
         }
         let under_way = self.parts.iter().map(|part| part.under_way.load(Ordering::Relaxed));
-        self.under_way.set(under_way.sum());
+        // One that ends on another thread than it began on may be read once only.
+        self.under_way.set(under_way.sum::<i64>().max(0));
     }
 }
 

@@ -39,6 +39,7 @@ mod proofs;
 mod protocols;
 mod proxied;
 mod proxy;
+mod recalled;
 mod refusals;
 mod renewals;
 mod replays;

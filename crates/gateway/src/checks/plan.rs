@@ -15,6 +15,7 @@ use store::{Lease, Store, StoreError};
 
 use crate::checks::{Admitted, Now};
 use crate::denial::Denial;
+use crate::memory::Caller;
 use crate::record::Check;
 use crate::routes::Found;
 use crate::snapshot::KeyEntry;
@@ -54,9 +55,9 @@ impl Admission {
         key.meter.refund(key.plan.as_deref());
     }
 
-    /// Adds the `RateLimit` fields.
-    pub(crate) fn add_limits(&self, headers: &mut HeaderMap) {
-        if let Some(limits) = &self.limits {
+    /// Adds the `RateLimit` fields; to be called once.
+    pub(crate) fn add_limits(&mut self, headers: &mut HeaderMap) {
+        if let Some(limits) = self.limits.take() {
             limits.add_to(headers);
         }
     }
@@ -73,9 +74,9 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    pub(crate) fn add_to(&self, headers: &mut HeaderMap) {
-        headers.insert(POLICY, self.policy.clone());
-        headers.insert(STATE, self.state.clone());
+    pub(crate) fn add_to(self, headers: &mut HeaderMap) {
+        headers.insert(POLICY, self.policy);
+        headers.insert(STATE, self.state);
     }
 }
 
@@ -294,7 +295,8 @@ pub(crate) fn rate(
     let slot = concurrency(plan, &mut admitted, counted, now)?;
     // What the plan refuses does not reach the service, so it costs the others nothing of the bound
     // for all callers.
-    let goes_on = plan.observe || !entry.meter.is_spent(plan.quota, now.at);
+    let is_asked = fault.is_some() || found.api.api.limit.is_some();
+    let goes_on = is_asked && (plan.observe || !entry.meter.is_spent(plan.quota, now.at));
     let refused = goes_on.then(|| fault.or_else(|| all_callers(found, now).err())).flatten();
     if let Some(denial) = refused {
         if let Some((limit, bucket)) = rate.as_ref().filter(|_| has_permit) {
@@ -312,8 +314,8 @@ impl Rated {
 
     /// What is left of the rate; of the quota nothing is said, for nothing is taken of it.
     pub(crate) fn limits(&self, now: Timestamp) -> Option<Limits> {
-        let entry = self.admitted.key()?;
-        limits(entry.plan.as_deref()?, Some(entry), (self.counted, None), now)
+        let plan = self.admitted.key()?.plan.as_deref()?;
+        limits(plan, self.admitted.caller.as_deref(), (self.counted, None), now)
     }
 
     /// Debits the quota. Gives the request's place among those of its partner too.
@@ -330,18 +332,18 @@ impl Rated {
             return Ok((Admission { admitted, limits: None }, slot));
         };
         let Some(quota) = plan.quota else {
-            let limits = limits(plan, Some(entry), (counted, None), now);
+            let limits = limits(plan, caller.as_deref(), (counted, None), now);
             return Ok((Admission { admitted, limits }, slot));
         };
         match entry.meter.debit(quota, store, now).await {
             Ok((left, window)) => {
                 admitted.passed.add(Check::Quota);
-                let limits = limits(plan, Some(entry), (counted, Some((left, window))), now);
+                let limits = limits(plan, caller.as_deref(), (counted, Some((left, window))), now);
                 Ok((Admission { admitted, limits }, slot))
             }
             Err(Ok(window)) => {
                 let until = Timestamp::from_ms(window.end_ms);
-                let limits = limits(plan, Some(entry), (counted, Some((0, window))), now);
+                let limits = limits(plan, caller.as_deref(), (counted, Some((0, window))), now);
                 let wait = Duration::from_millis(until.since_ms(now).unsigned_abs());
                 let (name, told) = (plan.name.clone(), limits.clone().map(Box::new));
                 let denial = Denial::QuotaExceeded { plan: name, quota, until, wait, limits: told };
@@ -398,7 +400,7 @@ fn take(plan: &UsagePlan, limit: Limit, bucket: &Bucket, now: Now) -> Result<Tak
     })
 }
 
-/// What a plan says to its callers, as it was written last: nothing of it changes from request to
+/// What a plan says to a caller, as it was written last: nothing of it changes from request to
 /// request, but for a route with a rate of its own and a new period.
 #[derive(Default)]
 pub(crate) struct Policy(Mutex<Option<(Stated, HeaderValue)>>);
@@ -429,7 +431,7 @@ impl Policy {
 
 fn limits(
     plan: &UsagePlan,
-    entry: Option<&KeyEntry>,
+    caller: Option<&Caller>,
     (counted, quota): Counts,
     now: Timestamp,
 ) -> Option<Limits> {
@@ -453,8 +455,8 @@ fn limits(
     };
     let stated = quota.map(|(_, window)| (window.start_ms, window.end_ms));
     let stated = (counted.map(|(limit, _)| limit), stated);
-    let policy = match entry {
-        Some(entry) => entry.policy.of(stated, make)?,
+    let policy = match caller {
+        Some(caller) => caller.policy.of(stated, make)?,
         None => make()?,
     };
     let mut state = Items::default();

@@ -69,9 +69,9 @@ impl Denial {
         | Self::ConcurrencyExceeded { limits: Some(limits), .. }
         | Self::QuotaExceeded { limits: Some(limits), .. } = self
         {
-            limits.add_to(headers);
+            limits.clone().add_to(headers);
         } else if let Some(limits) = facts.limits {
-            limits.add_to(headers);
+            limits.clone().add_to(headers);
         }
     }
 

@@ -1,0 +1,105 @@
+//! Builds the program as it is released: by the profile of what it is busy with.
+//!
+//! See docs/decisions/0019-a-profile-for-releases.md.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "cargo tells what it is called with by its environment, and is told so"
+)]
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::{env, fs, io};
+
+/// The profile, and the compiler whose names of functions are in it.
+const PROFILE: &str = "crates/gatepost/link/profile.profdata";
+const COMPILER: &str = "crates/gatepost/link/profile.rustc";
+/// What stands between the flags of `CARGO_ENCODED_RUSTFLAGS`.
+const BETWEEN: char = '\u{1f}';
+
+/// How a release is built.
+#[derive(Debug, PartialEq, Eq)]
+pub enum By {
+    /// By this profile.
+    Profile(PathBuf),
+    /// Without.
+    Nothing {
+        /// The version of the compiler that the profile is of.
+        of: String,
+        /// That of the present one.
+        is: String,
+    },
+}
+
+/// By what the release of the tree at `root` can be built here.
+pub fn by(root: &Path) -> io::Result<By> {
+    let of = fs::read_to_string(root.join(COMPILER))?.trim().to_owned();
+    let told = Command::new(compiler()).arg("-vV").output()?.stdout;
+    let told = String::from_utf8_lossy(&told).into_owned();
+    let is = told.lines().find_map(|line| line.strip_prefix("release: ")).unwrap_or("unknown");
+    if is != of {
+        return Ok(By::Nothing { of, is: is.to_owned() });
+    }
+    // cargo builds anew what flags have changed for, and does not look into the files they name.
+    let profile = fs::read(root.join(PROFILE))?;
+    let mut hasher = DefaultHasher::new();
+    profile.hash(&mut hasher);
+    let directory = root.join("target/profiles");
+    let copy = directory.join(format!("{:016x}.profdata", hasher.finish()));
+    fs::create_dir_all(&directory)?;
+    fs::write(&copy, profile)?;
+    Ok(By::Profile(copy))
+}
+
+/// Builds the program, or what `words` say as `cargo build --release` takes them.
+pub fn build(root: &Path, by: &By, words: &[&str]) -> io::Result<ExitStatus> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.current_dir(root).args(["build", "--release"]);
+    if words.is_empty() {
+        build.args(["--package", "gatepost"]);
+    }
+    build.args(words);
+    if let By::Profile(profile) = by {
+        let before = env::var("CARGO_ENCODED_RUSTFLAGS").ok();
+        let before = before.or_else(|| {
+            let flags = env::var("RUSTFLAGS").ok()?;
+            Some(flags.split_whitespace().collect::<Vec<_>>().join(&BETWEEN.to_string()))
+        });
+        build.env("CARGO_ENCODED_RUSTFLAGS", flags(before.as_deref().unwrap_or(""), profile));
+    }
+    build.status()
+}
+
+fn compiler() -> std::ffi::OsString {
+    env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())
+}
+
+/// The compiler's flags: those there were, and the profile.
+fn flags(before: &str, profile: &Path) -> String {
+    let own = format!("-Cprofile-use={}", profile.display());
+    if before.is_empty() { own } else { format!("{before}{BETWEEN}{own}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_that_there_were_stay() {
+        let profile = Path::new("/a path/profile.profdata");
+        assert_eq!(flags("", profile), "-Cprofile-use=/a path/profile.profdata");
+        let both = "-Ctarget-cpu=native\u{1f}-Cprofile-use=/a path/profile.profdata";
+        assert_eq!(flags("-Ctarget-cpu=native", profile), both);
+    }
+
+    #[test]
+    fn the_tree_has_a_profile_and_says_of_which_compiler_it_is() {
+        let root = crate::tidy::root();
+        let profile = fs::read(root.join(PROFILE)).unwrap();
+        // An indexed profile begins with this, backwards: 255, "lprofi", 129.
+        assert_eq!(profile.get(..8), Some(&b"\xfflprofi\x81"[..]));
+        assert!(by(root).is_ok());
+    }
+}
