@@ -15,6 +15,8 @@ use std::{env, fs, io};
 /// The profile, and the compiler whose names of functions are in it.
 const PROFILE: &str = "crates/gatepost/link/profile.profdata";
 const COMPILER: &str = "crates/gatepost/link/profile.rustc";
+/// In how many units a crate is built, for the profile as well as by it.
+const UNITS: (&str, &str) = ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1");
 /// What stands between the flags of `CARGO_ENCODED_RUSTFLAGS`.
 const BETWEEN: char = '\u{1f}';
 
@@ -61,6 +63,8 @@ pub fn build(root: &Path, by: &By, words: &[&str]) -> io::Result<ExitStatus> {
         build.args(["--package", "gatepost"]);
     }
     build.args(words);
+    // One unit for each crate: with more, the same function is in several, and the profile fits one.
+    build.env(UNITS.0, UNITS.1);
     if let By::Profile(profile) = by {
         let before = env::var("CARGO_ENCODED_RUSTFLAGS").ok();
         let before = before.or_else(|| {
@@ -78,8 +82,13 @@ fn compiler() -> std::ffi::OsString {
 
 /// The compiler's flags: those there were, and the profile.
 fn flags(before: &str, profile: &Path) -> String {
-    let own = format!("-Cprofile-use={}", profile.display());
-    if before.is_empty() { own } else { format!("{before}{BETWEEN}{own}") }
+    // A function that was changed since the profile was made is built as without it, and no word of it.
+    let own = [
+        format!("-Cprofile-use={}", profile.display()),
+        "-Cllvm-args=-no-pgo-warn-mismatch".to_owned(),
+    ];
+    let before = (!before.is_empty()).then(|| before.to_owned());
+    before.into_iter().chain(own).collect::<Vec<_>>().join(&BETWEEN.to_string())
 }
 
 #[cfg(test)]
@@ -89,9 +98,10 @@ mod tests {
     #[test]
     fn flags_that_there_were_stay() {
         let profile = Path::new("/a path/profile.profdata");
-        assert_eq!(flags("", profile), "-Cprofile-use=/a path/profile.profdata");
-        let both = "-Ctarget-cpu=native\u{1f}-Cprofile-use=/a path/profile.profdata";
-        assert_eq!(flags("-Ctarget-cpu=native", profile), both);
+        let own = flags("", profile);
+        assert!(own.starts_with("-Cprofile-use=/a path/profile.profdata\u{1f}"), "{own}");
+        let both = flags("-Ctarget-cpu=native", profile);
+        assert_eq!(both, format!("-Ctarget-cpu=native\u{1f}{own}"));
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub(crate) async fn send(
     // Pinned here, so that it is not moved into what waits for it.
     let sent = {
         let answered = pin!(tries.until_answered(body, began_ns));
-        call.peer.timer.within(timeout, answered).await
+        call.peer.timer.within((began_ns, timeout), answered).await
     };
     let Tries { at, called, retries, .. } = tries;
     let now_ns = recorder.ticks_ns();

@@ -99,7 +99,8 @@ fn name(bytes: &[u8]) -> Result<HeaderName, Fault> {
 }
 
 impl Said {
-    /// Hears one field; says whether it is to be kept.
+    /// Hears one field; says whether it is to be kept. What an answer says of the connection and of its
+    /// own framing alone has been heard then, and nobody passes it on (RFC 9110 §7.6.1).
     fn hears(&mut self, name: &HeaderName, value: &HeaderValue, side: Side) -> Result<bool, Fault> {
         let bytes = value.as_bytes();
         match *name {
@@ -116,12 +117,18 @@ impl Said {
                     return Err(Fault::Coding);
                 }
                 self.chunked = true;
+                return Ok(side == Side::Request);
             }
             CONNECTION => {
+                let mut names_others = false;
                 for word in bytes.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
-                    self.close |= word.eq_ignore_ascii_case(b"close");
-                    self.keep_alive |= word.eq_ignore_ascii_case(b"keep-alive");
+                    let closes = word.eq_ignore_ascii_case(b"close");
+                    let keeps = word.eq_ignore_ascii_case(b"keep-alive");
+                    self.close |= closes;
+                    self.keep_alive |= keeps;
+                    names_others |= !closes && !keeps;
                 }
+                return Ok(side == Side::Request || names_others);
             }
             EXPECT => self.expects = bytes.eq_ignore_ascii_case(b"100-continue"),
             UPGRADE => self.upgrade = true,

@@ -136,7 +136,9 @@ fn fields(out: &mut Vec<u8>, headers: &HeaderMap, without_length: bool) {
     }
 }
 
-/// Writes a field. The value must be one that a [`http::HeaderValue`] may have.
+/// Writes a field. The value must be one that a [`http::HeaderValue`] may have. In one place: heads have
+/// many fields, and to fetch the code of each anew would cost more than to write it.
+#[inline(never)]
 pub fn field(out: &mut Vec<u8>, name: &HeaderName, value: &[u8]) {
     let name = name.as_str().as_bytes();
     out.reserve(name.len() + value.len() + 4);

@@ -23,6 +23,8 @@ struct Armed {
     sleep: Pin<Box<Sleep>>,
     /// Whom it wakes.
     task: Option<Waker>,
+    /// A moment by the timer's time and by the caller's, so that the caller's is enough from then on.
+    same: (Instant, u64),
 }
 
 impl Clone for Timer {
@@ -32,13 +34,14 @@ impl Clone for Timer {
 }
 
 impl Timer {
-    /// Waits for something, for so long from now; none when the time is up.
+    /// Waits for something, for so long from now, which is so many nanoseconds of a time that goes as
+    /// the system's; none when the time is up.
     pub async fn within<F: Future>(
         &self,
-        time: Duration,
+        (now_ns, time): (u64, Duration),
         mut future: Pin<&mut F>,
     ) -> Option<F::Output> {
-        let mut limit = Limit { timer: self, deadline: Instant::now() + time, armed: None };
+        let mut limit = Limit { timer: self, now_ns, time, running: None };
         let ended = poll_fn(|context| match future.as_mut().poll(context) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
             Poll::Pending => limit.poll(context).map(|()| None),
@@ -55,19 +58,33 @@ impl Timer {
 /// A time that is running.
 struct Limit<'a> {
     timer: &'a Timer,
-    deadline: Instant,
-    /// Taken from the connection as long as this one waits: another request on it takes its own.
-    armed: Option<Armed>,
+    now_ns: u64,
+    time: Duration,
+    /// The timer and when the time is up. Taken from the connection as long as this one waits: another
+    /// request on it takes its own.
+    running: Option<(Armed, Instant)>,
 }
 
 impl Limit<'_> {
+    fn begin(&self) -> (Armed, Instant) {
+        let Self { timer, now_ns, time, .. } = *self;
+        if let Some(armed) = timer.0.lock().take() {
+            let (moment, moment_ns) = armed.same;
+            let since = Duration::from_nanos(now_ns.saturating_sub(moment_ns));
+            return (armed, moment + since + time);
+        }
+        let sleep = Box::pin(tokio::time::sleep(time));
+        let deadline = sleep.deadline();
+        // A time without an end, as good as, is cut off where the runtime's ends.
+        let moment = deadline.checked_sub(time).unwrap_or(deadline);
+        (Armed { sleep, task: None, same: (moment, now_ns) }, deadline)
+    }
+
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Self { timer, deadline, armed } = self;
-        let armed = armed.get_or_insert_with(|| {
-            let kept = timer.0.lock().take();
-            let made = || Box::pin(tokio::time::sleep_until(*deadline));
-            kept.unwrap_or_else(|| Armed { sleep: made(), task: None })
-        });
+        if self.running.is_none() {
+            self.running = Some(self.begin());
+        }
+        let Some((armed, deadline)) = &mut self.running else { return Poll::Pending };
         let wakes_us = armed.task.as_ref().is_some_and(|task| task.will_wake(context.waker()));
         if armed.sleep.deadline() > *deadline {
             armed.sleep.as_mut().reset(*deadline);
@@ -91,7 +108,7 @@ impl Limit<'_> {
 
 impl Drop for Limit<'_> {
     fn drop(&mut self) {
-        if let Some(armed) = self.armed.take() {
+        if let Some((armed, _)) = self.running.take() {
             *self.timer.0.lock() = Some(armed);
         }
     }
@@ -107,17 +124,23 @@ mod tests {
     /// Longer than any test may take.
     const LONG: Duration = Duration::from_mins(10);
 
+    /// The time, by another beginning than the timer's.
+    fn now_ns() -> u64 {
+        static BEGINNING: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+        1_000 + u64::try_from(BEGINNING.elapsed().as_nanos()).unwrap()
+    }
+
     /// Waits for what never comes; says how long.
     async fn takes(timer: &Timer, time: Duration) -> Duration {
         let began = Instant::now();
-        assert_eq!(timer.within(time, pin!(pending::<()>())).await, None);
+        assert_eq!(timer.within((now_ns(), time), pin!(pending::<()>())).await, None);
         began.elapsed()
     }
 
     /// Something comes in that time, and the timer stays set.
     async fn comes_within(timer: &Timer, time: Duration) {
         let soon = pin!(tokio::task::yield_now());
-        assert_eq!(timer.within(time, soon).await, Some(()));
+        assert_eq!(timer.within((now_ns(), time), soon).await, Some(()));
         assert!(timer.0.lock().is_some());
     }
 
@@ -146,7 +169,7 @@ mod tests {
             Poll::<()>::Pending
         });
         let mut busy = pin!(busy);
-        let within = tokio::time::timeout(LONG, timer.within(SHORT, busy.as_mut()));
+        let within = tokio::time::timeout(LONG, timer.within((now_ns(), SHORT), busy.as_mut()));
         assert_eq!(within.await, Ok(None));
     }
 

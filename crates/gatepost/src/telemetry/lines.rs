@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 /// Bytes that may wait; lines beyond are counted and left out.
 const WAITING_BYTES_MAX: usize = 4 << 20;
 /// What a buffer may keep of its room once it is written.
-const KEPT_BYTES_MAX: usize = 512 * 1024;
+const KEPT_BYTES_MAX: usize = 256 * 1024;
 /// How long the writer gathers before it writes again.
 const GATHER: Duration = Duration::from_millis(40);
 /// With so much waiting it writes before: a buffer never has to grow beyond what it keeps.

@@ -64,7 +64,7 @@ fn seconds(us: u64) -> f64 {
 impl EncodeMetric for Histogram {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), fmt::Error> {
         let times = *self.0.lock();
-        let bounds = BOUNDS_US.iter().map(|bound| seconds(*bound)).chain([f64::MAX]);
+        let bounds = BOUNDS_US.iter().map(|bound| seconds(*bound)).chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> = bounds.zip(times.counts).collect();
         let count = times.counts.iter().sum();
         encoder.encode_histogram::<NoLabelSet>(seconds(times.sum_us), count, &buckets, None)

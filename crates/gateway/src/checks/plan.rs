@@ -400,10 +400,10 @@ fn take(plan: &UsagePlan, limit: Limit, bucket: &Bucket, now: Now) -> Result<Tak
     })
 }
 
-/// What a plan says to a caller, as it was written last: nothing of it changes from request to
-/// request, but for a route with a rate of its own and a new period.
+/// What a plan says to a caller, as it was written last: of that, only what is left changes from request
+/// to request, but for a route with a rate of its own and a new period.
 #[derive(Default)]
-pub(crate) struct Policy(Mutex<Option<(Stated, HeaderValue)>>);
+pub(crate) struct Policy(Mutex<Option<(Stated, Wording)>>);
 
 /// What is left: of the rate, and of the quota's period.
 type Counts = (Option<(Limit, Taken)>, Option<(u64, Window)>);
@@ -412,63 +412,87 @@ type Counts = (Option<(Limit, Taken)>, Option<(u64, Window)>);
 type Stated = (Option<Limit>, Option<(i64, i64)>);
 
 impl Policy {
-    fn of(
-        &self,
-        stated: Stated,
-        make: impl FnOnce() -> Option<HeaderValue>,
-    ) -> Option<HeaderValue> {
+    /// Both fields, in the wording that there is for this, or in one that is made.
+    fn limits(&self, plan: &UsagePlan, counts: Counts, now: Timestamp) -> Option<Limits> {
+        let (counted, quota) = counts;
+        let period = quota.map(|(_, window)| (window.start_ms, window.end_ms));
+        let stated = (counted.map(|(limit, _)| limit), period);
         let mut last = self.0.lock();
-        if let Some((of, value)) = &*last
+        if let Some((of, wording)) = &*last
             && *of == stated
         {
-            return Some(value.clone());
+            return wording.limits(counts, now);
         }
-        let value = make()?;
-        *last = Some((stated, value.clone()));
-        Some(value)
+        let wording = Wording::of(plan, counts)?;
+        let limits = wording.limits(counts, now);
+        *last = Some((stated, wording));
+        limits
     }
+}
+
+/// The two fields but for what is left.
+struct Wording {
+    policy: HeaderValue,
+    /// What stands before what is left of the rate, and behind it up to what is left of the quota.
+    first: Vec<u8>,
+    then: Vec<u8>,
+}
+
+impl Wording {
+    fn of(plan: &UsagePlan, (counted, quota): Counts) -> Option<Self> {
+        let mut policy = Items::default();
+        let (mut first, mut then) = (String::new(), String::new());
+        if let Some((limit, _)) = counted {
+            let window = u64::from(limit.rate().window_seconds());
+            policy.add((&plan.name, ""), (";q=", limit.rate().count().into()), (";w=", window));
+            first = format!("\"{}\";r=", plan.name);
+            then = format!(";t={window}");
+        }
+        if let (Some(quota), Some((_, window))) = (plan.quota, quota) {
+            let period = match quota.period() {
+                Period::Day => "-day",
+                Period::Week => "-week",
+                Period::Month => "-month",
+            };
+            let seconds = whole_seconds(window.end_ms - window.start_ms);
+            policy.add((&plan.name, period), (";q=", quota.limit()), (";w=", seconds));
+            let comma = if then.is_empty() { "" } else { ", " };
+            then = format!("{then}{comma}\"{}{period}\";r=", plan.name);
+        }
+        let policy = policy.into_value()?;
+        Some(Self { policy, first: first.into_bytes(), then: then.into_bytes() })
+    }
+
+    fn limits(&self, (counted, quota): Counts, now: Timestamp) -> Option<Limits> {
+        let mut state = Items(Vec::with_capacity(self.first.len() + self.then.len() + 64));
+        state.0.extend_from_slice(&self.first);
+        if let Some((_, taken)) = counted {
+            state.push_number(taken.remaining.into());
+        }
+        state.0.extend_from_slice(&self.then);
+        if let Some((left, window)) = quota {
+            state.push_number(left);
+            state.0.extend_from_slice(b";t=");
+            state.push_number(whole_seconds(window.end_ms - now.ms()));
+        }
+        Some(Limits { policy: self.policy.clone(), state: state.into_value()? })
+    }
+}
+
+fn whole_seconds(ms: i64) -> u64 {
+    u64::try_from(ms / 1000).unwrap_or(0)
 }
 
 fn limits(
     plan: &UsagePlan,
     caller: Option<&Caller>,
-    (counted, quota): Counts,
+    counts: Counts,
     now: Timestamp,
 ) -> Option<Limits> {
-    let whole = |ms: i64| u64::try_from(ms / 1000).unwrap_or(0);
-    let period = plan.quota.map_or("", |quota| match quota.period() {
-        Period::Day => "-day",
-        Period::Week => "-week",
-        Period::Month => "-month",
-    });
-    let make = || {
-        let mut policy = Items::default();
-        if let Some((limit, _)) = counted {
-            let window = u64::from(limit.rate().window_seconds());
-            policy.add((&plan.name, ""), (";q=", limit.rate().count().into()), (";w=", window));
-        }
-        if let (Some(quota), Some((_, window))) = (plan.quota, quota) {
-            let seconds = whole(window.end_ms - window.start_ms);
-            policy.add((&plan.name, period), (";q=", quota.limit()), (";w=", seconds));
-        }
-        policy.into_value()
-    };
-    let stated = quota.map(|(_, window)| (window.start_ms, window.end_ms));
-    let stated = (counted.map(|(limit, _)| limit), stated);
-    let policy = match caller {
-        Some(caller) => caller.policy.of(stated, make)?,
-        None => make()?,
-    };
-    let mut state = Items::default();
-    if let Some((limit, taken)) = counted {
-        let window = u64::from(limit.rate().window_seconds());
-        state.add((&plan.name, ""), (";r=", taken.remaining.into()), (";t=", window));
+    match caller {
+        Some(caller) => caller.policy.limits(plan, counts, now),
+        None => Wording::of(plan, counts)?.limits(counts, now),
     }
-    if let (Some(_), Some((left, window))) = (plan.quota, quota) {
-        let until = whole(window.end_ms - now.ms());
-        state.add((&plan.name, period), (";r=", left), (";t=", until));
-    }
-    Some(Limits { policy, state: state.into_value()? })
 }
 
 /// The items of a `RateLimit` field, written by hand: every answer has some.
@@ -489,6 +513,7 @@ impl Items {
         }
     }
 
+    #[inline(never)]
     fn push_number(&mut self, number: u64) {
         let mut digits = [0; 20];
         let (mut at, mut rest) = (digits.len(), number);

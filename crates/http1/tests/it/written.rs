@@ -67,8 +67,9 @@ fn an_answer_has_no_more_framing_than_it_may() {
         http1::answer_head(&mut out, (version, status), &headers, (frame, None, b""));
         let mut buffer = BytesMut::from(&out[..]);
         let most = (4096, &asked);
-        let head = AnswerHead::take(&mut buffer, &mut Scan::default(), most).unwrap().unwrap();
-        let count = |name| head.answer.headers().get_all(name).iter().count();
+        AnswerHead::take(&mut buffer, &mut Scan::default(), most).unwrap().unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let count = |name| text.matches(&format!("\r\n{name}: ")).count();
         assert_eq!((count(CONTENT_LENGTH), count(TRANSFER_ENCODING)), fields, "{status} {lines:?}");
     }
 }
