@@ -43,14 +43,17 @@ pub fn by(root: &Path) -> io::Result<By> {
     if is != of {
         return Ok(By::Nothing { of, is: is.to_owned() });
     }
-    // cargo builds anew what flags have changed for, and does not look into the files they name.
+    // Named by what is in it, and written once: cargo builds anew what flags have changed for, and the
+    // compiler's word for a profile's age is when its file was written.
     let profile = fs::read(root.join(PROFILE))?;
     let mut hasher = DefaultHasher::new();
     profile.hash(&mut hasher);
     let directory = root.join("target/profiles");
     let copy = directory.join(format!("{:016x}.profdata", hasher.finish()));
-    fs::create_dir_all(&directory)?;
-    fs::write(&copy, profile)?;
+    if !copy.exists() {
+        fs::create_dir_all(&directory)?;
+        fs::write(&copy, profile)?;
+    }
     Ok(By::Profile(copy))
 }
 
