@@ -1,7 +1,8 @@
 //! First numbers: the real program, real receivers and a load on loopback, bounded in count and
-//! time. `cargo build --release && cargo run --release -p gatepost-benches` prints a table; a
-//! scenario's name behind `--` runs that one alone, `--quick` only shows that all of it runs, and
-//! `--long` takes more time for steadier numbers. What compares runs only when it is named.
+//! time. `cargo xtask release -p gatepost -p gatepost-benches && target/release/gatepost-benches`
+//! prints a table; a scenario's name behind it runs that one alone, `--quick` only shows that all of
+//! it runs, and `--long` takes more time for steadier numbers. What compares runs only when it is
+//! named.
 //!
 //! Load and receiver share the machine's cores with the program, so requests per second say what
 //! this machine does with all three; CPU per request is the program's own and travels better.

@@ -137,6 +137,6 @@ fn command(directory: &Path) -> Command {
 /// The release build beside this program.
 fn binary() -> PathBuf {
     let binary = std::env::current_exe().unwrap().with_file_name("gatepost");
-    assert!(binary.exists(), "build the program first: cargo build --release");
+    assert!(binary.exists(), "build the program first: cargo xtask release");
     binary
 }

@@ -41,7 +41,10 @@ fn script(order: &str) -> String {
 }
 
 fn reads_scripts() -> bool {
-    let chosen = [told("CARGO_ENCODED_RUSTFLAGS"), told("RUSTC_LINKER")].concat();
+    let flags = told("CARGO_ENCODED_RUSTFLAGS");
+    // Where the profile lies says nothing of linkers.
+    let flags = flags.split('\u{1f}').filter(|flag| !flag.starts_with("-Cprofile-use="));
+    let chosen = flags.collect::<String>() + &told("RUSTC_LINKER");
     !CANNOT.iter().any(|linker| chosen.contains(linker))
 }
 

@@ -23,7 +23,7 @@ cargo xtask VERB
   busy   LEAST PROFILE  print of a profile in the text of llvm-profdata what has run
          so often at least; see docs/decisions/0019
   release  [WORDS]  cargo build --release WORDS, by the profile of what the program is
-         busy with: a third less CPU per request
+         busy with: a fifth less CPU per request
   help   this text";
 
 /// The exit status of a command line that was not understood, as shells and clap have it.
@@ -108,9 +108,10 @@ fn run_release(words: &[&str]) -> ExitCode {
     let root = tidy::root();
     let built = release::by(root).and_then(|by| {
         if let By::Nothing { of, is } = &by {
+            let version = of.split(' ').nth(1).unwrap_or("stable");
             eprintln!(
-                "the profile is of Rust {of} and this is {is}: built without, the program takes half \
-                 as much CPU more per request. `rustup run {of} cargo xtask release` builds by it."
+                "the profile is of {of}, and this is {is}: built without, the program takes a quarter \
+                 more CPU per request. `rustup run --install {version} cargo xtask release` builds by it."
             );
         }
         release::build(root, &by, words)

@@ -27,9 +27,9 @@ pub enum By {
     Profile(PathBuf),
     /// Without.
     Nothing {
-        /// The version of the compiler that the profile is of.
+        /// The compiler that the profile is of, as it says its version.
         of: String,
-        /// That of the present one.
+        /// The present one.
         is: String,
     },
 }
@@ -37,11 +37,10 @@ pub enum By {
 /// By what the release of the tree at `root` can be built here.
 pub fn by(root: &Path) -> io::Result<By> {
     let of = fs::read_to_string(root.join(COMPILER))?.trim().to_owned();
-    let told = Command::new(compiler()).arg("-vV").output()?.stdout;
-    let told = String::from_utf8_lossy(&told).into_owned();
-    let is = told.lines().find_map(|line| line.strip_prefix("release: ")).unwrap_or("unknown");
+    let told = Command::new(compiler()).arg("--version").output()?.stdout;
+    let is = String::from_utf8_lossy(&told).trim().to_owned();
     if is != of {
-        return Ok(By::Nothing { of, is: is.to_owned() });
+        return Ok(By::Nothing { of, is });
     }
     // Named by what is in it, and written once: cargo builds anew what flags have changed for, and the
     // compiler's word for a profile's age is when its file was written.
@@ -52,12 +51,15 @@ pub fn by(root: &Path) -> io::Result<By> {
     let copy = directory.join(format!("{:016x}.profdata", hasher.finish()));
     if !copy.exists() {
         fs::create_dir_all(&directory)?;
-        fs::write(&copy, profile)?;
+        let unfinished = copy.with_extension("part");
+        fs::write(&unfinished, profile)?;
+        fs::rename(&unfinished, &copy)?;
     }
     Ok(By::Profile(copy))
 }
 
-/// Builds the program, or what `words` say as `cargo build --release` takes them.
+/// Builds the program, or what `words` say as `cargo build --release` takes them. Flags of the
+/// environment stay; those of cargo's configuration do not, for cargo takes either.
 pub fn build(root: &Path, by: &By, words: &[&str]) -> io::Result<ExitStatus> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);

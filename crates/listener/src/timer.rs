@@ -75,7 +75,8 @@ impl Limit<'_> {
         }
         let sleep = Box::pin(tokio::time::sleep(time));
         let deadline = sleep.deadline();
-        // A time without an end, as good as, is cut off where the runtime's ends.
+        // Taken when there is something to wait for: later than the caller's moment by what came before, and
+        // so are the ends of later requests. A time without an end, as good as, is cut off where the runtime's ends.
         let moment = deadline.checked_sub(time).unwrap_or(deadline);
         (Armed { sleep, task: None, same: (moment, now_ns) }, deadline)
     }

@@ -20,7 +20,8 @@ const WAITING_BYTES_MAX: usize = 4 << 20;
 const KEPT_BYTES_MAX: usize = 256 * 1024;
 /// How long the writer gathers before it writes again.
 const GATHER: Duration = Duration::from_millis(40);
-/// With so much waiting it writes before: a buffer never has to grow beyond what it keeps.
+/// With so much waiting it writes before: as long as it keeps up, a buffer need not grow beyond what it
+/// keeps.
 const MUCH_BYTES: usize = KEPT_BYTES_MAX / 4 * 3;
 /// How long the last lines may take.
 const LAST_WORDS: Duration = Duration::from_secs(2);
