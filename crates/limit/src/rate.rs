@@ -111,6 +111,10 @@ pub struct Taken {
     pub remaining: u32,
 }
 
+/// How far apart the moments may be that requests under way at once give for now: a bucket that is
+/// shared by them is not taken for one of another limit because of that.
+const APART_NS: u64 = NANOS_PER_SECOND;
+
 /// A bucket's whole state: the theoretical arrival time of the next request, in nanoseconds of
 /// the caller's monotonic clock. A new bucket is full.
 #[derive(Debug, Default)]
@@ -125,13 +129,23 @@ impl Bucket {
     /// Takes one permit, or says how long until there is one. `now_ns` never goes backwards.
     ///
     /// GCRA: with T = 1/rate and tolerance τ = (burst − 1)·T, a request is refused when
-    /// TAT − now > τ, and otherwise moves TAT to max(TAT, now) + T.
+    /// TAT − now > τ, and otherwise moves TAT to max(TAT, now) + T. Under one limit TAT − now is never
+    /// more than burst·T. Where it is, a slower limit held before, and what is owed under that one is
+    /// waited for no longer than an empty bucket of the present one.
     pub fn take(&self, limit: Limit, now_ns: u64) -> Result<Taken, Duration> {
         let interval = limit.rate.interval_ns();
         let tolerance = interval.saturating_mul(u64::from(limit.burst) - 1);
         let mut arrival = self.0.load(Ordering::Relaxed);
         loop {
             let ahead = arrival.saturating_sub(now_ns);
+            let empty = interval.saturating_mul(u64::from(limit.burst));
+            if ahead > empty.saturating_add(APART_NS) {
+                let owed = now_ns.saturating_add(empty);
+                let order = Ordering::Relaxed;
+                let stored = self.0.compare_exchange(arrival, owed, order, order);
+                arrival = stored.map_or_else(|current| current, |_| owed);
+                continue;
+            }
             if ahead > tolerance {
                 return Err(Duration::from_nanos(ahead - tolerance));
             }
@@ -168,7 +182,9 @@ impl Bucket {
         let interval = limit.rate.interval_ns();
         let tolerance = interval.saturating_mul(u64::from(limit.burst) - 1);
         let ahead = self.0.load(Ordering::Relaxed).saturating_sub(now_ns);
-        Duration::from_nanos(ahead.saturating_sub(tolerance))
+        let empty = interval.saturating_mul(u64::from(limit.burst));
+        let owed = if ahead > empty.saturating_add(APART_NS) { empty } else { ahead };
+        Duration::from_nanos(owed.saturating_sub(tolerance))
     }
 }
 
@@ -206,6 +222,31 @@ mod tests {
         assert_eq!(wait, Duration::from_millis(60));
         assert_eq!(bucket.wait(ten_with_two(), now + 40_000_000), wait);
         assert!(bucket.take(ten_with_two(), now + 100_000_000).is_ok());
+    }
+
+    #[test]
+    fn what_is_owed_under_a_slower_limit_is_not_waited_for_under_a_faster_one() {
+        let slow = Limit::new(Rate::per_seconds(1, 3600), 10);
+        let fast = Limit::new(Rate::per_second(1000), 500);
+        let (bucket, now) = (Bucket::new(), 5 * SECOND);
+        (0..10).for_each(|_| drop(bucket.take(slow, now).unwrap()));
+        assert_eq!(bucket.wait(fast, now), Duration::from_millis(1));
+        assert_eq!(bucket.take(fast, now), Err(Duration::from_millis(1)));
+        // From an empty bucket on it fills as fast as any.
+        assert!(bucket.take(fast, now + SECOND / 1000).is_ok());
+        assert!(bucket.take(fast, now + SECOND / 1000).is_err());
+        assert_eq!(bucket.take(fast, now + SECOND).unwrap().remaining, 499);
+        // A slower one again has the burst of what was not taken.
+        assert!(bucket.take(slow, now + SECOND).is_ok());
+    }
+
+    #[test]
+    fn a_request_that_is_a_little_late_gains_nothing() {
+        let (bucket, now) = (Bucket::new(), 5 * SECOND);
+        (0..2).for_each(|_| drop(bucket.take(ten_with_two(), now).unwrap()));
+        let wait = bucket.take(ten_with_two(), now - SECOND / 2).unwrap_err();
+        assert_eq!(wait, Duration::from_millis(600));
+        assert_eq!(bucket.take(ten_with_two(), now).unwrap_err(), Duration::from_millis(100));
     }
 
     #[test]

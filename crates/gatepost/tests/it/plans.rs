@@ -88,6 +88,28 @@ async fn a_routes_own_rate_is_counted_alone() {
 }
 
 #[tokio::test]
+async fn a_rate_that_is_raised_holds_on_a_connection_that_had_spent_the_slower_one() {
+    let upstream = upstream().await;
+    let plans = "  p: { rate: 1/h, burst: 3 }\n";
+    let partners = "  cars: { plan: p, api_keys: { one: {} } }\n";
+    let program = Program::start(&definitions(&upstream.url(), plans, partners)).await;
+    let one = key(&program, "one");
+    let mut line = Line::to(&program).await;
+    let (passed, refused) = ("", "rate-exceeded");
+    let row = ("GET", "/orders", &*one);
+    assert_eq!(codes(&mut line, 4, row).await, [passed, passed, passed, refused]);
+    program.rewrite(|file| file.replace("rate: 1/h, burst: 3", "rate: 1000/s, burst: 500"));
+    program.signal("-HUP");
+    // An hour for each of the three, if they were still owed.
+    let answer = until("the new rate holds", async || {
+        let answer = line.call("GET", "/orders", &[("x-api-key", &one)]).await;
+        (answer.status == 200).then_some(answer)
+    })
+    .await;
+    assert_eq!(answer.header("ratelimit-policy"), r#""p";q=1000;w=1"#);
+}
+
+#[tokio::test]
 async fn an_apis_own_rate_holds_for_all_callers_together() {
     let upstream = upstream().await;
     let api = "
