@@ -1,8 +1,7 @@
 //! The log's writer: one bounded buffer and one thread, so that a slow terminal slows no request.
 //!
-//! Whoever has a line appends it and goes on; the writer takes everything at once. It wakes 25 times a
-//! second, or when there is much: waking a thread costs more than a line, and a request that is under
-//! way on the same core waits for it.
+//! Whoever has a line appends it and goes on; the writer takes everything at once. It is woken at
+//! most a hundred times a second, for waking a thread costs more than a line.
 
 use std::cell::RefCell;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -19,10 +18,7 @@ const WAITING_BYTES_MAX: usize = 4 << 20;
 /// What a buffer may keep of its room once it is written.
 const KEPT_BYTES_MAX: usize = 256 * 1024;
 /// How long the writer gathers before it writes again.
-const GATHER: Duration = Duration::from_millis(40);
-/// With so much waiting it writes before: as long as it keeps up, a buffer need not grow beyond what it
-/// keeps.
-const MUCH_BYTES: usize = KEPT_BYTES_MAX / 4 * 3;
+const GATHER: Duration = Duration::from_millis(10);
 /// How long the last lines may take.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -103,14 +99,9 @@ impl Lines {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        let before = waiting.len();
         waiting.extend_from_slice(line);
         waiting.push(b'\n');
-        let is_much = before < MUCH_BYTES && waiting.len() >= MUCH_BYTES;
         drop(waiting);
-        if is_much {
-            self.writer.unpark();
-        }
         if self.shared.asleep.load(Ordering::SeqCst)
             && self.shared.asleep.swap(false, Ordering::SeqCst)
         {

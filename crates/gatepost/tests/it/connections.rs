@@ -489,6 +489,9 @@ async fn a_redirect_to_the_machines_own_metadata_ends_the_delivery() {
     publish(&program, json!({})).await;
     assert_eq!(dead_letter(&program).await["error_code"], "HTTP_307");
     assert_eq!(receiver.got().len(), 1);
+    let told =
+        until("the log tells of it", async || program.lines("attempt").into_iter().next()).await;
+    assert_eq!(told["status"], 307, "{told}");
     assert_eq!(program.lines("attempt").len(), 1);
 }
 
