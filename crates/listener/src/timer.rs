@@ -75,8 +75,9 @@ impl Limit<'_> {
         }
         let sleep = Box::pin(tokio::time::sleep(time));
         let deadline = sleep.deadline();
-        // Taken when there is something to wait for: later than the caller's moment by what came before, and
-        // so are the ends of later requests. A time without an end, as good as, is cut off where the runtime's ends.
+        // Taken when there is something to wait for: later than the caller's moment by what came
+        // before, and so are the ends of later requests. A time that is as good as endless is cut off
+        // where the runtime's ends.
         let moment = deadline.checked_sub(time).unwrap_or(deadline);
         (Armed { sleep, task: None, same: (moment, now_ns) }, deadline)
     }
@@ -96,8 +97,8 @@ impl Limit<'_> {
             armed.task = Some(context.waker().clone());
         }
         loop {
-            // Whatever the task's other work has left it to do: else the timer would not be set, and nobody
-            // would look again.
+            // Whatever the task's other work has left it to do: else the timer would not be set, and
+            // nobody would look again.
             ready!(pin!(unconstrained(armed.sleep.as_mut())).poll(context));
             if armed.sleep.deadline() >= *deadline {
                 return Poll::Ready(());
