@@ -1,6 +1,8 @@
 //! A connection whose last caller is known again: whatever is not the same, or no longer good, is
 //! refused as on a new connection.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 use testkit::{Receiver, Reply, until};
 
@@ -93,12 +95,16 @@ impl Scene {
         self.with("/tires/both", &token, &key).await
     }
 
+    /// Waits until the caller is refused: sooner than a connection that rests forgets its caller
+    /// anyway, which is after five seconds.
     async fn refused_soon(&mut self, wanted: &str) {
+        let began = Instant::now();
         until("the caller is refused", async || {
             let (_, code) = self.again().await;
             (code == wanted).then_some(())
         })
         .await;
+        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     }
 }
 
