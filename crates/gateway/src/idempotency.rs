@@ -154,7 +154,7 @@ impl Core {
             }
         };
         // From here on it costs a part of the quota, which an answer that is given again does not.
-        let (admission, held) = match rated.debit(&*self.world.store, now.at).await {
+        let (admission, held) = match rated.debit(&self.world.store, &peer.tasks, now.at).await {
             Ok(debited) => debited,
             Err(denial) => {
                 keeping.release().await;

@@ -187,7 +187,7 @@ impl Core {
             let keyed = idempotency::Keyed { parts, found, rated, now, key };
             return Box::pin(self.answer_once(keyed, body, peer, slot)).await;
         }
-        let debited = rated.debit(&*self.world.store, now.at).await;
+        let debited = rated.debit(&self.world.store, &peer.tasks, now.at).await;
         let (mut admission, held) = debited.map_err(|denial| found.refusal(denial))?;
         recorder.counted(admission.admitted());
         recorder.hold(held);

@@ -44,9 +44,10 @@ use parking_lot::Mutex;
 use crate::damping::{Failures, Proven, Shares};
 use crate::error::Refusal;
 use crate::fields::{Bound, Fields};
-use crate::quota::Leased;
+use crate::quota::Periodic;
 
 pub(crate) use buckets::{Buckets, KEPT_MAX, group};
+pub(crate) use quotas::Low;
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -70,8 +71,8 @@ struct Meter {
     tokens: Bucket,
     /// Requests for something else than a token.
     requests: Bucket,
-    hour: Leased,
-    day: Leased,
+    hour: Periodic,
+    day: Periodic,
 }
 
 /// What is said of bounds in an answer and in the log.
@@ -81,6 +82,8 @@ pub(crate) struct Told {
     pub(crate) fields: Fields,
     /// What would have refused the request, if it did more than observe.
     pub(crate) observed: Option<&'static str>,
+    /// Whose next leases are to be fetched while the request goes on.
+    pub(crate) low: Option<Low>,
 }
 
 /// A request beyond a bound.
@@ -127,8 +130,8 @@ impl Limits {
         let meter = Arc::new(Meter {
             tokens: Bucket::new(),
             requests: Bucket::new(),
-            hour: Leased::new(client, "hour", HOUR_MS),
-            day: Leased::new(client, "day", DAY_MS),
+            hour: Periodic::new(client, "hour", HOUR_MS),
+            day: Periodic::new(client, "day", DAY_MS),
         });
         clients.insert(client.clone(), Arc::clone(&meter));
         meter

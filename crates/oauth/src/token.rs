@@ -1,6 +1,7 @@
 //! `POST /oauth2/token`: client credentials (RFC 6749 §4.4) → an access token (RFC 9068).
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -134,6 +135,9 @@ pub(crate) async fn issue(
         }
         Err(_) => Err(Refusal::TooLarge),
     };
+    if let Some(low) = told.low.take() {
+        peer.tasks.spawn(low.ahead(Arc::clone(&service.world.store)));
+    }
     let mut response = match outcome {
         Ok(issued) => {
             record.scope = Some(issued.scope);

@@ -15,6 +15,7 @@ pub mod deliveries;
 pub mod denied;
 pub mod deny_list;
 pub mod keys;
+mod leased;
 pub mod log;
 pub mod replays;
 pub mod states;
@@ -40,6 +41,7 @@ pub use keys::{
     FORMER_USES_KEPT_MS, FORMER_USES_MAX, Keys, Placing, SigningKeyChange, SigningKeyTurn,
     forgotten,
 };
+pub use leased::{Debited, Leased, NotDebited};
 pub use log::{
     Appended, Dropped, Entry, EventLog, EventPage, EventRange, Keep, LaneEnd, LaneEntry, LaneId,
     LanePage, LaneWaker, Once, Position,

@@ -80,7 +80,7 @@ pub struct UsageQuery {
 /// Counts against quotas, and of what was done.
 pub trait Usage: Send + Sync {
     /// Takes a lease out of a key's quota; durable when it answers, so that a crash can cost the
-    /// key at most one lease and never admits more than the quota.
+    /// key at most what is leased and never admits more than the quota.
     fn lease(&self, key: String, quota: Quota, window: Window) -> Answer<'_, Lease>;
 
     /// Gives unspent requests of a lease back, at an orderly end.

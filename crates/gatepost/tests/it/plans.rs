@@ -386,7 +386,7 @@ async fn of_ten_times_the_rate_the_rate_and_the_burst_pass_for_a_minute() {
 async fn a_quota_is_never_exceeded_over_kills_and_at_most_a_lease_is_lost_by_each() {
     const QUOTA: usize = 1000;
     const KILLS: usize = 3;
-    // A lease is at most a hundredth of what is left.
+    // What is held is at most a hundredth of what is left.
     const LEASE_MAX: usize = QUOTA / 100;
     let upstream = upstream().await;
     let plans = format!("  p: {{ quota: {QUOTA}/month }}\n");

@@ -8,10 +8,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jwt::AccessToken;
-use limit::{Bucket, Limit, Period, Quota, Taken, Window};
+use limit::{Bucket, Limit, Period, Taken, Window};
 use model::{Name, Timestamp, UsagePlan};
 use parking_lot::Mutex;
-use store::{Lease, Store, StoreError};
+use store::{Debited, Leased, NotDebited, Store, StoreError};
+use tokio_util::task::TaskTracker;
 
 use crate::checks::{Admitted, Now};
 use crate::denial::Denial;
@@ -24,6 +25,8 @@ use crate::snapshot::KeyEntry;
 pub(crate) struct Admission {
     admitted: Admitted,
     limits: Option<Limits>,
+    /// The period whose quota was debited.
+    debited: Option<Window>,
 }
 
 impl Admission {
@@ -51,8 +54,9 @@ impl Admission {
     /// Gives the quota back: the request was refused after all, for a body that turned out too
     /// large. The rate is not given back, or such bodies could be sent at any speed.
     pub(crate) fn refund(&self) {
-        let Some(key) = self.key() else { return };
-        key.meter.refund(key.plan.as_deref());
+        if let (Some(key), Some(window)) = (self.key(), self.debited) {
+            key.meter.quota.refund(window);
+        }
     }
 
     /// Adds the `RateLimit` fields; to be called once.
@@ -99,13 +103,10 @@ impl Drop for Slot {
 
 /// The counters of one API key; they outlive snapshots.
 pub struct Meter {
-    name: String,
     bucket: Bucket,
     /// Those of single routes that have rates of their own.
     routes: Mutex<BTreeMap<(Name, String), Arc<Bucket>>>,
-    quota: Mutex<Option<Held>>,
-    /// One lease is fetched at a time; the others wait for it.
-    fetching: tokio::sync::Mutex<()>,
+    quota: Leased,
 }
 
 /// What counts a rate.
@@ -125,40 +126,15 @@ impl std::ops::Deref for Counted<'_> {
     }
 }
 
-/// What is left of a lease.
-#[derive(Debug, Clone, Copy)]
-struct Held {
-    quota: Quota,
-    window: Window,
-    left: u64,
-    beyond: u64,
-}
-
-/// What one look at the held lease says.
-enum Look {
-    Debited { left: u64, window: Window },
-    Spent(Window),
-    Fetch(Window),
-}
-
 impl Meter {
     /// A full bucket and no lease, for the key of that name.
     pub fn new(name: String) -> Self {
-        Self {
-            name,
-            bucket: Bucket::new(),
-            routes: Mutex::default(),
-            quota: Mutex::new(None),
-            fetching: tokio::sync::Mutex::new(()),
-        }
+        Self { bucket: Bucket::new(), routes: Mutex::default(), quota: Leased::new(name) }
     }
 
     /// Gives the rest of the lease back to the store, at an orderly end.
     pub async fn give_back(&self, store: &dyn Store) -> Result<(), StoreError> {
-        let Some(held) = self.quota.lock().take().filter(|held| held.left > 0) else {
-            return Ok(());
-        };
-        store.give_back(self.name.clone(), held.window, held.left).await
+        self.quota.give_back(store).await
     }
 
     /// The rate that holds on a route, and what counts it.
@@ -173,82 +149,6 @@ impl Meter {
             }
         }
         Some((plan.rate?, Counted::Key(&self.bucket)))
-    }
-
-    fn refund(&self, plan: Option<&UsagePlan>) {
-        if let Some(held) = self.quota.lock().as_mut()
-            && plan.is_some_and(|plan| plan.quota.is_some())
-        {
-            held.left += 1;
-        }
-    }
-
-    /// Whether it is known that the period's quota is spent.
-    fn is_spent(&self, quota: Option<Quota>, now: Timestamp) -> bool {
-        self.quota.lock().as_ref().is_some_and(|held| {
-            let present = Some(held.quota) == quota && now.ms() < held.window.end_ms;
-            present && held.left == 0 && held.beyond == 0
-        })
-    }
-
-    fn look(&self, quota: Quota, now: Timestamp) -> Look {
-        let mut held = self.quota.lock();
-        match &mut *held {
-            // A plan that was changed is counted anew at once, from what the store knows.
-            Some(held)
-                if held.quota == quota
-                    && now.ms() >= held.window.start_ms
-                    && now.ms() < held.window.end_ms =>
-            {
-                if held.left > 0 {
-                    held.left -= 1;
-                    Look::Debited { left: held.left + held.beyond, window: held.window }
-                } else if held.beyond == 0 {
-                    Look::Spent(held.window)
-                } else {
-                    Look::Fetch(held.window)
-                }
-            }
-            _ => Look::Fetch(quota.window(now.ms())),
-        }
-    }
-
-    /// Debits one request of the period's quota.
-    async fn debit(
-        &self,
-        quota: Quota,
-        store: &dyn Store,
-        now: Timestamp,
-    ) -> Result<(u64, Window), Result<Window, StoreError>> {
-        match self.look(quota, now) {
-            Look::Debited { left, window } => Ok((left, window)),
-            Look::Spent(window) => Err(Ok(window)),
-            // One in a thousand: it has a room of its own, and the others are small.
-            Look::Fetch(_) => Box::pin(self.debit_of_next(quota, store, now)).await,
-        }
-    }
-
-    /// Debits one request of a lease that is fetched first, or that another one has fetched meanwhile.
-    async fn debit_of_next(
-        &self,
-        quota: Quota,
-        store: &dyn Store,
-        now: Timestamp,
-    ) -> Result<(u64, Window), Result<Window, StoreError>> {
-        loop {
-            let _one = self.fetching.lock().await;
-            // Somebody else may have fetched it meanwhile.
-            let window = match self.look(quota, now) {
-                Look::Debited { left, window } => return Ok((left, window)),
-                Look::Spent(window) => return Err(Ok(window)),
-                Look::Fetch(window) => window,
-            };
-            // What is left of another quota's lease, or of the last period's, goes back first.
-            self.give_back(store).await.map_err(Err)?;
-            let lease = store.lease(self.name.clone(), quota, window).await.map_err(Err)?;
-            let Lease { granted, beyond } = lease;
-            *self.quota.lock() = Some(Held { quota, window, left: granted, beyond });
-        }
     }
 }
 
@@ -296,7 +196,7 @@ pub(crate) fn rate(
     // What the plan refuses does not reach the service, so it costs the others nothing of the bound
     // for all callers.
     let is_asked = fault.is_some() || found.api.api.limit.is_some();
-    let goes_on = is_asked && (plan.observe || !entry.meter.is_spent(plan.quota, now.at));
+    let goes_on = is_asked && (plan.observe || !is_spent(entry, plan, now.at));
     let refused = goes_on.then(|| fault.or_else(|| all_callers(found, now).err())).flatten();
     if let Some(denial) = refused {
         if let Some((limit, bucket)) = rate.as_ref().filter(|_| has_permit) {
@@ -318,10 +218,12 @@ impl Rated {
         limits(plan, self.admitted.caller.as_deref(), (self.counted, None), now)
     }
 
-    /// Debits the quota. Gives the request's place among those of its partner too.
+    /// Debits the quota. Gives the request's place among those of its partner too. What goes on beside
+    /// the request runs in `tasks`.
     pub(crate) async fn debit(
         self,
-        store: &dyn Store,
+        store: &Arc<dyn Store>,
+        tasks: &TaskTracker,
         now: Timestamp,
     ) -> Result<(Admission, Option<Slot>), Denial> {
         let Self { mut admitted, counted, slot } = self;
@@ -329,30 +231,42 @@ impl Rated {
         let entry = caller.as_ref().and_then(|caller| caller.key.as_deref());
         let Some((entry, plan)) = entry.and_then(|entry| Some((entry, entry.plan.as_deref()?)))
         else {
-            return Ok((Admission { admitted, limits: None }, slot));
+            return Ok((Admission { admitted, limits: None, debited: None }, slot));
         };
         let Some(quota) = plan.quota else {
             let limits = limits(plan, caller.as_deref(), (counted, None), now);
-            return Ok((Admission { admitted, limits }, slot));
+            return Ok((Admission { admitted, limits, debited: None }, slot));
         };
-        match entry.meter.debit(quota, store, now).await {
-            Ok((left, window)) => {
+        let meter = &entry.meter;
+        match meter.quota.debit(quota, || quota.window(now.ms()), &**store, now).await {
+            Ok(Debited { left, window, is_low }) => {
+                if is_low {
+                    let (meter, store) = (Arc::clone(meter), Arc::clone(store));
+                    tasks.spawn(async move { meter.quota.ahead(&*store).await });
+                }
                 admitted.passed.add(Check::Quota);
                 let limits = limits(plan, caller.as_deref(), (counted, Some((left, window))), now);
-                Ok((Admission { admitted, limits }, slot))
+                Ok((Admission { admitted, limits, debited: Some(window) }, slot))
             }
-            Err(Ok(window)) => {
+            Err(NotDebited::Spent(window)) => {
                 let until = Timestamp::from_ms(window.end_ms);
                 let limits = limits(plan, caller.as_deref(), (counted, Some((0, window))), now);
                 let wait = Duration::from_millis(until.since_ms(now).unsigned_abs());
                 let (name, told) = (plan.name.clone(), limits.clone().map(Box::new));
                 let denial = Denial::QuotaExceeded { plan: name, quota, until, wait, limits: told };
                 observe(plan, &mut admitted, denial)?;
-                Ok((Admission { admitted, limits }, slot))
+                Ok((Admission { admitted, limits, debited: None }, slot))
             }
-            Err(Err(error)) => Err(Denial::StoreUnavailable { reason: error.to_string() }),
+            Err(NotDebited::Store(error)) => {
+                Err(Denial::StoreUnavailable { reason: error.to_string() })
+            }
         }
     }
+}
+
+/// Whether it is known that the period's quota is spent.
+fn is_spent(entry: &KeyEntry, plan: &UsagePlan, now: Timestamp) -> bool {
+    plan.quota.is_some_and(|quota| entry.meter.quota.is_spent(quota, now))
 }
 
 /// The bound that protects the service from all callers together.

@@ -1,14 +1,14 @@
 //! Quotas: tokens of a client in an hour and in a day.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Client, Timestamp, TokenSettings};
-use store::{Store, StoreError};
+use store::{Debited, NotDebited, Store, StoreError};
 
-use super::{Limited, Limits, Told};
+use super::{Limited, Limits, Meter, Told};
 use crate::error::Refusal;
 use crate::fields::Bound;
-use crate::quota::{Left, NotDebited};
 
 impl Limits {
     /// Debits a token of the client's quotas, or of none of them.
@@ -27,11 +27,13 @@ impl Limits {
         let mut hour = None;
         if let Some(most) = quota.hour {
             let debited = meter.hour.debit(most, store, now).await;
-            hour = debited.as_ref().ok().map(|left| left.window);
+            hour = debited.as_ref().ok().map(|debited| debited.window);
+            note_low(&debited, &meter, told);
             outcome(debited, (most, &HOUR), (settings, now), told)?;
         }
         if let Some(most) = quota.day {
             let debited = meter.day.debit(most, store, now).await;
+            note_low(&debited, &meter, told);
             let allowed = outcome(debited, (most, &DAY), (settings, now), told);
             if let (Err(_), Some(window)) = (&allowed, hour) {
                 meter.hour.refund(window);
@@ -56,6 +58,24 @@ impl Limits {
     }
 }
 
+/// A client whose quotas are held in leases of which one is nearly spent.
+pub(crate) struct Low(Arc<Meter>);
+
+impl Low {
+    /// Fetches the next ones; looks at both quotas, and the one that has enough fetches nothing.
+    pub(crate) async fn ahead(self, store: Arc<dyn Store>) {
+        for quota in [&self.0.hour, &self.0.day] {
+            quota.ahead(&*store).await;
+        }
+    }
+}
+
+fn note_low(debited: &Result<Debited, NotDebited>, meter: &Arc<Meter>, told: &mut Told) {
+    if debited.as_ref().is_ok_and(|debited| debited.is_low) {
+        told.low = Some(Low(Arc::clone(meter)));
+    }
+}
+
 /// How a period is spoken of.
 struct Spoken {
     name: &'static str,
@@ -71,13 +91,13 @@ const DAY: Spoken =
 
 /// What a debit means for the request.
 fn outcome(
-    debited: Result<Left, NotDebited>,
+    debited: Result<Debited, NotDebited>,
     (most, spoken): (u64, &Spoken),
     (settings, now): (&TokenSettings, Timestamp),
     told: &mut Told,
 ) -> Result<(), Refusal> {
     let (left, window, is_spent) = match debited {
-        Ok(Left { left, window }) => (left, window, false),
+        Ok(Debited { left, window, .. }) => (left, window, false),
         Err(NotDebited::Spent(window)) => (0, window, true),
         Err(NotDebited::Store(error)) => {
             tracing::error!(%error, "a quota of tokens cannot be read");
