@@ -129,15 +129,16 @@ pub fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 /// Serves a door on this runtime until it is stopped, then lets requests under way end.
 pub async fn serve<H: Handler>(door: Door, handler: H) {
     let tracker = TaskTracker::new();
-    let open = Arc::new(AtomicUsize::new(0));
+    let (all, open) = (Arc::default(), Arc::default());
     let addresses = Addresses::of(&door);
     accept(&door, |stream, peer| {
         let place = addresses.take(peer.ip()).ok_or(Full::Address)?;
-        let guard = Open::new(&door, place, Arc::clone(&open), door.limits.connections_max)?;
+        let guard = Open::new(&door, place, &all, &open)?;
         let context = Context::of(&door, tracker.clone());
         let connection = connection(stream, peer, handler.clone(), context);
         tracker.spawn(async move {
-            connection.await;
+            // There is no other core for it to move to.
+            drop(connection.await);
             drop(guard);
         });
         Ok(())
@@ -189,7 +190,10 @@ pub(crate) async fn drain(tracker: &TaskTracker, longest: Duration) {
 
 /// Counts an open connection as long as it lives.
 pub(crate) struct Open {
-    count: Arc<AtomicUsize>,
+    /// Of the whole door.
+    all: Arc<AtomicUsize>,
+    /// Of where it is.
+    here: Arc<AtomicUsize>,
     counts: Arc<DoorCounts>,
     _place: Place,
     _connection: TaskTrackerToken,
@@ -199,20 +203,31 @@ impl Open {
     pub(crate) fn new(
         door: &Door,
         place: Place,
-        count: Arc<AtomicUsize>,
-        most: usize,
+        all: &Arc<AtomicUsize>,
+        here: &Arc<AtomicUsize>,
     ) -> Result<Self, Full> {
-        let before = count.fetch_add(1, Ordering::Relaxed);
+        let (all, here) = (Arc::clone(all), Arc::clone(here));
+        let before = all.fetch_add(1, Ordering::Relaxed);
+        here.fetch_add(1, Ordering::Relaxed);
         let counts = Arc::clone(&door.counts);
         counts.opened();
-        let open = Self { count, counts, _place: place, _connection: door.closing.connection() };
-        if before < most { Ok(open) } else { Err(Full::Door) }
+        let open =
+            Self { all, here, counts, _place: place, _connection: door.closing.connection() };
+        if before < door.limits.connections_max { Ok(open) } else { Err(Full::Door) }
+    }
+
+    /// Counts it somewhere else from here on.
+    pub(crate) fn count_at(&mut self, other: &Arc<AtomicUsize>) {
+        other.fetch_add(1, Ordering::Relaxed);
+        self.here.fetch_sub(1, Ordering::Relaxed);
+        self.here = Arc::clone(other);
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.count.fetch_sub(1, Ordering::Relaxed);
+        self.all.fetch_sub(1, Ordering::Relaxed);
+        self.here.fetch_sub(1, Ordering::Relaxed);
         self.counts.closed();
     }
 }

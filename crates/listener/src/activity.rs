@@ -58,6 +58,11 @@ impl Activity {
         self.under_way.load(Ordering::Relaxed) > 0 || self.read_then.load(Ordering::Relaxed) > 0
     }
 
+    /// That of a connection on which a request has come before.
+    pub(crate) fn asked() -> Self {
+        Self { read: AtomicU64::new(1), read_then: AtomicU64::new(1), ..Self::default() }
+    }
+
     /// That of an HTTP/2 connection.
     pub(crate) fn multiplexed() -> Self {
         Self { multiplexed: true, ..Self::default() }
@@ -269,6 +274,10 @@ impl<T> Watched<T> {
 
     pub(crate) fn get(&self) -> &T {
         &self.inner
+    }
+
+    pub(crate) fn into_inner(self) -> T {
+        self.inner
     }
 
     /// So many of the bytes that were read before the last request ended belong to the next.

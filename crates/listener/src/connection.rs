@@ -28,14 +28,15 @@ use crate::activity::{Activity, Bounds, InFlight, Verdict, Watch, Watched};
 use crate::bell::Bell;
 use crate::body::{Body, BoxError};
 use crate::closing::Closing;
+use crate::cores::Seat;
 use crate::counts::DoorCounts;
 use crate::incoming::Incoming;
-use crate::one::One;
+use crate::one::{One, Served};
 use crate::peer::{Peer, TlsPeer, Trusted};
 use crate::problem::panicked;
 use crate::proxy_header::{self, HEADER_MAX};
 use crate::tls::TlsDoor;
-use crate::transport::Transport;
+use crate::transport::{Detached, Socket, Transport};
 
 /// How an HTTP/2 connection begins (RFC 9113 §3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -71,6 +72,8 @@ pub(crate) struct Context {
     tracker: TaskTracker,
     counts: Arc<DoorCounts>,
     clock: Arc<dyn Clock>,
+    /// Where the door has several cores: the one that the connection is on.
+    seat: Option<Seat>,
 }
 
 impl Context {
@@ -78,13 +81,13 @@ impl Context {
         let (tls, balancers) = (door.tls.clone(), door.balancers.clone());
         let (closing, counts) = (door.closing.clone(), Arc::clone(&door.counts));
         let clock = Arc::clone(&door.clock);
-        Self { limits: door.limits, closing, tls, balancers, tracker, counts, clock }
+        Self { limits: door.limits, closing, tls, balancers, tracker, counts, clock, seat: None }
     }
 
-    /// The same with a stop signal of its own, which follows the door's: connections look at it
-    /// often, and cores should not meet there.
-    pub(crate) fn alone(self) -> Self {
-        Self { closing: self.closing.alone(), ..self }
+    /// The same on a core, with a stop signal of its own, which follows the door's: connections look at
+    /// it often, and cores should not meet there.
+    pub(crate) fn at(self, seat: Seat) -> Self {
+        Self { closing: self.closing.alone(), seat: Some(seat), ..self }
     }
 }
 
@@ -97,25 +100,54 @@ enum Http {
     Two,
 }
 
-/// Serves one connection to its end.
+/// A connection that goes on, on another core: what was found out when it began.
+pub(crate) struct Moving {
+    transport: Detached,
+    address: SocketAddr,
+    is_vouched_for: bool,
+    tls: Option<Arc<TlsPeer>>,
+}
+
+/// Serves one connection to its end, or until it is to move.
 pub(crate) async fn connection<H: Handler>(
     stream: TcpStream,
     address: SocketAddr,
     handler: H,
     context: Context,
-) {
+) -> Option<Box<Moving>> {
     let ready = tokio::select! {
         ready = tokio::time::timeout(context.limits.idle_timeout, prepare(stream, address, &context)) => ready,
-        () = too_late(&context.closing) => return,
+        () = too_late(&context.closing) => return None,
     };
     match ready {
         // What serving needs is taken only when somebody asks.
         Ok(Ok((stream, peer, http))) => {
-            Box::pin(serve(stream, peer, http, (handler, context))).await;
+            let activity = match http {
+                Http::One => Activity::default(),
+                Http::Two => Activity::multiplexed(),
+            };
+            return Box::pin(serve(stream, (peer, http, activity), handler, context)).await;
         }
         Ok(Err(error)) => tracing::debug!(%error, %address, "connection ended before a request"),
         Err(_) => tracing::debug!(%address, "connection closed: it said nothing"),
     }
+    None
+}
+
+/// Serves a connection that was another core's, like [`connection`].
+pub(crate) async fn moved<H: Handler>(
+    moving: Box<Moving>,
+    handler: H,
+    context: Context,
+) -> Option<Box<Moving>> {
+    let Moving { transport, address, is_vouched_for, tls } = *moving;
+    let stream = transport.attach().inspect_err(|error| lost(error, address)).ok()?;
+    let peer = Peer { is_vouched_for, ..Peer::new(address, tls, context.tracker.clone()) };
+    Box::pin(serve(stream, (peer, Http::One, Activity::asked()), handler, context)).await
+}
+
+fn lost(error: &io::Error, address: SocketAddr) {
+    tracing::warn!(%error, %address, "a connection was lost on its way to another core");
 }
 
 /// Waits until a connection on which nothing has come yet is not waited for any more.
@@ -149,7 +181,7 @@ async fn prepare(
     };
     stream.readable().await?;
     let material = tls.material();
-    let handshake = TlsAcceptor::from(Arc::clone(&material.config)).accept(stream);
+    let handshake = TlsAcceptor::from(Arc::clone(&material.config)).accept(Socket::from(stream));
     let shaken = tokio::time::timeout(context.limits.head_timeout, handshake).await;
     let shaken = shaken.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut)));
     let stream = shaken.inspect_err(|error| {
@@ -233,9 +265,16 @@ pub(crate) struct Shared<H: Handler> {
     http: Http,
     activity: Arc<Activity>,
     closing: Closing,
+    seat: Option<Seat>,
 }
 
 impl<H: Handler> Shared<H> {
+    /// Whether the connection is to go on on another core. Not at the end, when each core waits for
+    /// its own.
+    pub(crate) fn moves(&self) -> bool {
+        self.seat.as_ref().is_some_and(Seat::is_left) && !self.closing.is_leaving()
+    }
+
     /// Says in an answer that the connection closes after it, where that is so. HTTP/2 says it of
     /// the whole connection by itself, and what is no HTTP any more not at all.
     fn say_whether_it_ends(&self, answer: &mut Response<Body>) {
@@ -270,21 +309,18 @@ impl<H: Handler> Shared<H> {
 
 async fn serve<H: Handler>(
     stream: Transport,
-    peer: Peer,
-    http: Http,
-    (handler, context): (H, Context),
-) {
-    let activity = Arc::new(match http {
-        Http::One => Activity::default(),
-        Http::Two => Activity::multiplexed(),
-    });
+    (peer, http, activity): (Peer, Http, Activity),
+    handler: H,
+    context: Context,
+) -> Option<Box<Moving>> {
+    let activity = Arc::new(activity);
     let io = Watched::new(stream, Arc::clone(&activity));
-    let address = peer.address;
-    let closing = context.closing.clone();
-    let memory = H::Memory::default();
-    let shared = Shared { handler, memory, peer, http, activity: Arc::clone(&activity), closing };
+    let (address, is_vouched_for, tls) = (peer.address, peer.is_vouched_for, peer.tls.clone());
+    let (closing, seat) = (context.closing.clone(), context.seat.clone());
+    let (memory, its) = (H::Memory::default(), Arc::clone(&activity));
+    let shared = Shared { handler, memory, peer, http, activity: its, closing, seat };
     let head_bytes_max = context.limits.head_bytes_max;
-    let ended = match http {
+    match http {
         Http::One => {
             let one = One::new(io, head_bytes_max, Arc::clone(&context.clock));
             let rest = || {
@@ -292,7 +328,13 @@ async fn serve<H: Handler>(
                 shared.rest();
             };
             let end = |_: Pin<&mut _>| one.leave();
-            to_its_end(one.serve(&shared), (end, rest), &activity, &context).await
+            let ended = to_its_end(one.serve(&shared), (end, rest), &activity, &context).await;
+            if let Ended::Itself(Served::Moves) = ended {
+                let transport = Detached::from(one.give_up()?);
+                let transport = transport.inspect_err(|error| lost(error, address)).ok()?;
+                return Some(Box::new(Moving { transport, address, is_vouched_for, tls }));
+            }
+            ended.tell(address);
         }
         Http::Two => {
             let shared = Arc::new(shared);
@@ -315,33 +357,39 @@ async fn serve<H: Handler>(
                 .serve_connection(TokioIo::new(io), service);
             let end = |connection: Pin<&mut _>| http2::Connection::graceful_shutdown(connection);
             let rest = || resting.rest();
-            to_its_end(connection, (end, rest), &activity, &context).await
+            to_its_end(connection, (end, rest), &activity, &context).await.tell(address);
         }
-    };
-    match ended {
-        Ended::Itself => {}
-        Ended::Early(error) => {
-            tracing::debug!(%error, peer = %address, "connection ended early");
-        }
-        Ended::By(verdict) => tracing::debug!(?verdict, peer = %address, "connection closed"),
     }
+    None
 }
 
 /// How a connection came to its end.
-enum Ended {
-    Itself,
+enum Ended<T> {
+    Itself(T),
     Early(BoxError),
     By(Verdict),
 }
 
-async fn to_its_end<C, E: Into<BoxError>>(
+impl<T> Ended<T> {
+    fn tell(self, address: SocketAddr) {
+        match self {
+            Self::Itself(_) => {}
+            Self::Early(error) => {
+                tracing::debug!(%error, peer = %address, "connection ended early");
+            }
+            Self::By(verdict) => tracing::debug!(?verdict, peer = %address, "connection closed"),
+        }
+    }
+}
+
+async fn to_its_end<C, T, E: Into<BoxError>>(
     connection: C,
     (ask_to_end, rest): (impl Fn(Pin<&mut C>), impl Fn()),
     activity: &Arc<Activity>,
     context: &Context,
-) -> Ended
+) -> Ended<T>
 where
-    C: Future<Output = Result<(), E>>,
+    C: Future<Output = Result<T, E>>,
 {
     let limits = context.limits;
     let bounds = Bounds {
@@ -370,7 +418,7 @@ where
         });
         match event.await {
             Event::Ended(ended) => {
-                return ended.map_or_else(|error| Ended::Early(error.into()), |()| Ended::Itself);
+                return ended.map_or_else(|error| Ended::Early(error.into()), Ended::Itself);
             }
             // Asked to end, an idle connection ends at once; one that does not is cut.
             Event::Stop | Event::Verdict(Verdict::Idle) if !stopping => {
@@ -384,8 +432,8 @@ where
 }
 
 /// What a connection is woken by.
-enum Event<E> {
-    Ended(Result<(), E>),
+enum Event<T, E> {
+    Ended(Result<T, E>),
     Stop,
     Verdict(Verdict),
 }

@@ -1,28 +1,192 @@
-//! One thread and one single-threaded runtime per core; connections go to the least loaded.
+//! One thread and one single-threaded runtime per core, and connections that go where there is room.
 //!
 //! A partner has few connections, and `SO_REUSEPORT` hashes blindly: four connections land on one
-//! core one time in eight. So one acceptor hands each socket to the core with the fewest open ones,
-//! and everything of a connection, its upstream sockets included, stays on its core.
+//! core one time in eight. So one acceptor hands each socket to the core with the fewest open ones, of
+//! those in use ([`crate::spread`]); everything of a connection, its upstream sockets included, is on
+//! its core. It may move to another one between two requests.
 
+use std::convert::Infallible;
+use std::future::pending;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
+use model::Clock;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::accept::{Door, Handler, Open, accept, drain};
-use crate::connection::{Context, connection};
+use crate::connection::{Context, Moving, connection, moved};
+use crate::load::{Machine, Thread, Times, share};
 use crate::room::{Addresses, Full};
+use crate::spread::{Orders, Seen, Spread};
 
 /// Sockets that may wait for their core.
 const HANDED_MAX: usize = 1024;
+/// How often cores are looked at while they have something to do, and while they have nothing.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+const LOOK_SELDOM: Duration = Duration::from_secs(1);
+/// Cores that work for less than this share of the time have nothing to do.
+const QUIET: f64 = 0.02;
+
+/// The cores of a door, as the acceptor, the connections and whoever spreads these see them.
+pub(crate) struct Cores {
+    each: Vec<Core>,
+    /// The first so many are in use.
+    used: AtomicUsize,
+    /// Somebody has connected.
+    connected: Notify,
+}
 
 struct Core {
-    sockets: mpsc::Sender<(std::net::TcpStream, SocketAddr, Open)>,
+    sockets: mpsc::Sender<(Handed, Open)>,
     open: Arc<AtomicUsize>,
-    thread: std::thread::JoinHandle<()>,
+    /// How many of its connections are to move to another.
+    leaving: AtomicUsize,
+    /// Its thread; none where the system keeps no times of threads.
+    thread: OnceLock<Option<Thread>>,
+}
+
+/// What a core is handed.
+enum Handed {
+    /// Whoever has just connected.
+    New(std::net::TcpStream, SocketAddr),
+    /// A connection that was another core's.
+    Moved(Box<Moving>),
+}
+
+type Receiver = mpsc::Receiver<(Handed, Open)>;
+
+impl Cores {
+    fn new(count: usize) -> (Arc<Self>, Vec<Receiver>) {
+        let core = |_| {
+            let (sockets, handed) = mpsc::channel(HANDED_MAX);
+            let (open, leaving) = (Arc::default(), AtomicUsize::new(0));
+            (Core { sockets, open, leaving, thread: OnceLock::new() }, handed)
+        };
+        let (each, handed) = (0..count.max(1)).map(core).unzip();
+        (Arc::new(Self { each, used: AtomicUsize::new(1), connected: Notify::new() }), handed)
+    }
+
+    /// The least loaded of those in use, but for one.
+    fn least(&self, but: Option<usize>) -> Option<&Core> {
+        let used = self.used.load(Ordering::Relaxed);
+        let others = self.each.iter().take(used).enumerate().filter(|(at, _)| Some(*at) != but);
+        others.map(|(_, core)| core).min_by_key(|core| core.open.load(Ordering::Relaxed))
+    }
+
+    fn obey(&self, orders: &Orders) {
+        self.used.store(orders.used, Ordering::Relaxed);
+        for (core, leaving) in self.each.iter().zip(&orders.leaving) {
+            core.leaving.store(*leaving, Ordering::Relaxed);
+        }
+    }
+
+    /// Looks at what the cores have to do, and spreads the connections by it. Where that cannot be seen,
+    /// they are spread over all.
+    async fn spread(&self, clock: &dyn Clock) -> Infallible {
+        let mut spread = Spread::new();
+        let mut last = None;
+        loop {
+            let Some(now) = self.look(clock) else {
+                self.used.store(self.each.len(), Ordering::Relaxed);
+                return pending().await;
+            };
+            let seen = last.as_ref().and_then(|last| now.since(last));
+            last = Some(now);
+            let is_quiet = seen.as_ref().is_some_and(|(cores, idle, passed_ms)| {
+                self.obey(&spread.look(cores, *idle, *passed_ms));
+                cores.iter().all(|core| core.worked < QUIET)
+            });
+            if is_quiet {
+                // Whoever connects will ask.
+                drop(tokio::time::timeout(LOOK_SELDOM, self.connected.notified()).await);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    fn look(&self, clock: &dyn Clock) -> Option<Look> {
+        let core = |core: &Core| {
+            let times = match core.thread.get() {
+                // It has not begun.
+                None => Times::default(),
+                Some(thread) => thread.as_ref()?.times()?,
+            };
+            Some((times, core.open.load(Ordering::Relaxed)))
+        };
+        let cores = self.each.iter().map(core).collect::<Option<_>>()?;
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Some(Look { at_ns: clock.ticks_ns(), machine: Machine::now()?, threads, cores })
+    }
+}
+
+/// What was counted until a moment.
+struct Look {
+    at_ns: u64,
+    machine: Machine,
+    /// How many cores the program may have.
+    threads: usize,
+    cores: Vec<(Times, usize)>,
+}
+
+impl Look {
+    /// What each core did since then, how many of the machine's had nothing to do, and how long that
+    /// is. None where no time has passed that the system counts.
+    fn since(&self, then: &Self) -> Option<(Vec<Seen>, f64, u64)> {
+        let passed_ns = self.at_ns.saturating_sub(then.at_ns);
+        if self.machine == then.machine || passed_ns == 0 {
+            return None;
+        }
+        let core = |((now, open), (then, _)): (&(Times, usize), &(Times, usize))| Seen {
+            worked: share(now.worked_ns.saturating_sub(then.worked_ns), passed_ns),
+            waited: share(now.waited_ns.saturating_sub(then.waited_ns), passed_ns),
+            open: *open,
+        };
+        let cores = self.cores.iter().zip(&then.cores).map(core).collect();
+        // Of a machine with more cores than we may use, as many may be free for us as we may use.
+        let idle = self.machine.idle_since(then.machine) * share(self.threads as u64, 1);
+        Some((cores, idle, passed_ns / 1_000_000))
+    }
+}
+
+/// The core that a connection is on.
+#[derive(Clone)]
+pub(crate) struct Seat {
+    cores: Arc<Cores>,
+    number: usize,
+}
+
+impl Seat {
+    fn core(&self) -> Option<&Core> {
+        self.cores.each.get(self.number)
+    }
+
+    /// Whether a connection that has nothing to do right now is to move.
+    pub(crate) fn is_left(&self) -> bool {
+        self.core().is_some_and(|core| core.leaving.load(Ordering::Relaxed) > 0)
+    }
+
+    /// Hands a connection to the least loaded of the others; gives it back where there is none, or
+    /// none that takes it.
+    fn hand_on(&self, moving: Box<Moving>, mut open: Open) -> Result<(), (Box<Moving>, Open)> {
+        let (Some(own), Some(other)) = (self.core(), self.cores.least(Some(self.number))) else {
+            return Err((moving, open));
+        };
+        let Ok(room) = other.sockets.try_reserve() else { return Err((moving, open)) };
+        let less = |count: usize| count.checked_sub(1);
+        if own.leaving.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_err() {
+            return Err((moving, open));
+        }
+        open.count_at(&other.open);
+        room.send((Handed::Moved(moving), open));
+        Ok(())
+    }
 }
 
 /// Serves a door on `count` cores until it is stopped, then lets requests under way end. `make`
@@ -32,24 +196,42 @@ pub async fn serve_on_cores<H: Handler>(
     count: usize,
     make: impl Fn(usize) -> H,
 ) -> std::io::Result<()> {
-    let cores = (0..count.max(1))
-        .map(|number| start(number, make(number), &door))
-        .collect::<std::io::Result<Vec<_>>>()?;
-    let most = (door.limits.connections_max / cores.len()).max(1);
+    let (cores, handed) = Cores::new(count);
+    let clock = Arc::clone(&door.clock);
+    serve_by(door, (&cores, handed), make, cores.spread(&*clock)).await
+}
+
+/// The same with whoever spreads the connections.
+async fn serve_by<H: Handler>(
+    door: Door,
+    (cores, handed): (&Arc<Cores>, Vec<Receiver>),
+    make: impl Fn(usize) -> H,
+    spreading: impl Future<Output = Infallible>,
+) -> std::io::Result<()> {
+    let over = CancellationToken::new();
+    let mut threads = Vec::new();
+    for (number, handed) in handed.into_iter().enumerate() {
+        let seat = Seat { cores: Arc::clone(cores), number };
+        threads.push(start(seat, (handed, over.clone()), make(number), &door)?);
+    }
     let addresses = Addresses::of(&door);
-    accept(&door, |stream, peer| {
-        let core = cores.iter().min_by_key(|core| core.open.load(Ordering::Relaxed));
-        let core = core.ok_or(Full::Door)?;
+    let all = Arc::new(AtomicUsize::new(0));
+    let accepting = accept(&door, |stream, peer| {
+        let core = cores.least(None).ok_or(Full::Door)?;
         let place = addresses.take(peer.ip()).ok_or(Full::Address)?;
-        let open = Open::new(&door, place, Arc::clone(&core.open), most)?;
+        let open = Open::new(&door, place, &all, &core.open)?;
         let stream = stream.into_std().map_err(|_| Full::Door)?;
-        core.sockets.try_send((stream, peer, open)).map_err(|_| Full::Door)
-    })
-    .await;
+        cores.connected.notify_one();
+        core.sockets.try_send((Handed::New(stream, peer), open)).map_err(|_| Full::Door)
+    });
+    tokio::select! {
+        () = accepting => {}
+        never = spreading => match never {},
+    }
     // Whoever connects from here on is refused at once and goes elsewhere; where another process
     // has the socket too, it waits for that one.
     drop(door.listener);
-    let threads: Vec<_> = cores.into_iter().map(|core| core.thread).collect();
+    over.cancel();
     let joined = tokio::task::spawn_blocking(move || {
         threads.into_iter().all(|thread| thread.join().is_ok())
     });
@@ -59,25 +241,78 @@ pub async fn serve_on_cores<H: Handler>(
     Ok(())
 }
 
-fn start<H: Handler>(number: usize, handler: H, door: &Door) -> std::io::Result<Core> {
-    let (sockets, mut handed) = mpsc::channel(HANDED_MAX);
-    let open = Arc::new(AtomicUsize::new(0));
+fn start<H: Handler>(
+    seat: Seat,
+    (handed, over): (Receiver, CancellationToken),
+    handler: H,
+    door: &Door,
+) -> std::io::Result<std::thread::JoinHandle<()>> {
     let tracker = TaskTracker::new();
-    let (context, longest) = (Context::of(door, tracker.clone()).alone(), door.limits.drain);
+    let (context, longest) =
+        (Context::of(door, tracker.clone()).at(seat.clone()), door.limits.drain);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let thread = std::thread::Builder::new().name(format!("core-{number}")).spawn(move || {
-        runtime.block_on(async move {
-            while let Some((stream, peer, open)) = handed.recv().await {
-                let stream: std::net::TcpStream = stream;
-                let Ok(stream) = TcpStream::from_std(stream) else { continue };
-                let served = connection(stream, peer, handler.clone(), context.clone());
-                tracker.spawn(async move {
-                    served.await;
-                    drop(open);
-                });
-            }
-            drain(&tracker, longest).await;
-        });
-    })?;
-    Ok(Core { sockets, open, thread })
+    std::thread::Builder::new().name(format!("core-{}", seat.number)).spawn(move || {
+        if let Some(core) = seat.core() {
+            drop(core.thread.set(Thread::this()));
+        }
+        let take = |(handed, open)| {
+            tracker.spawn(serve_here(
+                (handed, open),
+                handler.clone(),
+                context.clone(),
+                seat.clone(),
+            ));
+        };
+        runtime.block_on(async { run(handed, over, take, drain(&tracker, longest)).await });
+    })
 }
+
+/// Takes what a core is handed, until nobody connects any more and what is open has ended.
+async fn run(
+    mut handed: Receiver,
+    over: CancellationToken,
+    take: impl Fn((Handed, Open)),
+    drained: impl Future<Output = ()>,
+) {
+    loop {
+        tokio::select! {
+            biased;
+            Some(one) = handed.recv() => take(one),
+            () = over.cancelled() => break,
+        }
+    }
+    let mut drained = pin!(drained);
+    loop {
+        tokio::select! {
+            biased;
+            Some(one) = handed.recv() => take(one),
+            () = &mut drained => break,
+        }
+    }
+}
+
+/// Serves a connection as long as it is on this core.
+async fn serve_here<H: Handler>(
+    (handed, mut open): (Handed, Open),
+    handler: H,
+    context: Context,
+    seat: Seat,
+) {
+    let mut next = match handed {
+        Handed::New(stream, peer) => {
+            let Ok(stream) = TcpStream::from_std(stream) else { return };
+            connection(stream, peer, handler.clone(), context.clone()).await
+        }
+        Handed::Moved(moving) => moved(moving, handler.clone(), context.clone()).await,
+    };
+    while let Some(moving) = next {
+        (next, open) = match seat.hand_on(moving, open) {
+            Ok(()) => return,
+            Err((moving, open)) => (moved(moving, handler.clone(), context.clone()).await, open),
+        };
+    }
+    drop(open);
+}
+
+#[cfg(test)]
+mod tests;

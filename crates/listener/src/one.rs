@@ -42,6 +42,14 @@ pub(crate) struct One {
     clock: Arc<dyn Clock>,
 }
 
+/// How serving a connection came to an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Served {
+    ToItsEnd,
+    /// It goes on, on another core.
+    Moves,
+}
+
 /// What an answer depends on of its request.
 struct Asked {
     method: Method,
@@ -66,25 +74,33 @@ impl One {
         self.leaves.store(true, Ordering::Relaxed);
     }
 
+    /// The connection's bytes, when it moves.
+    pub(crate) fn give_up(&self) -> Option<Transport> {
+        Some(self.wire.lock().give_up()?.io.into_inner())
+    }
+
     /// Gives back the memory that nobody needs now.
     pub(crate) fn rest(&self) {
         self.wire.lock().rest();
     }
 
-    /// Serves the connection to its end.
-    pub(crate) async fn serve<H: Handler>(&self, shared: &Shared<H>) -> Result<(), Broken> {
+    /// Serves the connection to its end, or until it is to move.
+    pub(crate) async fn serve<H: Handler>(&self, shared: &Shared<H>) -> Result<Served, Broken> {
         loop {
             let leaves = || self.leaves.load(Ordering::Relaxed);
             let next = poll_fn(|context| self.wire.lock().poll_turn(context, leaves())).await;
             let (head, turn) = match next {
                 Ok(Some(next)) => next,
-                Ok(None) => return self.end().await,
+                Ok(None) => return self.end().await.map(|()| Served::ToItsEnd),
                 Err(Broken::Fault(Fault::CutOff)) => return Err(Broken::Gone),
                 Err(Broken::Fault(fault)) => return self.refuse(fault).await,
                 Err(broken) => return Err(broken),
             };
             if !self.turn(head, turn, shared).await? {
-                return Ok(());
+                return Ok(Served::ToItsEnd);
+            }
+            if shared.moves() && !leaves() && self.wire.lock().is_between() {
+                return Ok(Served::Moves);
             }
         }
     }
@@ -189,7 +205,7 @@ impl One {
     }
 
     /// Answers what cannot be read; where a next request would begin is not known.
-    async fn refuse(&self, fault: Fault) -> Result<(), Broken> {
+    async fn refuse(&self, fault: Fault) -> Result<Served, Broken> {
         let (method, version) = (Method::GET, Version::HTTP_11);
         let asked = Asked { method, version, keeps_open: false, trailers: false };
         self.send(unreadable(fault), &asked).await?;

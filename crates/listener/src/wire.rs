@@ -309,6 +309,11 @@ impl Wire {
         }
     }
 
+    /// Whether nothing of a next request has been read.
+    pub(crate) fn is_between(&self) -> bool {
+        self.read.is_empty() && !self.ended
+    }
+
     /// The connection itself, with what has been read ahead.
     pub(crate) fn give_up(&mut self) -> Option<Upgraded> {
         let io = self.io.take()?;
