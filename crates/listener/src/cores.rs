@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::accept::{Door, Handler, Open, accept, drain};
 use crate::connection::{Context, Moving, connection, moved};
+use crate::counts::DoorCounts;
 use crate::load::{Machine, Thread, Times, share};
 use crate::room::{Addresses, Full};
 use crate::spread::{Orders, Seen, Spread};
@@ -41,11 +42,14 @@ pub(crate) struct Cores {
     used: AtomicUsize,
     /// Somebody has connected.
     connected: Notify,
+    counts: Arc<DoorCounts>,
 }
 
 struct Core {
     sockets: mpsc::Sender<(Handed, Open)>,
     open: Arc<AtomicUsize>,
+    /// How busy it was when it was looked at last, in steps.
+    busy: AtomicUsize,
     /// How many of its connections are to move to another.
     leaving: AtomicUsize,
     /// Its thread; none where the system keeps no times of threads.
@@ -63,25 +67,41 @@ enum Handed {
 type Receiver = mpsc::Receiver<(Handed, Open)>;
 
 impl Cores {
-    fn new(count: usize) -> (Arc<Self>, Vec<Receiver>) {
+    fn new(count: usize, counts: Arc<DoorCounts>) -> (Arc<Self>, Vec<Receiver>) {
         let core = |_| {
             let (sockets, handed) = mpsc::channel(HANDED_MAX);
-            let (open, leaving) = (Arc::default(), AtomicUsize::new(0));
-            (Core { sockets, open, leaving, thread: OnceLock::new() }, handed)
+            let (busy, leaving) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let core =
+                Core { sockets, open: Arc::default(), busy, leaving, thread: OnceLock::new() };
+            (core, handed)
         };
         let (each, handed) = (0..count.max(1)).map(core).unzip();
-        (Arc::new(Self { each, used: AtomicUsize::new(1), connected: Notify::new() }), handed)
+        let (used, connected) = (AtomicUsize::new(1), Notify::new());
+        (Arc::new(Self { each, used, connected, counts }), handed)
     }
 
-    /// The least loaded of those in use, but for one.
+    /// The least busy of those in use, but for one; of those alike, the one with the fewest connections.
     fn least(&self, but: Option<usize>) -> Option<&Core> {
         let used = self.used.load(Ordering::Relaxed);
         let others = self.each.iter().take(used).enumerate().filter(|(at, _)| Some(*at) != but);
-        others.map(|(_, core)| core).min_by_key(|core| core.open.load(Ordering::Relaxed))
+        let load =
+            |core: &&Core| (core.busy.load(Ordering::Relaxed), core.open.load(Ordering::Relaxed));
+        others.map(|(_, core)| core).min_by_key(load)
+    }
+
+    fn use_first(&self, count: usize) {
+        self.used.store(count, Ordering::Relaxed);
+        self.counts.uses(count);
+    }
+
+    fn note(&self, seen: &[Seen]) {
+        for (core, seen) in self.each.iter().zip(seen) {
+            core.busy.store(seen.steps(), Ordering::Relaxed);
+        }
     }
 
     fn obey(&self, orders: &Orders) {
-        self.used.store(orders.used, Ordering::Relaxed);
+        self.use_first(orders.used);
         for (core, leaving) in self.each.iter().zip(&orders.leaving) {
             core.leaving.store(*leaving, Ordering::Relaxed);
         }
@@ -94,17 +114,20 @@ impl Cores {
         let mut last = None;
         loop {
             let Some(now) = self.look(clock) else {
-                self.used.store(self.each.len(), Ordering::Relaxed);
+                self.use_first(self.each.len());
                 return pending().await;
             };
             let seen = last.as_ref().and_then(|last| now.since(last));
             last = Some(now);
             let is_quiet = seen.as_ref().is_some_and(|(cores, idle, passed_ms)| {
+                self.note(cores);
                 self.obey(&spread.look(cores, *idle, *passed_ms));
                 cores.iter().all(|core| core.worked < QUIET)
             });
-            if is_quiet {
-                // Whoever connects will ask.
+            // Whoever connects will ask.
+            if self.each.iter().all(|core| core.open.load(Ordering::Relaxed) == 0) {
+                self.connected.notified().await;
+            } else if is_quiet {
                 drop(tokio::time::timeout(LOOK_SELDOM, self.connected.notified()).await);
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -121,8 +144,7 @@ impl Cores {
             Some((times, core.open.load(Ordering::Relaxed)))
         };
         let cores = self.each.iter().map(core).collect::<Option<_>>()?;
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Some(Look { at_ns: clock.ticks_ns(), machine: Machine::now()?, threads, cores })
+        Some(Look { at_ns: clock.ticks_ns(), machine: Machine::now()?, cores })
     }
 }
 
@@ -130,8 +152,6 @@ impl Cores {
 struct Look {
     at_ns: u64,
     machine: Machine,
-    /// How many cores the program may have.
-    threads: usize,
     cores: Vec<(Times, usize)>,
 }
 
@@ -150,7 +170,7 @@ impl Look {
         };
         let cores = self.cores.iter().zip(&then.cores).map(core).collect();
         // Of a machine with more cores than we may use, as many may be free for us as we may use.
-        let idle = self.machine.idle_since(then.machine) * share(self.threads as u64, 1);
+        let idle = self.machine.idle_since(then.machine) * share(self.cores.len() as u64, 1);
         Some((cores, idle, passed_ns / 1_000_000))
     }
 }
@@ -184,6 +204,7 @@ impl Seat {
             return Err((moving, open));
         }
         open.count_at(&other.open);
+        self.cores.counts.moves();
         room.send((Handed::Moved(moving), open));
         Ok(())
     }
@@ -196,7 +217,7 @@ pub async fn serve_on_cores<H: Handler>(
     count: usize,
     make: impl Fn(usize) -> H,
 ) -> std::io::Result<()> {
-    let (cores, handed) = Cores::new(count);
+    let (cores, handed) = Cores::new(count, Arc::clone(&door.counts));
     let clock = Arc::clone(&door.clock);
     serve_by(door, (&cores, handed), make, cores.spread(&*clock)).await
 }

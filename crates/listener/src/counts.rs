@@ -8,6 +8,9 @@ use crate::room::Full;
 #[derive(Debug, Default)]
 pub struct DoorCounts {
     open: AtomicUsize,
+    /// Where it has several cores: how many it uses now.
+    cores: AtomicUsize,
+    moved: AtomicU64,
     handshakes_failed: AtomicU64,
     door_full: AtomicU64,
     address_full: AtomicU64,
@@ -17,6 +20,16 @@ impl DoorCounts {
     /// How many are open.
     pub fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
+    }
+
+    /// How many cores serve them at the moment; one where that never changes.
+    pub fn cores(&self) -> usize {
+        self.cores.load(Ordering::Relaxed).max(1)
+    }
+
+    /// How many moved from one core to another since the start.
+    pub fn moved(&self) -> u64 {
+        self.moved.load(Ordering::Relaxed)
     }
 
     /// How many TLS handshakes did not come about since the start. Whoever connects and goes away
@@ -40,6 +53,14 @@ impl DoorCounts {
             Full::Address => &self.address_full,
         };
         count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn uses(&self, cores: usize) {
+        self.cores.store(cores, Ordering::Relaxed);
+    }
+
+    pub(crate) fn moves(&self) {
+        self.moved.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn opened(&self) {

@@ -38,6 +38,11 @@ impl Seen {
     fn pressed(&self) -> f64 {
         self.worked + self.waited
     }
+
+    /// How busy it is, in steps that make a difference.
+    pub(crate) fn steps(&self) -> usize {
+        whole(self.pressed() / UNEVEN)
+    }
 }
 
 /// What follows from a look.

@@ -1,7 +1,6 @@
 //! `POST /oauth2/token`: client credentials (RFC 6749 §4.4) → an access token (RFC 9068).
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -135,9 +134,7 @@ pub(crate) async fn issue(
         }
         Err(_) => Err(Refusal::TooLarge),
     };
-    if let Some(low) = told.low.take() {
-        peer.tasks.spawn(low.ahead(Arc::clone(&service.world.store)));
-    }
+    told.fetch_ahead(&peer.tasks, &service.world.store);
     let mut response = match outcome {
         Ok(issued) => {
             record.scope = Some(issued.scope);

@@ -36,6 +36,8 @@ pub struct Metrics {
     addresses: Family<Labels<2>, Gauge>,
     doors: Mutex<Vec<(&'static str, Arc<DoorCounts>)>>,
     connections: Gauges,
+    cores: Gauges,
+    moved: Counters<1>,
     refused: Counters<2>,
     handshakes: Counters<1>,
     spans_exported: Counter,
@@ -85,6 +87,8 @@ impl Metrics {
             addresses: Family::default(),
             doors: Mutex::default(),
             connections: Family::default(),
+            cores: Family::default(),
+            moved: Family::default(),
             refused: Family::default(),
             handshakes: Family::default(),
             spans_exported: Counter::default(),
@@ -141,6 +145,10 @@ impl Metrics {
         registry.register("upstream_out", help, self.addresses.clone());
         let help = "Open connections, by door";
         registry.register("connections_open", help, self.connections.clone());
+        let help = "Cores that serve connections, by door";
+        registry.register("door_cores", help, self.cores.clone());
+        let help = "Connections that moved to another core, by door";
+        registry.register("connections_moved", help, self.moved.clone());
         let help = "Connections closed at once, by door and what was full";
         registry.register("connections_refused", help, self.refused.clone());
         let help = "TLS handshakes that did not come about, by door";
@@ -298,6 +306,10 @@ impl Metrics {
             let labels = [("door", (*name).to_owned())];
             let open = i64::try_from(counts.open()).unwrap_or(i64::MAX);
             self.connections.get_or_create(&labels).set(open);
+            let cores = i64::try_from(counts.cores()).unwrap_or(i64::MAX);
+            self.cores.get_or_create(&labels).set(cores);
+            let moved = self.moved.get_or_create(&labels).clone();
+            moved.inc_by(counts.moved().saturating_sub(moved.get()));
             for (why, count) in counts.refused() {
                 let labels = [("door", (*name).to_owned()), ("why", why.to_owned())];
                 let refused = self.refused.get_or_create(&labels).clone();

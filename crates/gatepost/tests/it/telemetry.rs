@@ -347,6 +347,8 @@ async fn the_metrics_tell_of_services_and_connections() {
         "gatepost_requests_under_way 0",
         "gatepost_connections_open{door=\"admin\"} 1",
         "gatepost_tls_handshakes_failed_total{door=\"public\"} 0",
+        "gatepost_door_cores{door=\"public\"} 1",
+        "gatepost_connections_moved_total{door=\"public\"} 0",
     ];
     until("all of them are there", async || {
         let text = metrics(&program).await;

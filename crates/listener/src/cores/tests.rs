@@ -69,7 +69,7 @@ async fn restless(cores: &Cores) -> Infallible {
 struct Restless {
     address: SocketAddr,
     closing: Closing,
-    served: tokio::task::JoinHandle<()>,
+    served: JoinSet<()>,
 }
 
 impl Restless {
@@ -78,8 +78,9 @@ impl Restless {
         let (address, closing) = (listener.local_addr().unwrap(), Closing::default());
         let mut door = Door::plain(listener, closing.clone(), Arc::new(Stopped));
         door.tls = tls;
-        let served = tokio::spawn(async move {
-            let (cores, handed) = Cores::new(CORES);
+        let mut served = JoinSet::new();
+        served.spawn(async move {
+            let (cores, handed) = Cores::new(CORES, Arc::clone(&door.counts));
             serve_by(door, (&cores, handed), Echo, restless(&cores)).await.unwrap();
         });
         Self { address, closing, served }
@@ -87,7 +88,7 @@ impl Restless {
 
     async fn close(self) {
         self.closing.close(Duration::from_millis(200)).await;
-        self.served.await.unwrap();
+        self.served.join_all().await;
     }
 }
 
@@ -151,7 +152,7 @@ async fn ask(
         let mut text = String::new();
         for path in paths {
             let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\n");
-            text += &format!("{head}content-length: {sent}\r\n\r\n{body}");
+            text += &[&head, "content-length: ", &sent.to_string(), "\r\n\r\n", &*body].concat();
         }
         stream.write_all(text.as_bytes()).await.unwrap();
         for path in paths {
@@ -222,12 +223,23 @@ async fn a_door_that_closes_loses_no_request_of_connections_that_move() {
 
 #[tokio::test]
 async fn a_connection_stays_where_there_is_no_other_core_or_none_that_takes_it() {
-    let (cores, mut handed) = Cores::new(2);
+    let (cores, mut handed) = Cores::new(2, Arc::default());
     let seat = Seat { cores: Arc::clone(&cores), number: 0 };
     assert!(!seat.is_left());
     cores.obey(&Orders { used: 2, leaving: vec![1, 0] });
     assert!(seat.is_left());
     assert!(cores.least(Some(0)).is_some());
+    assert_eq!(cores.counts.cores(), 2);
+    // Whoever connects sits where least is done, and else where the fewest are.
+    let of = |core: &Core| std::ptr::eq(core, &raw const cores.each[1]);
+    assert!(!of(cores.least(None).unwrap()));
+    cores.each[0].open.store(1, Ordering::Relaxed);
+    assert!(of(cores.least(None).unwrap()));
+    cores.note(&[
+        Seen { worked: 0.1, waited: 0.1, open: 1 },
+        Seen { worked: 0.9, waited: 0.0, open: 0 },
+    ]);
+    assert!(!of(cores.least(None).unwrap()));
     cores.obey(&Orders { used: 1, leaving: vec![1, 0] });
     assert!(cores.least(Some(0)).is_none(), "the other is not in use");
     cores.obey(&Orders { used: 2, leaving: vec![1, 0] });

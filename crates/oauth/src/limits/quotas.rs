@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use model::{Client, Timestamp, TokenSettings};
 use store::{Debited, NotDebited, Store, StoreError};
+use tokio_util::task::TaskTracker;
 
 use super::{Limited, Limits, Meter, Told};
 use crate::error::Refusal;
@@ -61,12 +62,17 @@ impl Limits {
 /// A client whose quotas are held in leases of which one is nearly spent.
 pub(crate) struct Low(Arc<Meter>);
 
-impl Low {
-    /// Fetches the next ones; looks at both quotas, and the one that has enough fetches nothing.
-    pub(crate) async fn ahead(self, store: Arc<dyn Store>) {
-        for quota in [&self.0.hour, &self.0.day] {
-            quota.ahead(&*store).await;
-        }
+impl Told {
+    /// Fetches the next leases beside the request, where one is nearly spent. Both quotas are looked
+    /// at, and for one that has enough nothing is fetched.
+    pub(crate) fn fetch_ahead(&mut self, tasks: &TaskTracker, store: &Arc<dyn Store>) {
+        let Some(Low(meter)) = self.low.take() else { return };
+        let store = Arc::clone(store);
+        tasks.spawn(async move {
+            for quota in [&meter.hour, &meter.day] {
+                quota.ahead(&*store).await;
+            }
+        });
     }
 }
 
