@@ -109,9 +109,12 @@ impl Quota {
     /// How many requests to reserve durably at once when `remaining` are left in the period: four
     /// fifths of a hundredth of it, at most 800. So the end is exact, and a crash costs no more than a
     /// hundredth of what is left, or 1,000, also where the next lease is fetched while a quarter of
-    /// the last one is left.
+    /// the last one is left. Of less than four none is fetched ahead, and they may have the hundredth.
     pub fn lease(remaining: u64) -> u64 {
-        (remaining / 125).clamp(1, LEASE_MAX).min(remaining)
+        match remaining / 125 {
+            0..4 => (remaining / 100).clamp(1, 3).min(remaining),
+            part => part.min(LEASE_MAX),
+        }
     }
 }
 
@@ -198,7 +201,9 @@ mod tests {
 
     #[test]
     fn leases_shrink_so_that_the_end_is_exact() {
-        for (remaining, lease) in [(1_000_000, 800), (10_000, 80), (150, 1), (1, 1), (0, 0)] {
+        for (remaining, lease) in
+            [(1_000_000, 800), (10_000, 80), (500, 4), (499, 3), (250, 2), (1, 1), (0, 0)]
+        {
             assert_eq!(Quota::lease(remaining), lease, "{remaining}");
         }
     }

@@ -40,6 +40,7 @@ use std::time::Duration;
 use limit::{Bucket, Limit, Taken};
 use model::{Name, TokenSettings};
 use parking_lot::Mutex;
+use tokio_util::task::TaskTracker;
 
 use crate::damping::{Failures, Proven, Shares};
 use crate::error::Refusal;
@@ -47,7 +48,6 @@ use crate::fields::{Bound, Fields};
 use crate::quota::Periodic;
 
 pub(crate) use buckets::{Buckets, KEPT_MAX, group};
-pub(crate) use quotas::Low;
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -82,8 +82,8 @@ pub(crate) struct Told {
     pub(crate) fields: Fields,
     /// What would have refused the request, if it did more than observe.
     pub(crate) observed: Option<&'static str>,
-    /// Whose next leases are to be fetched while the request goes on.
-    pub(crate) low: Option<Low>,
+    /// Where what goes on beside the request runs.
+    pub(crate) tasks: TaskTracker,
 }
 
 /// A request beyond a bound.

@@ -125,7 +125,7 @@ pub(crate) async fn issue(
         took_us: 0,
         traceparent: traceparent(&headers),
     };
-    let mut told = Told::default();
+    let mut told = Told { tasks: peer.tasks.clone(), ..Told::default() };
     let outcome = match body {
         Ok(body) => {
             let certificate = service.world.trusted.certificate(&peer, &headers);
@@ -134,7 +134,6 @@ pub(crate) async fn issue(
         }
         Err(_) => Err(Refusal::TooLarge),
     };
-    told.fetch_ahead(&peer.tasks, &service.world.store);
     let mut response = match outcome {
         Ok(issued) => {
             record.scope = Some(issued.scope);
@@ -241,7 +240,7 @@ async fn decide(
     // Late among what can be wrong: a proof is good once, and is not to be used up for nothing.
     let bound = dpop::bind(&state, client, headers, record.at)?;
     // Last, so that what is refused costs nothing of it.
-    world.limits.quota((settings, client), &*world.store, record.at, told).await?;
+    world.limits.quota((settings, client), &world.store, record.at, told).await?;
     let token_type = if bound.is_some() { "DPoP" } else { "Bearer" };
     let (proof, nonce) = bound.map(|bound| (bound.proof, bound.offer)).unzip();
     let jti = token_id(record.at, &*world.random);

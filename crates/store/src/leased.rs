@@ -1,17 +1,32 @@
 //! Counting against a quota in memory, out of leases that are durable before any of them is spent.
 //!
-//! The next lease is fetched while the last one is being spent ([`Leased::ahead`]), so that nobody waits
-//! for it who does not come faster than the store. What is held of both together is no more than a
-//! hundredth of what was left of the quota ([`Quota::lease`]), and that is the most a crash can cost.
+//! The next lease is fetched while the last one is being spent, so that nobody waits for it who does not
+//! come faster than the store; but near a quota's end, where leases are so small that one beside the
+//! other would be more than a crash may cost. What is held is no more than a hundredth of what was left
+//! of the quota ([`Quota::lease`]), and that is the most a crash can cost.
+//!
+//! Leases are fetched by errands of their own and not by whoever needs them: a caller who goes away
+//! meanwhile would take what was leased along.
+
+use std::pin::Pin;
+use std::sync::Arc;
 
 use limit::{Quota, Window};
 use model::Timestamp;
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
 
 use crate::{Lease, Store, StoreError};
 
+/// Work that goes on whether or not anybody waits for it, to be run on a tracker that shutdown waits
+/// for.
+pub type Errand = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// What is left of one quota, of whoever has it.
-pub struct Leased {
+#[derive(Clone)]
+pub struct Leased(Arc<Account>);
+
+struct Account {
     /// Its name in the store.
     key: String,
     held: Mutex<Option<Held>>,
@@ -39,17 +54,27 @@ impl Held {
     }
 
     /// Takes one; somebody took care that there is one.
-    fn debit(&mut self) -> Debited {
+    fn debit(&mut self) -> (Debited, bool) {
         self.left -= 1;
         let asks = self.is_low() && !self.is_asked;
         self.is_asked |= asks;
-        Debited { left: self.left + self.beyond, window: self.window, is_low: asks }
+        (Debited { left: self.left + self.beyond, window: self.window }, asks)
     }
 
     /// Whether it is time for the next lease: not sooner than at a quarter of the last one, so that what
-    /// is held stays within what a crash may cost.
+    /// is held stays within what a crash may cost. Of less than four a quarter would be nothing.
     fn is_low(&self) -> bool {
-        self.beyond > 0 && self.left <= self.granted / 4
+        self.beyond > 0 && self.granted >= AHEAD_MIN && self.left <= self.granted / 4
+    }
+
+    fn is_of(&self, quota: Quota, now: Timestamp) -> bool {
+        let Window { start_ms, end_ms } = self.window;
+        self.quota == quota && (start_ms..end_ms).contains(&now.ms())
+    }
+
+    /// Whether nothing of it is left, and of the quota something is.
+    fn is_out(&self) -> bool {
+        self.left == 0 && self.beyond > 0
     }
 
     fn add(&mut self, lease: Lease) {
@@ -58,9 +83,13 @@ impl Held {
     }
 }
 
+/// Of smaller leases no next one is fetched ahead.
+const AHEAD_MIN: u64 = 4;
+
 /// What one look at the held lease says.
 enum Look {
-    Debited(Debited),
+    /// And whether the next one is to be fetched: one debit of each lease says so.
+    Debited(Debited, bool),
     Spent(Window),
     Fetch(Window),
 }
@@ -72,8 +101,6 @@ pub struct Debited {
     pub left: u64,
     /// The period.
     pub window: Window,
-    /// Whether [`Leased::ahead`] is to be called now; one debit of each lease says so.
-    pub is_low: bool,
 }
 
 /// Why nothing was debited.
@@ -88,52 +115,103 @@ pub enum NotDebited {
 impl Leased {
     /// Without a lease, under that name in the store.
     pub fn new(key: String) -> Self {
-        Self { key, held: Mutex::new(None), fetching: tokio::sync::Mutex::new(()) }
+        let (held, fetching) = (Mutex::new(None), tokio::sync::Mutex::new(()));
+        Self(Arc::new(Account { key, held, fetching }))
     }
 
     /// Debits one of the quota's period that holds `now`, which is `window`. Waits for the store only
-    /// where nothing is left of what was leased.
+    /// where nothing is left of what was leased; `run` takes errands to the store.
     pub async fn debit(
         &self,
-        quota: Quota,
-        window: impl Fn() -> Window,
-        store: &dyn Store,
+        (quota, window): (Quota, impl Fn() -> Window),
+        store: &Arc<dyn Store>,
+        run: impl Fn(Errand),
         now: Timestamp,
     ) -> Result<Debited, NotDebited> {
-        match self.look(quota, &window, now) {
-            Look::Debited(debited) => Ok(debited),
+        match self.0.look(quota, &window, now) {
+            Look::Debited(debited, is_low) => {
+                if is_low {
+                    let (account, store) = (Arc::clone(&self.0), Arc::clone(store));
+                    run(Box::pin(async move { account.ahead(&*store).await }));
+                }
+                Ok(debited)
+            }
             Look::Spent(window) => Err(NotDebited::Spent(window)),
             // Few need it: it has a room of its own, and the others are small.
-            Look::Fetch(_) => Box::pin(self.debit_of_next(quota, window, store, now)).await,
+            Look::Fetch(window) => {
+                Box::pin(self.debit_of_next((quota, window), store, run, now)).await
+            }
         }
     }
 
     /// Debits one of a lease that is fetched first, or that another one has fetched meanwhile.
     async fn debit_of_next(
         &self,
-        quota: Quota,
-        window: impl Fn() -> Window,
-        store: &dyn Store,
+        (quota, mut window): (Quota, Window),
+        store: &Arc<dyn Store>,
+        run: impl Fn(Errand),
         now: Timestamp,
     ) -> Result<Debited, NotDebited> {
         loop {
-            let _one = self.fetching.lock().await;
-            // Somebody else may have fetched it meanwhile.
-            let window = match self.look(quota, &window, now) {
-                Look::Debited(debited) => return Ok(debited),
+            let (account, store) = (Arc::clone(&self.0), Arc::clone(store));
+            let (sender, fetched) = oneshot::channel();
+            run(Box::pin(async move {
+                drop(sender.send(account.next((quota, window), &*store, now).await));
+            }));
+            // An errand that ends without a word was cut off by the end of everything.
+            let fetched = fetched.await.unwrap_or(Err(StoreError::Closed));
+            fetched.map_err(NotDebited::Store)?;
+            // Others were waiting too, and may have left nothing.
+            window = match self.0.look(quota, || window, now) {
+                Look::Debited(debited, _) => return Ok(debited),
                 Look::Spent(window) => return Err(NotDebited::Spent(window)),
                 Look::Fetch(window) => window,
             };
-            // What is left of another quota's lease, or of the last period's, goes back first.
-            self.return_rest(store).await.map_err(NotDebited::Store)?;
-            let lease = store.lease(self.key.clone(), quota, window).await;
-            let lease = lease.map_err(NotDebited::Store)?;
-            *self.held.lock() = Some(Held::of(quota, window, lease));
         }
     }
 
+    /// Gives one of this period back: what it was for was refused after all.
+    pub fn refund(&self, window: Window) {
+        if let Some(held) = self.0.held.lock().as_mut().filter(|held| held.window == window) {
+            held.left += 1;
+        }
+    }
+
+    /// Gives the rest of the lease back to the store, at an orderly end.
+    pub async fn give_back(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let _one = self.0.fetching.lock().await;
+        self.0.return_rest(store).await
+    }
+
+    /// Whether it is known that the period's quota is spent.
+    pub fn is_spent(&self, quota: Quota, now: Timestamp) -> bool {
+        self.0.held.lock().as_ref().is_some_and(|held| {
+            held.quota == quota && now.ms() < held.window.end_ms && held.left + held.beyond == 0
+        })
+    }
+}
+
+impl Account {
+    /// Fetches a lease where nothing is left, unless somebody else has meanwhile.
+    async fn next(
+        &self,
+        (quota, window): (Quota, Window),
+        store: &dyn Store,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let _one = self.fetching.lock().await;
+        if self.held.lock().as_ref().is_some_and(|held| held.is_of(quota, now) && !held.is_out()) {
+            return Ok(());
+        }
+        // What is left of another quota's lease, or of the last period's, goes back first.
+        self.return_rest(store).await?;
+        let lease = store.lease(self.key.clone(), quota, window).await?;
+        *self.held.lock() = Some(Held::of(quota, window, lease));
+        Ok(())
+    }
+
     /// Fetches the next lease before the last one is spent.
-    pub async fn ahead(&self, store: &dyn Store) {
+    async fn ahead(&self, store: &dyn Store) {
         let _one = self.fetching.lock().await;
         let present = *self.held.lock();
         // Whoever found nothing left may have been sooner.
@@ -148,19 +226,6 @@ impl Leased {
         }
     }
 
-    /// Gives one of this period back: what it was for was refused after all.
-    pub fn refund(&self, window: Window) {
-        if let Some(held) = self.held.lock().as_mut().filter(|held| held.window == window) {
-            held.left += 1;
-        }
-    }
-
-    /// Gives the rest of the lease back to the store, at an orderly end.
-    pub async fn give_back(&self, store: &dyn Store) -> Result<(), StoreError> {
-        let _one = self.fetching.lock().await;
-        self.return_rest(store).await
-    }
-
     async fn return_rest(&self, store: &dyn Store) -> Result<(), StoreError> {
         let Some(held) = self.held.lock().take().filter(|held| held.left > 0) else {
             return Ok(());
@@ -168,31 +233,17 @@ impl Leased {
         store.give_back(self.key.clone(), held.window, held.left).await
     }
 
-    /// Whether it is known that the period's quota is spent.
-    pub fn is_spent(&self, quota: Quota, now: Timestamp) -> bool {
-        self.held.lock().as_ref().is_some_and(|held| {
-            held.quota == quota && now.ms() < held.window.end_ms && held.left + held.beyond == 0
-        })
-    }
-
     fn look(&self, quota: Quota, window: impl Fn() -> Window, now: Timestamp) -> Look {
         let mut held = self.held.lock();
-        match &mut *held {
+        match held.as_mut().filter(|held| held.is_of(quota, now)) {
             // A quota that was changed is counted anew at once, from what the store knows.
-            Some(held)
-                if held.quota == quota
-                    && now.ms() >= held.window.start_ms
-                    && now.ms() < held.window.end_ms =>
-            {
-                if held.left > 0 {
-                    Look::Debited(held.debit())
-                } else if held.beyond == 0 {
-                    Look::Spent(held.window)
-                } else {
-                    Look::Fetch(held.window)
-                }
+            None => Look::Fetch(window()),
+            Some(held) if held.left > 0 => {
+                let (debited, is_low) = held.debit();
+                Look::Debited(debited, is_low)
             }
-            _ => Look::Fetch(window()),
+            Some(held) if held.is_out() => Look::Fetch(held.window),
+            Some(held) => Look::Spent(held.window),
         }
     }
 }

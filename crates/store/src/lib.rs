@@ -41,7 +41,7 @@ pub use keys::{
     FORMER_USES_KEPT_MS, FORMER_USES_MAX, Keys, Placing, SigningKeyChange, SigningKeyTurn,
     forgotten,
 };
-pub use leased::{Debited, Leased, NotDebited};
+pub use leased::{Debited, Errand, Leased, NotDebited};
 pub use log::{
     Appended, Dropped, Entry, EventLog, EventPage, EventRange, Keep, LaneEnd, LaneEntry, LaneId,
     LanePage, LaneWaker, Once, Position,

@@ -238,12 +238,10 @@ impl Rated {
             return Ok((Admission { admitted, limits, debited: None }, slot));
         };
         let meter = &entry.meter;
-        match meter.quota.debit(quota, || quota.window(now.ms()), &**store, now).await {
-            Ok(Debited { left, window, is_low }) => {
-                if is_low {
-                    let (meter, store) = (Arc::clone(meter), Arc::clone(store));
-                    tasks.spawn(async move { meter.quota.ahead(&*store).await });
-                }
+        let counted_over = (quota, || quota.window(now.ms()));
+        match meter.quota.debit(counted_over, store, |errand| drop(tasks.spawn(errand)), now).await
+        {
+            Ok(Debited { left, window }) => {
                 admitted.passed.add(Check::Quota);
                 let limits = limits(plan, caller.as_deref(), (counted, Some((left, window))), now);
                 Ok((Admission { admitted, limits, debited: Some(window) }, slot))

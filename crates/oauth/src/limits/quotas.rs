@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use model::{Client, Timestamp, TokenSettings};
 use store::{Debited, NotDebited, Store, StoreError};
-use tokio_util::task::TaskTracker;
 
-use super::{Limited, Limits, Meter, Told};
+use super::{Limited, Limits, Told};
 use crate::error::Refusal;
 use crate::fields::Bound;
 
@@ -16,7 +15,7 @@ impl Limits {
     pub(crate) async fn quota(
         &self,
         (settings, client): (&TokenSettings, &Client),
-        store: &dyn Store,
+        store: &Arc<dyn Store>,
         now: Timestamp,
         told: &mut Told,
     ) -> Result<(), Refusal> {
@@ -27,14 +26,12 @@ impl Limits {
         let meter = self.meter(&client.id);
         let mut hour = None;
         if let Some(most) = quota.hour {
-            let debited = meter.hour.debit(most, store, now).await;
+            let debited = meter.hour.debit(most, store, &told.tasks, now).await;
             hour = debited.as_ref().ok().map(|debited| debited.window);
-            note_low(&debited, &meter, told);
             outcome(debited, (most, &HOUR), (settings, now), told)?;
         }
         if let Some(most) = quota.day {
-            let debited = meter.day.debit(most, store, now).await;
-            note_low(&debited, &meter, told);
+            let debited = meter.day.debit(most, store, &told.tasks, now).await;
             let allowed = outcome(debited, (most, &DAY), (settings, now), told);
             if let (Err(_), Some(window)) = (&allowed, hour) {
                 meter.hour.refund(window);
@@ -56,29 +53,6 @@ impl Limits {
             }
         }
         outcome
-    }
-}
-
-/// A client whose quotas are held in leases of which one is nearly spent.
-pub(crate) struct Low(Arc<Meter>);
-
-impl Told {
-    /// Fetches the next leases beside the request, where one is nearly spent. Both quotas are looked
-    /// at, and for one that has enough nothing is fetched.
-    pub(crate) fn fetch_ahead(&mut self, tasks: &TaskTracker, store: &Arc<dyn Store>) {
-        let Some(Low(meter)) = self.low.take() else { return };
-        let store = Arc::clone(store);
-        tasks.spawn(async move {
-            for quota in [&meter.hour, &meter.day] {
-                quota.ahead(&*store).await;
-            }
-        });
-    }
-}
-
-fn note_low(debited: &Result<Debited, NotDebited>, meter: &Arc<Meter>, told: &mut Told) {
-    if debited.as_ref().is_ok_and(|debited| debited.is_low) {
-        told.low = Some(Low(Arc::clone(meter)));
     }
 }
 
@@ -129,6 +103,7 @@ fn outcome(
 mod tests {
     use model::{ClientTokens, TokenQuota};
     use testkit::MemStore;
+    use tokio_util::task::TaskTracker;
 
     use super::*;
     use crate::limits::DAY_MS;
@@ -136,7 +111,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_spent_day_costs_nothing_of_the_hour() {
-        let (limits, store) = (Limits::default(), MemStore::new());
+        let (limits, store): (_, Arc<dyn Store>) = (Limits::default(), Arc::new(MemStore::new()));
         let quota = TokenQuota { hour: Some(10), day: Some(2) };
         let client = client("a", ClientTokens { quota, ..ClientTokens::default() });
         let settings = TokenSettings::default();
@@ -147,7 +122,8 @@ mod tests {
             asked.push(reason(limits.quota((&settings, &client), &store, now, &mut told).await));
         }
         assert_eq!(asked, [None, None, Some("day-quota")]);
-        let hour = limits.meter(&client.id).hour.debit(10, &store, now).await.unwrap();
+        let (meter, tasks) = (limits.meter(&client.id), TaskTracker::new());
+        let hour = meter.hour.debit(10, &store, &tasks, now).await.unwrap();
         assert_eq!(hour.left, 7);
         let observing = TokenSettings { observe: true, ..TokenSettings::default() };
         let mut told = Told::default();
