@@ -51,7 +51,7 @@ impl Memory for () {}
 /// The bounds of a door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections held at once; more wait in the system's backlog.
+    /// Connections held at once; more are closed.
     pub connections_max: usize,
     /// Connections that one address may hold of them, an IPv6 one together with its /64.
     pub address_connections_max: usize,

@@ -95,9 +95,19 @@ impl Context {
 type Ready = (Transport, Peer, Http);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Http {
+pub(crate) enum Http {
     One,
     Two,
+}
+
+impl Http {
+    /// That of a connection on which nothing was asked.
+    fn activity(self) -> Activity {
+        match self {
+            Self::One => Activity::default(),
+            Self::Two => Activity::multiplexed(),
+        }
+    }
 }
 
 /// A connection that goes on, on another core: what was found out when it began.
@@ -106,6 +116,27 @@ pub(crate) struct Moving {
     address: SocketAddr,
     is_vouched_for: bool,
     tls: Option<Arc<TlsPeer>>,
+    http: Http,
+}
+
+impl Moving {
+    pub(crate) fn new(transport: Transport, peer: &Peer, http: Http) -> Option<Box<Self>> {
+        let Peer { address, is_vouched_for, ref tls, .. } = *peer;
+        let detached = Detached::from(transport).inspect_err(|error| lost(error, address));
+        let (transport, tls) = (detached.ok()?, tls.clone());
+        Some(Box::new(Self { transport, address, is_vouched_for, tls, http }))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn into_stream(self) -> TcpStream {
+        let Ok(Transport::Left(stream)) = self.transport.attach() else { panic!("it is in TLS") };
+        stream
+    }
+
+    /// Whether it will not move again.
+    pub(crate) fn will_stay(&self) -> bool {
+        self.http == Http::Two
+    }
 }
 
 /// Serves one connection to its end, or until it is to move.
@@ -122,10 +153,11 @@ pub(crate) async fn connection<H: Handler>(
     match ready {
         // What serving needs is taken only when somebody asks.
         Ok(Ok((stream, peer, http))) => {
-            let activity = match http {
-                Http::One => Activity::default(),
-                Http::Two => Activity::multiplexed(),
-            };
+            if http == Http::Two && context.seat.is_some() {
+                // The only moment in which it can.
+                return Moving::new(stream, &peer, http);
+            }
+            let activity = http.activity();
             return Box::pin(serve(stream, (peer, http, activity), handler, context)).await;
         }
         Ok(Err(error)) => tracing::debug!(%error, %address, "connection ended before a request"),
@@ -140,10 +172,11 @@ pub(crate) async fn moved<H: Handler>(
     handler: H,
     context: Context,
 ) -> Option<Box<Moving>> {
-    let Moving { transport, address, is_vouched_for, tls } = *moving;
+    let Moving { transport, address, is_vouched_for, tls, http } = *moving;
     let stream = transport.attach().inspect_err(|error| lost(error, address)).ok()?;
     let peer = Peer { is_vouched_for, ..Peer::new(address, tls, context.tracker.clone()) };
-    Box::pin(serve(stream, (peer, Http::One, Activity::asked()), handler, context)).await
+    let activity = if http == Http::One { Activity::asked() } else { http.activity() };
+    Box::pin(serve(stream, (peer, http, activity), handler, context)).await
 }
 
 fn lost(error: &io::Error, address: SocketAddr) {
@@ -269,6 +302,13 @@ pub(crate) struct Shared<H: Handler> {
 }
 
 impl<H: Handler> Shared<H> {
+    /// Notes that something is asked; keeps when that was done last.
+    pub(crate) fn note_asked(&self, noted: &mut usize) {
+        if let Some(seat) = &self.seat {
+            seat.note_asked(noted);
+        }
+    }
+
     /// Whether the connection is to go on on another core. Not at the end, when each core waits for
     /// its own.
     pub(crate) fn moves(&self) -> bool {
@@ -315,7 +355,7 @@ async fn serve<H: Handler>(
 ) -> Option<Box<Moving>> {
     let activity = Arc::new(activity);
     let io = Watched::new(stream, Arc::clone(&activity));
-    let (address, is_vouched_for, tls) = (peer.address, peer.is_vouched_for, peer.tls.clone());
+    let address = peer.address;
     let (closing, seat) = (context.closing.clone(), context.seat.clone());
     let (memory, its) = (H::Memory::default(), Arc::clone(&activity));
     let shared = Shared { handler, memory, peer, http, activity: its, closing, seat };
@@ -330,9 +370,7 @@ async fn serve<H: Handler>(
             let end = |_: Pin<&mut _>| one.leave();
             let ended = to_its_end(one.serve(&shared), (end, rest), &activity, &context).await;
             if let Ended::Itself(Served::Moves) = ended {
-                let transport = Detached::from(one.give_up()?);
-                let transport = transport.inspect_err(|error| lost(error, address)).ok()?;
-                return Some(Box::new(Moving { transport, address, is_vouched_for, tls }));
+                return Moving::new(one.give_up()?, &shared.peer, http);
             }
             ended.tell(address);
         }

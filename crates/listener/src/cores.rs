@@ -1,8 +1,8 @@
 //! One thread and one single-threaded runtime per core, and connections that go where there is room.
 //!
 //! A partner has few connections, and `SO_REUSEPORT` hashes blindly: four connections land on one
-//! core one time in eight. So one acceptor hands each socket to the core with the fewest open ones, of
-//! those in use ([`crate::spread`]); everything of a connection, its upstream sockets included, is on
+//! core one time in eight. So one acceptor hands each socket to the core with the least to do, of those
+//! in use ([`crate::spread`]); everything of a connection, its upstream sockets included, is on
 //! its core. It may move to another one between two requests.
 
 use std::convert::Infallible;
@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use crate::accept::{Door, Handler, Open, accept, drain};
 use crate::connection::{Context, Moving, connection, moved};
 use crate::counts::DoorCounts;
-use crate::load::{Machine, Thread, Times, share};
+use crate::load::{self, Machine, Thread, Times, share};
 use crate::room::{Addresses, Full};
 use crate::spread::{Orders, Seen, Spread};
 
@@ -40,6 +40,10 @@ pub(crate) struct Cores {
     each: Vec<Core>,
     /// The first so many are in use.
     used: AtomicUsize,
+    /// How often they were looked at.
+    looks: AtomicUsize,
+    /// Whose turn it is to get a connection that will not move.
+    turn: AtomicUsize,
     /// Somebody has connected.
     connected: Notify,
     counts: Arc<DoorCounts>,
@@ -50,7 +54,9 @@ struct Core {
     open: Arc<AtomicUsize>,
     /// How busy it was when it was looked at last, in steps.
     busy: AtomicUsize,
-    /// How many of its connections are to move to another.
+    /// On how many of its connections, of those that can move, something was asked since then.
+    asking: AtomicUsize,
+    /// How many of these are to move to another.
     leaving: AtomicUsize,
     /// Its thread; none where the system keeps no times of threads.
     thread: OnceLock<Option<Thread>>,
@@ -70,14 +76,34 @@ impl Cores {
     fn new(count: usize, counts: Arc<DoorCounts>) -> (Arc<Self>, Vec<Receiver>) {
         let core = |_| {
             let (sockets, handed) = mpsc::channel(HANDED_MAX);
-            let (busy, leaving) = (AtomicUsize::new(0), AtomicUsize::new(0));
-            let core =
-                Core { sockets, open: Arc::default(), busy, leaving, thread: OnceLock::new() };
-            (core, handed)
+            let (open, thread) = (Arc::default(), OnceLock::new());
+            let (busy, asking, leaving) = Default::default();
+            (Core { sockets, open, busy, asking, leaving, thread }, handed)
         };
         let (each, handed) = (0..count.max(1)).map(core).unzip();
-        let (used, connected) = (AtomicUsize::new(1), Notify::new());
-        (Arc::new(Self { each, used, connected, counts }), handed)
+        let (used, looks, turn) = (AtomicUsize::new(1), AtomicUsize::new(0), AtomicUsize::new(0));
+        let connected = Notify::new();
+        (Arc::new(Self { each, used, looks, turn, connected, counts }), handed)
+    }
+
+    /// Gives a connection to the least busy core, or to any that has room for it.
+    fn give(
+        &self,
+        (stream, peer): (std::net::TcpStream, SocketAddr),
+        open: Open,
+    ) -> Result<(), Full> {
+        let mut one = (Handed::New(stream, peer), open);
+        for core in self.least(None).into_iter().chain(&self.each) {
+            one.1.count_at(&core.open);
+            match core.sockets.try_send(one) {
+                Ok(()) => {
+                    self.connected.notify_one();
+                    return Ok(());
+                }
+                Err(refused) => one = refused.into_inner(),
+            }
+        }
+        Err(Full::Door)
     }
 
     /// The least busy of those in use, but for one; of those alike, the one with the fewest connections.
@@ -110,41 +136,55 @@ impl Cores {
     /// Looks at what the cores have to do, and spreads the connections by it. Where that cannot be seen,
     /// they are spread over all.
     async fn spread(&self, clock: &dyn Clock) -> Infallible {
-        let mut spread = Spread::new();
-        let mut last = None;
+        let Some(cpus) = load::cpus().filter(|cpus| Machine::now(cpus).is_some()) else {
+            return self.use_all().await;
+        };
+        let (mut spread, mut last) = (Spread::new(), None);
         loop {
-            let Some(now) = self.look(clock) else {
-                self.use_first(self.each.len());
-                return pending().await;
-            };
-            let seen = last.as_ref().and_then(|last| now.since(last));
-            last = Some(now);
-            let is_quiet = seen.as_ref().is_some_and(|(cores, idle, passed_ms)| {
-                self.note(cores);
-                self.obey(&spread.look(cores, *idle, *passed_ms));
-                cores.iter().all(|core| core.worked < QUIET)
-            });
-            // Whoever connects will ask.
+            if self.each.iter().any(|core| matches!(core.thread.get(), Some(None))) {
+                return self.use_all().await;
+            }
+            // Another time, where the program has no file left to open.
+            let now = self.look(&cpus, clock);
+            let seen = last.as_ref().zip(now.as_ref()).and_then(|(last, now)| now.since(last));
+            last = now.or(last);
+            let mut is_quiet = false;
+            if let Some((cores, idle, passed_ms)) = seen {
+                self.note(&cores);
+                self.obey(&spread.look(&cores, idle, passed_ms));
+                is_quiet = cores.iter().all(|core| core.worked < QUIET);
+            }
             if self.each.iter().all(|core| core.open.load(Ordering::Relaxed) == 0) {
+                self.use_first(1);
+                self.each.iter().for_each(|core| core.busy.store(0, Ordering::Relaxed));
+                (spread, last) = (Spread::new(), None);
                 self.connected.notified().await;
             } else if is_quiet {
+                // Whoever connects will ask.
                 drop(tokio::time::timeout(LOOK_SELDOM, self.connected.notified()).await);
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
-    fn look(&self, clock: &dyn Clock) -> Option<Look> {
-        let core = |core: &Core| {
-            let times = match core.thread.get() {
-                // It has not begun.
-                None => Times::default(),
-                Some(thread) => thread.as_ref()?.times()?,
-            };
-            Some((times, core.open.load(Ordering::Relaxed)))
+    async fn use_all(&self) -> Infallible {
+        self.use_first(self.each.len());
+        pending().await
+    }
+
+    fn look(&self, cpus: &[usize], clock: &dyn Clock) -> Option<Look> {
+        let at_ns = clock.ticks_ns();
+        let core = |core: &Core| match core.thread.get() {
+            // It has not begun.
+            None => Some((Times::default(), 0)),
+            Some(thread) => {
+                Some((thread.as_ref()?.times()?, core.asking.swap(0, Ordering::Relaxed)))
+            }
         };
         let cores = self.each.iter().map(core).collect::<Option<_>>()?;
-        Some(Look { at_ns: clock.ticks_ns(), machine: Machine::now()?, cores })
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        let counted = share(cpus.len() as u64, 1);
+        Some(Look { at_ns, machine: Machine::now(cpus)?, counted, cores })
     }
 }
 
@@ -152,6 +192,8 @@ impl Cores {
 struct Look {
     at_ns: u64,
     machine: Machine,
+    /// How many cores that counts.
+    counted: f64,
     cores: Vec<(Times, usize)>,
 }
 
@@ -163,14 +205,13 @@ impl Look {
         if self.machine == then.machine || passed_ns == 0 {
             return None;
         }
-        let core = |((now, open), (then, _)): (&(Times, usize), &(Times, usize))| Seen {
+        let core = |((now, asking), (then, _)): (&(Times, usize), &(Times, usize))| Seen {
             worked: share(now.worked_ns.saturating_sub(then.worked_ns), passed_ns),
             waited: share(now.waited_ns.saturating_sub(then.waited_ns), passed_ns),
-            open: *open,
+            asking: *asking,
         };
         let cores = self.cores.iter().zip(&then.cores).map(core).collect();
-        // Of a machine with more cores than we may use, as many may be free for us as we may use.
-        let idle = self.machine.idle_since(then.machine) * share(self.cores.len() as u64, 1);
+        let idle = self.machine.idle_since(then.machine) * self.counted;
         Some((cores, idle, passed_ns / 1_000_000))
     }
 }
@@ -187,26 +228,46 @@ impl Seat {
         self.cores.each.get(self.number)
     }
 
+    /// Notes that something is asked on a connection that can move; it keeps when that was done last.
+    pub(crate) fn note_asked(&self, noted: &mut usize) {
+        let look = self.cores.looks.load(Ordering::Relaxed);
+        if *noted != look {
+            *noted = look;
+            if let Some(core) = self.core() {
+                core.asking.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
     /// Whether a connection that has nothing to do right now is to move.
     pub(crate) fn is_left(&self) -> bool {
         self.core().is_some_and(|core| core.leaving.load(Ordering::Relaxed) > 0)
     }
 
-    /// Hands a connection to the least loaded of the others; gives it back where there is none, or
-    /// none that takes it.
+    /// Hands a connection on to another core; gives it back where it stays.
     fn hand_on(&self, moving: Box<Moving>, mut open: Open) -> Result<(), (Box<Moving>, Open)> {
-        let (Some(own), Some(other)) = (self.core(), self.cores.least(Some(self.number))) else {
-            return Err((moving, open));
-        };
+        let other =
+            if moving.will_stay() { self.next() } else { self.cores.least(Some(self.number)) };
+        let (Some(own), Some(other)) = (self.core(), other) else { return Err((moving, open)) };
         let Ok(room) = other.sockets.try_reserve() else { return Err((moving, open)) };
-        let less = |count: usize| count.checked_sub(1);
-        if own.leaving.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_err() {
-            return Err((moving, open));
+        if !moving.will_stay() {
+            let less = |count: usize| count.checked_sub(1);
+            let leaves = own.leaving.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+            if leaves.is_err() {
+                return Err((moving, open));
+            }
+            self.cores.counts.moves();
         }
         open.count_at(&other.open);
-        self.cores.counts.moves();
         room.send((Handed::Moved(moving), open));
         Ok(())
+    }
+
+    /// Where a connection goes that will not move any more: to each core in turn, for nobody knows what
+    /// it will have to do. None where that is this one.
+    fn next(&self) -> Option<&Core> {
+        let next = self.cores.turn.fetch_add(1, Ordering::Relaxed) % self.cores.each.len();
+        self.cores.each.get(next).filter(|_| next != self.number)
     }
 }
 
@@ -230,6 +291,8 @@ async fn serve_by<H: Handler>(
     spreading: impl Future<Output = Infallible>,
 ) -> std::io::Result<()> {
     let over = CancellationToken::new();
+    // Also where a thread cannot be started: those before it are to end.
+    let ending = over.clone().drop_guard();
     let mut threads = Vec::new();
     for (number, handed) in handed.into_iter().enumerate() {
         let seat = Seat { cores: Arc::clone(cores), number };
@@ -242,8 +305,7 @@ async fn serve_by<H: Handler>(
         let place = addresses.take(peer.ip()).ok_or(Full::Address)?;
         let open = Open::new(&door, place, &all, &core.open)?;
         let stream = stream.into_std().map_err(|_| Full::Door)?;
-        cores.connected.notify_one();
-        core.sockets.try_send((Handed::New(stream, peer), open)).map_err(|_| Full::Door)
+        cores.give((stream, peer), open)
     });
     tokio::select! {
         () = accepting => {}
@@ -252,7 +314,7 @@ async fn serve_by<H: Handler>(
     // Whoever connects from here on is refused at once and goes elsewhere; where another process
     // has the socket too, it waits for that one.
     drop(door.listener);
-    over.cancel();
+    drop(ending);
     let joined = tokio::task::spawn_blocking(move || {
         threads.into_iter().all(|thread| thread.join().is_ok())
     });

@@ -36,8 +36,24 @@ impl Times {
     }
 }
 
-/// For how long the machine's cores had nothing to do since it was started, together, in the unit that
-/// they are counted in, and all the time that there was.
+/// The machine's cores that this program may run on, by number.
+pub(crate) fn cpus() -> Option<Vec<usize>> {
+    allowed(&std::fs::read_to_string("/proc/self/status").ok()?)
+}
+
+/// Of `status`: numbers and ranges, such as `0-3,8`.
+fn allowed(status: &str) -> Option<Vec<usize>> {
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+    let mut cpus = Vec::new();
+    for part in list.trim().split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        cpus.extend(first.parse::<usize>().ok()?..=last.parse().ok()?);
+    }
+    Some(cpus)
+}
+
+/// For how long some of the machine's cores had nothing to do since it was started, together, in the
+/// unit that they are counted in, and all the time that there was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Machine {
     pub(crate) idle: u64,
@@ -45,18 +61,31 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    pub(crate) fn now() -> Option<Self> {
-        Self::read(&std::fs::read_to_string("/proc/stat").ok()?)
+    /// Of these cores.
+    pub(crate) fn now(cpus: &[usize]) -> Option<Self> {
+        Self::read(&std::fs::read_to_string("/proc/stat").ok()?, cpus)
     }
 
-    /// Of the first line of `stat`: user, nice, system, idle, waiting for a disk, interrupts of two
-    /// kinds, and what a hypervisor gave to others. What follows is in the first two already.
-    fn read(text: &str) -> Option<Self> {
-        let first = text.lines().next()?.strip_prefix("cpu ")?;
-        let counts = first.split_ascii_whitespace().take(8).map(str::parse);
-        let counts: Vec<u64> = counts.collect::<Result<_, _>>().ok()?;
-        let (idle, waiting) = (counts.get(3)?, counts.get(4)?);
-        Some(Self { idle: idle + waiting, all: counts.iter().sum() })
+    /// Of the lines of cores in `stat`: user, nice, system, idle, waiting for a disk, interrupts of two
+    /// kinds, and what a hypervisor gave to others. What follows is in the first two already. A core
+    /// that is switched off has no line.
+    fn read(text: &str, cpus: &[usize]) -> Option<Self> {
+        let mut sum = Self { idle: 0, all: 0 };
+        for line in text.lines() {
+            let Some((number, counts)) =
+                line.strip_prefix("cpu").and_then(|line| line.split_once(' '))
+            else {
+                break;
+            };
+            if !number.parse().is_ok_and(|number| cpus.contains(&number)) {
+                continue;
+            }
+            let counts = counts.split_ascii_whitespace().take(8).map(str::parse);
+            let counts: Vec<u64> = counts.collect::<Result<_, _>>().ok()?;
+            sum.idle += counts.get(3)? + counts.get(4)?;
+            sum.all += counts.iter().sum::<u64>();
+        }
+        (sum.all > 0).then_some(sum)
     }
 
     /// Which part of the time since then had nothing done in it.
@@ -80,10 +109,21 @@ mod tests {
     fn what_the_system_says_is_read() {
         let times = Some(Times { worked_ns: 1_500_000, waited_ns: 20_000 });
         assert_eq!(Times::read("1500000 20000 311\n"), times);
-        let stat = "cpu  100 5 45 700 50 2 3 95 40 0\ncpu0 50 2 20 350 25 1 1 47 20 0\nintr 1\n";
-        assert_eq!(Machine::read(stat), Some(Machine { idle: 750, all: 1000 }));
-        for text in ["", "cpu0 1 2 3 4 5 6 7 8", "cpu  1 2 3", "cpu  1 2 3 x 5 6 7 8"] {
-            assert_eq!(Machine::read(text), None, "{text:?}");
+        let stat = "cpu  300 5 45 900 50 2 3 95 40 0\ncpu0 100 5 45 700 50 2 3 95 40 0\n\
+                    cpu1 200 0 0 200 0 0 0 0 0 0\ncpu12 9 9 9 9 9 9 9 9 9 9\nintr 1 2 3\n";
+        let first = Machine { idle: 750, all: 1000 };
+        assert_eq!(Machine::read(stat, &[0]), Some(first));
+        assert_eq!(Machine::read(stat, &[0, 1]), Some(Machine { idle: 950, all: 1400 }));
+        assert_eq!(Machine::read(stat, &[7]), None);
+        for text in ["", "cpu 1 2 3 4 5 6 7 8", "cpu0 1 2 3", "cpu0 1 2 3 x 5 6 7 8"] {
+            assert_eq!(Machine::read(text, &[0]), None, "{text:?}");
+        }
+        let status =
+            |list: &str| allowed(&format!("Name:\tgatepost\nCpus_allowed_list:\t{list}\n"));
+        assert_eq!(status("0-2,8"), Some(vec![0, 1, 2, 8]));
+        assert_eq!(status("5"), Some(vec![5]));
+        for list in ["", "a-b", "1-"] {
+            assert_eq!(status(list), None, "{list:?}");
         }
         for text in ["", "1", "x 2 3"] {
             assert_eq!(Times::read(text), None, "{text:?}");

@@ -86,6 +86,7 @@ impl One {
 
     /// Serves the connection to its end, or until it is to move.
     pub(crate) async fn serve<H: Handler>(&self, shared: &Shared<H>) -> Result<Served, Broken> {
+        let mut noted = usize::MAX;
         loop {
             let leaves = || self.leaves.load(Ordering::Relaxed);
             let next = poll_fn(|context| self.wire.lock().poll_turn(context, leaves())).await;
@@ -96,6 +97,7 @@ impl One {
                 Err(Broken::Fault(fault)) => return self.refuse(fault).await,
                 Err(broken) => return Err(broken),
             };
+            shared.note_asked(&mut noted);
             if !self.turn(head, turn, shared).await? {
                 return Ok(Served::ToItsEnd);
             }

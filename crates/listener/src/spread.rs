@@ -4,8 +4,13 @@
 //! in its caches. The next one joins when those in use are busy **and** the machine has a core to
 //! spare. Without one to spare another thread adds nothing: it takes turns with the first, and with
 //! the services and callers on the same machine, and whoever is not its turn waits for the scheduler's
-//! next tick. In between, the busiest gives some of its connections to the least busy: a caller that
-//! asks a thousand times a second stays connected for days, beside whomever it came to sit.
+//! next tick. Unless it is strangers who take the core away: then two threads get more of it than one.
+//! In between, the busiest give some of their connections to the others: a caller that asks a thousand
+//! times a second stays connected for days, beside whomever it came to sit.
+//!
+//! Joining is quick and leaving slow, and between the two lies a wide range in which nothing changes.
+//! Whether it is strangers' work that fills a machine, or the work of whoever asks and is asked by us,
+//! cannot be seen, so it is tried: seldom, and for a second.
 
 /// A core is busy when it works, or waits to work, for more than this share of the time.
 const BUSY: f64 = 0.6;
@@ -13,15 +18,31 @@ const BUSY: f64 = 0.6;
 const SPARE: f64 = 0.5;
 /// For so many looks in a row, before another core is taken: a single one may be chance.
 const PRESSED_LOOKS: u32 = 3;
+/// A core that has no time left gets another also where less is spared, or where others run in its
+/// place for this share of the time; that has to last, for it is closer to chance.
+const FULL: f64 = 0.9;
+const LITTLE: f64 = 0.25;
+const FULL_LOOKS: u32 = 10;
+/// For how long all that are used have been full, with nothing to spare, before it is tried whether one
+/// more gets more done; how long again when the last trial has shown so, and at most, twice as long
+/// each time it has not.
+const TRIAL_AFTER_MS: u64 = 10_000;
+const TRIAL_AGAIN_MS: u64 = 1_000;
+const TRIAL_AFTER_MS_MAX: u64 = 300_000;
+/// A trial's time, and how much of it passes until connections have moved.
+const TRIAL_MS: u64 = 1_000;
+const SETTLING_MS: u64 = 300;
+/// How much more is done at the least.
+const GAIN: f64 = 1.15;
 /// What those that stay may be busy with, when one is given up: far below what takes it again.
 const ROOM: f64 = 0.35;
-/// The same where the machine has nothing to spare and taking turns costs everybody: a little more than
-/// they can do, for one that finds more to do each time it wakes needs less for each.
-const ROOM_NO_SPARE: f64 = 1.1;
 /// For how long, before one is given up.
 const LOOSE_MS: u64 = 2_000;
-/// Cores differ so much in what they are busy with, before connections move.
-const UNEVEN: f64 = 0.25;
+/// A core does so much more than all do on average, before connections leave it.
+const UNEVEN: f64 = 0.125;
+/// For so many looks in a row; at once while cores that have just joined have nothing to do.
+const UNEVEN_LOOKS: u32 = 5;
+const JOINED_MS: u64 = 1_000;
 
 /// What one core did since the last look.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,8 +51,8 @@ pub(crate) struct Seen {
     pub(crate) worked: f64,
     /// And in which it had something to do, and something else ran in its place.
     pub(crate) waited: f64,
-    /// Its connections.
-    pub(crate) open: usize,
+    /// On how many of its connections, of those that can move, something was asked.
+    pub(crate) asking: usize,
 }
 
 impl Seen {
@@ -59,76 +80,168 @@ pub(crate) struct Orders {
 pub(crate) struct Spread {
     used: usize,
     pressed_looks: u32,
+    full_looks: u32,
+    uneven_looks: u32,
     loose_ms: u64,
+    since_joined_ms: u64,
+    full: Span,
+    trial_after_ms: u64,
+    trial: Option<Trial>,
+}
+
+/// What all cores together did over a time.
+#[derive(Debug, Clone, Copy, Default)]
+struct Span {
+    ms: u64,
+    worked_ms: f64,
+}
+
+impl Span {
+    fn add(&mut self, worked: f64, ms: u64) {
+        self.ms += ms;
+        self.worked_ms += worked * count_of(ms);
+    }
+
+    fn worked(&self) -> f64 {
+        self.worked_ms / count_of(self.ms.max(1))
+    }
+}
+
+/// More cores than before, to see what comes of it.
+#[derive(Debug, Clone, Copy)]
+struct Trial {
+    used_before: usize,
+    worked_before: f64,
+    ms: u64,
+    since: Span,
 }
 
 impl Spread {
     /// Over one core.
     pub(crate) fn new() -> Self {
-        Self { used: 1, pressed_looks: 0, loose_ms: 0 }
+        let (pressed_looks, full_looks, uneven_looks) = (0, 0, 0);
+        Self {
+            used: 1,
+            pressed_looks,
+            full_looks,
+            uneven_looks,
+            loose_ms: 0,
+            since_joined_ms: JOINED_MS,
+            full: Span::default(),
+            trial_after_ms: TRIAL_AFTER_MS,
+            trial: None,
+        }
     }
 
     /// Looks at all cores, after so many milliseconds. `idle` is how many of the machine's did nothing,
     /// in parts of one.
     pub(crate) fn look(&mut self, cores: &[Seen], idle: f64, passed_ms: u64) -> Orders {
-        let used = cores.get(..self.used).unwrap_or(cores);
-        let hottest = used.iter().map(Seen::pressed).fold(0.0, f64::max);
-        let is_pressed = hottest >= BUSY && idle >= SPARE;
-        self.pressed_looks = if is_pressed { self.pressed_looks + 1 } else { 0 };
-        // Of all of them, for some connections stay where they are.
-        let worked: f64 = cores.iter().map(|core| core.worked).sum();
-        let room = if idle < SPARE { ROOM_NO_SPARE } else { ROOM };
-        let is_loose = self.used > 1 && worked <= room * count(self.used - 1);
-        self.loose_ms = if is_loose { self.loose_ms + passed_ms } else { 0 };
-        if self.pressed_looks >= PRESSED_LOOKS && self.used < cores.len() {
-            self.pressed_looks = 0;
-            let spare = 1 + whole(idle - SPARE);
-            self.used = (self.used + spare.min(self.used)).min(cores.len());
-            return self.even(cores);
-        }
-        if self.loose_ms >= LOOSE_MS {
-            self.loose_ms = 0;
-            self.used -= 1;
-        }
-        self.uneven(cores)
-    }
-
-    /// As many connections for each core in use.
-    fn even(&self, cores: &[Seen]) -> Orders {
-        let open: usize = cores.iter().map(|core| core.open).sum();
-        let each = open.div_ceil(self.used);
-        let leaving = |(number, core): (usize, &Seen)| {
-            core.open.saturating_sub(if number < self.used { each } else { 0 })
-        };
-        Orders { used: self.used, leaving: cores.iter().enumerate().map(leaving).collect() }
-    }
-
-    /// Away from cores that are not used, and from the busiest where that is much busier than others.
-    fn uneven(&self, cores: &[Seen]) -> Orders {
-        let leaving =
-            |(number, core): (usize, &Seen)| if number < self.used { 0 } else { core.open };
-        let mut leaving: Vec<usize> = cores.iter().enumerate().map(leaving).collect();
-        let used = cores.get(..self.used).unwrap_or(cores);
+        self.since_joined_ms = self.since_joined_ms.saturating_add(passed_ms);
         let pressed = |core: &Seen| core.pressed();
-        let least = used.iter().map(pressed).fold(f64::INFINITY, f64::min);
-        let hottest =
-            used.iter().enumerate().max_by(|(_, a), (_, b)| a.pressed().total_cmp(&b.pressed()));
-        if let Some((number, core)) = hottest
-            && core.pressed() >= BUSY
-            && core.pressed() - least >= UNEVEN
-            && core.open > 1
-        {
-            // Half of what would make both alike, so that it does not swing.
-            let share = (core.pressed() - least) / core.pressed() / 4.0;
-            leaving[number] = whole(count(core.open) * share).max(1);
+        let used = cores.get(..self.used).unwrap_or(cores);
+        let hottest = used.iter().map(pressed).fold(0.0, f64::max);
+        // Of all of them, for some connections cannot move.
+        let all: f64 = cores.iter().map(pressed).sum();
+        let is_loose = hottest < BUSY && self.used > 1 && all <= ROOM * count(self.used - 1);
+        self.loose_ms = if is_loose { self.loose_ms + passed_ms } else { 0 };
+        let joins = self.joins(used, idle) && self.used < cores.len();
+        let worked = cores.iter().map(|core| core.worked).sum();
+        let all_full = used.iter().all(|core| core.pressed() >= FULL) && idle < SPARE;
+        if joins {
+            self.trial = None;
+            self.join(1 + whole(idle - SPARE), cores.len());
+        } else if let Some(trial) = self.trial.take() {
+            self.judge(trial, worked, passed_ms);
+        } else if all_full && self.used < cores.len() {
+            self.full.add(worked, passed_ms);
+            if self.full.ms >= self.trial_after_ms {
+                let (used_before, worked_before) = (self.used, self.full.worked());
+                self.trial =
+                    Some(Trial { used_before, worked_before, ms: 0, since: Span::default() });
+                self.join(self.used, cores.len());
+            }
+        } else if self.loose_ms >= LOOSE_MS {
+            self.used -= 1;
+            self.loose_ms = 0;
         }
-        Orders { used: self.used, leaving }
+        if !all_full {
+            self.full = Span::default();
+        }
+        Orders { used: self.used, leaving: self.leaving(cores) }
     }
+
+    fn join(&mut self, more: usize, there: usize) {
+        self.used = (self.used + more.min(self.used)).min(there);
+        (self.pressed_looks, self.full_looks, self.since_joined_ms) = (0, 0, 0);
+        (self.full, self.loose_ms) = (Span::default(), 0);
+    }
+
+    /// Goes on with a trial, or ends it.
+    fn judge(&mut self, mut trial: Trial, worked: f64, passed_ms: u64) {
+        trial.ms += passed_ms;
+        if trial.ms > SETTLING_MS {
+            trial.since.add(worked, passed_ms);
+        }
+        if trial.ms < TRIAL_MS {
+            self.trial = Some(trial);
+        } else if trial.since.worked() >= trial.worked_before * GAIN {
+            self.trial_after_ms = TRIAL_AGAIN_MS;
+        } else {
+            self.used = trial.used_before;
+            let longer = (self.trial_after_ms * 2).clamp(TRIAL_AFTER_MS, TRIAL_AFTER_MS_MAX);
+            (self.trial_after_ms, self.full) = (longer, Span::default());
+        }
+    }
+
+    /// Whether those in use need another.
+    fn joins(&mut self, used: &[Seen], idle: f64) -> bool {
+        let is_pressed = |core: &Seen| core.pressed() >= BUSY && idle >= SPARE;
+        let is_full =
+            |core: &Seen| core.pressed() >= FULL && (idle >= LITTLE || core.waited >= LITTLE);
+        again(&mut self.pressed_looks, used.iter().any(is_pressed));
+        again(&mut self.full_looks, used.iter().any(is_full));
+        self.pressed_looks >= PRESSED_LOOKS || self.full_looks >= FULL_LOOKS
+    }
+
+    /// All away from cores that are not used, and some from those that have more to do than others.
+    fn leaving(&mut self, cores: &[Seen]) -> Vec<usize> {
+        let used = cores.get(..self.used).unwrap_or(cores);
+        let mean = used.iter().map(Seen::pressed).sum::<f64>() / count(self.used);
+        let is_uneven = |core: &Seen| {
+            core.pressed() >= BUSY && core.pressed() - mean >= UNEVEN && core.asking > 1
+        };
+        again(&mut self.uneven_looks, used.iter().any(is_uneven));
+        let enough = if self.since_joined_ms < JOINED_MS { 1 } else { UNEVEN_LOOKS };
+        let evens = self.uneven_looks >= enough;
+        if evens {
+            self.uneven_looks = 0;
+        }
+        let leaving = |(number, core): (usize, &Seen)| match core {
+            core if number >= self.used => core.asking,
+            // Half of what would bring it to the average, so that it does not swing.
+            core if evens && is_uneven(core) => {
+                let share = (core.pressed() - mean) / core.pressed() / 2.0;
+                whole(count(core.asking) * share).max(1)
+            }
+            _ => 0,
+        };
+        cores.iter().enumerate().map(leaving).collect()
+    }
+}
+
+/// Counts how often in a row something was so.
+fn again(looks: &mut u32, is_so: bool) {
+    *looks = if is_so { looks.saturating_add(1) } else { 0 };
 }
 
 #[expect(clippy::cast_precision_loss, reason = "numbers of cores and connections are small")]
 fn count(number: usize) -> f64 {
     number as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "times of minutes are small")]
+fn count_of(ms: u64) -> f64 {
+    ms as f64
 }
 
 #[expect(
@@ -141,90 +254,4 @@ fn whole(number: f64) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LOOK_MS: u64 = 100;
-
-    fn seen(worked: f64, open: usize) -> Seen {
-        Seen { worked, waited: 0.0, open }
-    }
-
-    /// After so many looks that all see the same.
-    fn after(spread: &mut Spread, looks: u32, cores: &[Seen], idle: f64) -> Orders {
-        let mut orders = None;
-        for _ in 0..looks {
-            orders = Some(spread.look(cores, idle, LOOK_MS));
-        }
-        orders.unwrap()
-    }
-
-    #[test]
-    fn a_core_that_is_busy_gets_another_where_there_is_one_to_spare() {
-        let none = seen(0.0, 0);
-        for (what, busy, idle, used) in [
-            ("it has time", seen(0.5, 64), 3.4, 1),
-            ("it has none", seen(0.7, 64), 3.2, 2),
-            ("others run in its place", Seen { worked: 0.4, waited: 0.3, open: 64 }, 0.9, 2),
-            ("others need them all", seen(1.0, 64), 0.1, 1),
-        ] {
-            let mut spread = Spread::new();
-            let cores = [busy, none, none, none];
-            assert_eq!(after(&mut spread, 2, &cores, idle).used, 1, "{what}: two looks are chance");
-            assert_eq!(after(&mut spread, 1, &cores, idle).used, used, "{what}");
-        }
-    }
-
-    #[test]
-    fn as_many_join_as_are_there_and_as_are_spared() {
-        let cores = [seen(1.0, 100); 8];
-        let mut spread = Spread::new();
-        let used: Vec<usize> = (0..4).map(|_| after(&mut spread, 3, &cores, 7.0).used).collect();
-        assert_eq!(used, [2, 4, 8, 8]);
-        let mut spread = Spread { used: 4, ..Spread::new() };
-        assert_eq!(after(&mut spread, 3, &cores, 1.5).used, 6);
-    }
-
-    #[test]
-    fn who_joins_gets_an_equal_part_of_the_connections() {
-        let mut spread = Spread::new();
-        let orders = after(&mut spread, 3, &[seen(0.9, 65), seen(0.0, 0)], 1.0);
-        assert_eq!(orders, Orders { used: 2, leaving: vec![32, 0] });
-        // That is said once.
-        let orders = spread.look(&[seen(0.4, 33), seen(0.4, 32)], 1.0, LOOK_MS);
-        assert_eq!(orders, Orders { used: 2, leaving: vec![0, 0] });
-    }
-
-    #[test]
-    fn one_is_given_up_when_the_others_have_room_for_long() {
-        let quiet = [seen(0.1, 30), seen(0.1, 34)];
-        let mut spread = Spread { used: 2, ..Spread::new() };
-        assert_eq!(after(&mut spread, 19, &quiet, 1.8).used, 2);
-        assert_eq!(spread.look(&quiet, 1.8, LOOK_MS), Orders { used: 1, leaving: vec![0, 34] });
-        let mut spread = Spread { used: 2, ..Spread::new() };
-        after(&mut spread, 19, &quiet, 1.8);
-        spread.look(&[seen(0.3, 30), seen(0.3, 34)], 1.4, LOOK_MS);
-        assert_eq!(after(&mut spread, 19, &quiet, 1.8).used, 2, "the time begins anew");
-        // Where all cores are busy with something else, sooner: one does what two did in turns.
-        let turns = [seen(0.5, 30), seen(0.5, 34)];
-        for (idle, used) in [(0.1, 1), (0.9, 2)] {
-            let mut spread = Spread { used: 2, ..Spread::new() };
-            assert_eq!(after(&mut spread, 20, &turns, idle).used, used, "{idle}");
-        }
-    }
-
-    #[test]
-    fn the_busiest_gives_some_to_the_others_and_not_all_at_once() {
-        for (what, cores, leaving) in [
-            ("alike", [seen(0.7, 40), seen(0.6, 24)], 0),
-            ("unlike, and there is time", [seen(0.5, 40), seen(0.1, 24)], 0),
-            ("unlike", [seen(0.9, 40), seen(0.1, 24)], 8),
-            ("unlike by few", [seen(0.9, 2), seen(0.1, 2)], 1),
-            ("by one alone", [seen(0.9, 1), seen(0.1, 2)], 0),
-        ] {
-            let mut spread = Spread { used: 2, ..Spread::new() };
-            let orders = spread.look(&cores, 0.1, LOOK_MS);
-            assert_eq!(orders, Orders { used: 2, leaving: vec![leaving, 0] }, "{what}");
-        }
-    }
-}
+mod tests;

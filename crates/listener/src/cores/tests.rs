@@ -11,11 +11,13 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
+use tokio_util::either::Either;
 
 use super::*;
 use crate::accept::bind;
 use crate::body::{Body, full};
 use crate::closing::Closing;
+use crate::connection::Http;
 use crate::incoming::Incoming;
 use crate::peer::Peer;
 use crate::tls::{ClientCertificates, TlsDoor, TlsMaterial};
@@ -69,6 +71,7 @@ async fn restless(cores: &Cores) -> Infallible {
 struct Restless {
     address: SocketAddr,
     closing: Closing,
+    counts: Arc<DoorCounts>,
     served: JoinSet<()>,
 }
 
@@ -78,17 +81,20 @@ impl Restless {
         let (address, closing) = (listener.local_addr().unwrap(), Closing::default());
         let mut door = Door::plain(listener, closing.clone(), Arc::new(Stopped));
         door.tls = tls;
+        let counts = Arc::clone(&door.counts);
         let mut served = JoinSet::new();
         served.spawn(async move {
             let (cores, handed) = Cores::new(CORES, Arc::clone(&door.counts));
             serve_by(door, (&cores, handed), Echo, restless(&cores)).await.unwrap();
         });
-        Self { address, closing, served }
+        Self { address, closing, counts, served }
     }
 
     async fn close(self) {
         self.closing.close(Duration::from_millis(200)).await;
         self.served.join_all().await;
+        assert_eq!(self.counts.open(), 0);
+        assert!(self.counts.moved() > 0);
     }
 }
 
@@ -221,30 +227,115 @@ async fn a_door_that_closes_loses_no_request_of_connections_that_move() {
     }
 }
 
+/// Two cores, what they are handed, and a connection on the first.
+struct Handing {
+    cores: Arc<Cores>,
+    handed: Vec<Receiver>,
+    door: Door,
+    _caller: TcpStream,
+    stream: Option<TcpStream>,
+}
+
+impl Handing {
+    async fn new() -> Self {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let caller = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let door = Door::plain(listener, Closing::default(), Arc::new(Stopped));
+        let (cores, handed) = Cores::new(2, Arc::clone(&door.counts));
+        Self { cores, handed, door, _caller: caller, stream: Some(stream) }
+    }
+
+    fn open(&self, core: usize) -> usize {
+        self.cores.each[core].open.load(Ordering::Relaxed)
+    }
+
+    /// Hands the connection on from the first core; whether it went.
+    fn hand_on(&mut self, http: Http) -> bool {
+        let stream = self.stream.take().unwrap();
+        let peer = Peer::new("127.0.0.1:9".parse().unwrap(), None, TaskTracker::new());
+        let moving = Moving::new(Either::Left(stream), &peer, http).unwrap();
+        let place = Addresses::of(&self.door).take(peer.address.ip()).unwrap();
+        let here = &self.cores.each[0].open;
+        let open = Open::new(&self.door, place, &Arc::default(), here).unwrap();
+        let seat = Seat { cores: Arc::clone(&self.cores), number: 0 };
+        match seat.hand_on(moving, open) {
+            Ok(()) => true,
+            Err((moving, _)) => {
+                assert_eq!(self.open(0), 1, "it is counted where it stays");
+                self.stream = Some(moving.into_stream());
+                false
+            }
+        }
+    }
+}
+
+fn orders(used: usize, leaving: [usize; 2]) -> Orders {
+    Orders { used, leaving: leaving.to_vec() }
+}
+
 #[tokio::test]
-async fn a_connection_stays_where_there_is_no_other_core_or_none_that_takes_it() {
-    let (cores, mut handed) = Cores::new(2, Arc::default());
-    let seat = Seat { cores: Arc::clone(&cores), number: 0 };
-    assert!(!seat.is_left());
-    cores.obey(&Orders { used: 2, leaving: vec![1, 0] });
-    assert!(seat.is_left());
-    assert!(cores.least(Some(0)).is_some());
-    assert_eq!(cores.counts.cores(), 2);
-    // Whoever connects sits where least is done, and else where the fewest are.
-    let of = |core: &Core| std::ptr::eq(core, &raw const cores.each[1]);
-    assert!(!of(cores.least(None).unwrap()));
+async fn a_connection_moves_when_one_is_to_leave_and_there_is_another_core_that_takes_it() {
+    let mut handing = Handing::new().await;
+    let leaving = |handing: &Handing| handing.cores.each[0].leaving.load(Ordering::Relaxed);
+    for (what, given) in [("none is to leave", orders(2, [0, 0])), ("no other", orders(1, [1, 0]))]
+    {
+        handing.cores.obey(&given);
+        assert!(!handing.hand_on(Http::One), "{what}");
+        assert_eq!((leaving(&handing), handing.open(0)), (given.leaving[0], 0), "{what}");
+    }
+    handing.cores.obey(&orders(2, [1, 0]));
+    assert!(handing.hand_on(Http::One));
+    assert_eq!((leaving(&handing), handing.open(0), handing.open(1)), (0, 0, 1));
+    assert_eq!((handing.door.counts.cores(), handing.door.counts.moved()), (2, 1));
+    drop(handing.handed[1].try_recv().ok().unwrap());
+    assert_eq!((handing.open(1), handing.door.counts.open()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_connection_stays_where_the_other_cores_thread_has_ended() {
+    let mut handing = Handing::new().await;
+    handing.handed.pop();
+    handing.cores.obey(&orders(2, [1, 0]));
+    assert!(!handing.hand_on(Http::One));
+}
+
+#[tokio::test]
+async fn a_connection_that_will_not_move_goes_to_each_core_in_turn_before_it_begins() {
+    let mut handing = Handing::new().await;
+    assert!(!handing.hand_on(Http::Two), "it is this one's turn");
+    assert!(handing.hand_on(Http::Two), "it is the other's, whether that is in use or not");
+    assert_eq!(handing.door.counts.moved(), 0, "it has only begun");
+}
+
+#[tokio::test]
+async fn whoever_connects_sits_where_least_is_done_and_else_wherever_there_is_room() {
+    let handing = Handing::new().await;
+    let cores = &handing.cores;
+    let least =
+        || cores.each.iter().position(|core| std::ptr::eq(core, cores.least(None).unwrap()));
+    cores.obey(&orders(2, [0, 0]));
+    assert_eq!(least(), Some(0));
     cores.each[0].open.store(1, Ordering::Relaxed);
-    assert!(of(cores.least(None).unwrap()));
-    cores.note(&[
-        Seen { worked: 0.1, waited: 0.1, open: 1 },
-        Seen { worked: 0.9, waited: 0.0, open: 0 },
-    ]);
-    assert!(!of(cores.least(None).unwrap()));
-    cores.obey(&Orders { used: 1, leaving: vec![1, 0] });
-    assert!(cores.least(Some(0)).is_none(), "the other is not in use");
-    cores.obey(&Orders { used: 2, leaving: vec![1, 0] });
-    handed.pop();
-    assert!(cores.each[1].sockets.try_reserve().is_err(), "its thread has ended");
+    assert_eq!(least(), Some(1));
+    let busy = |worked| Seen { worked, waited: 0.1, asking: 1 };
+    cores.note(&[busy(0.1), busy(0.8)]);
+    assert_eq!(least(), Some(0));
+    cores.obey(&orders(1, [0, 0]));
+    let (addresses, all) = (Addresses::of(&handing.door), Arc::default());
+    let address = handing.door.listener.local_addr().unwrap();
+    let give = async || {
+        let stream = TcpStream::connect(address).await.unwrap().into_std().unwrap();
+        let place = addresses.take(address.ip()).unwrap();
+        let open = Open::new(&handing.door, place, &all, &cores.each[0].open)?;
+        cores.give((stream, address), open)
+    };
+    // As if the first one had no time to take any.
+    let held: Vec<_> =
+        (0..HANDED_MAX).map(|_| cores.each[0].sockets.try_reserve().unwrap()).collect();
+    give().await.unwrap();
+    assert_eq!((handing.open(0), handing.open(1)), (1, 1));
+    drop(held);
 }
 
 #[cfg(target_os = "linux")]
@@ -256,5 +347,6 @@ fn a_thread_that_works_is_seen_to() {
     while this.times().unwrap().worked_ns < before.worked_ns + 5_000_000 {
         sum = std::hint::black_box(sum.wrapping_add(1));
     }
-    assert!(Machine::now().unwrap().all > 0);
+    let cpus = load::cpus().unwrap();
+    assert!(Machine::now(&cpus).unwrap().all > 0);
 }
