@@ -153,8 +153,8 @@ pub(crate) async fn connection<H: Handler>(
     match ready {
         // What serving needs is taken only when somebody asks.
         Ok(Ok((stream, peer, http))) => {
-            if http == Http::Two && context.seat.is_some() {
-                // The only moment in which it can.
+            if http == Http::Two && context.seat.is_some() && !context.closing.is_leaving() {
+                // The only moment in which it can; at the end each core waits for its own.
                 return Moving::new(stream, &peer, http);
             }
             let activity = http.activity();

@@ -32,6 +32,8 @@ const HANDED_MAX: usize = 1024;
 /// How often cores are looked at while they have something to do, and while they have nothing.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 const LOOK_SELDOM: Duration = Duration::from_secs(1);
+/// So many connections that a core is given make it busier by a step, until it is looked at again.
+const GIVEN_STEP: usize = 4;
 /// Cores that work for less than this share of the time have nothing to do.
 const QUIET: f64 = 0.02;
 
@@ -54,6 +56,8 @@ struct Core {
     open: Arc<AtomicUsize>,
     /// How busy it was when it was looked at last, in steps.
     busy: AtomicUsize,
+    /// How many connections it was given since then.
+    given: AtomicUsize,
     /// On how many of its connections, of those that can move, something was asked since then.
     asking: AtomicUsize,
     /// How many of these are to move to another.
@@ -77,8 +81,8 @@ impl Cores {
         let core = |_| {
             let (sockets, handed) = mpsc::channel(HANDED_MAX);
             let (open, thread) = (Arc::default(), OnceLock::new());
-            let (busy, asking, leaving) = Default::default();
-            (Core { sockets, open, busy, asking, leaving, thread }, handed)
+            let (busy, given, asking, leaving) = Default::default();
+            (Core { sockets, open, busy, given, asking, leaving, thread }, handed)
         };
         let (each, handed) = (0..count.max(1)).map(core).unzip();
         let (used, looks, turn) = (AtomicUsize::new(1), AtomicUsize::new(0), AtomicUsize::new(0));
@@ -97,6 +101,7 @@ impl Cores {
             one.1.count_at(&core.open);
             match core.sockets.try_send(one) {
                 Ok(()) => {
+                    core.given.fetch_add(1, Ordering::Relaxed);
                     self.connected.notify_one();
                     return Ok(());
                 }
@@ -110,8 +115,10 @@ impl Cores {
     fn least(&self, but: Option<usize>) -> Option<&Core> {
         let used = self.used.load(Ordering::Relaxed);
         let others = self.each.iter().take(used).enumerate().filter(|(at, _)| Some(*at) != but);
-        let load =
-            |core: &&Core| (core.busy.load(Ordering::Relaxed), core.open.load(Ordering::Relaxed));
+        let load = |core: &&Core| {
+            let given = core.given.load(Ordering::Relaxed) / GIVEN_STEP;
+            (core.busy.load(Ordering::Relaxed) + given, core.open.load(Ordering::Relaxed))
+        };
         others.map(|(_, core)| core).min_by_key(load)
     }
 
@@ -123,6 +130,7 @@ impl Cores {
     fn note(&self, seen: &[Seen]) {
         for (core, seen) in self.each.iter().zip(seen) {
             core.busy.store(seen.steps(), Ordering::Relaxed);
+            core.given.store(0, Ordering::Relaxed);
         }
     }
 
@@ -155,8 +163,7 @@ impl Cores {
                 is_quiet = cores.iter().all(|core| core.worked < QUIET);
             }
             if self.each.iter().all(|core| core.open.load(Ordering::Relaxed) == 0) {
-                self.use_first(1);
-                self.each.iter().for_each(|core| core.busy.store(0, Ordering::Relaxed));
+                self.rest(1);
                 (spread, last) = (Spread::new(), None);
                 self.connected.notified().await;
             } else if is_quiet {
@@ -168,8 +175,17 @@ impl Cores {
     }
 
     async fn use_all(&self) -> Infallible {
-        self.use_first(self.each.len());
+        self.rest(self.each.len());
         pending().await
+    }
+
+    /// Nothing is known of what the cores do, or they do nothing.
+    fn rest(&self, used: usize) {
+        self.obey(&Orders { used, leaving: vec![0; self.each.len()] });
+        for core in &self.each {
+            core.busy.store(0, Ordering::Relaxed);
+            core.given.store(0, Ordering::Relaxed);
+        }
     }
 
     fn look(&self, cpus: &[usize], clock: &dyn Clock) -> Option<Look> {
@@ -183,8 +199,7 @@ impl Cores {
         };
         let cores = self.each.iter().map(core).collect::<Option<_>>()?;
         self.looks.fetch_add(1, Ordering::Relaxed);
-        let counted = share(cpus.len() as u64, 1);
-        Some(Look { at_ns, machine: Machine::now(cpus)?, counted, cores })
+        Some(Look { at_ns, machine: Machine::now(cpus)?, cores })
     }
 }
 
@@ -192,8 +207,6 @@ impl Cores {
 struct Look {
     at_ns: u64,
     machine: Machine,
-    /// How many cores that counts.
-    counted: f64,
     cores: Vec<(Times, usize)>,
 }
 
@@ -211,7 +224,7 @@ impl Look {
             asking: *asking,
         };
         let cores = self.cores.iter().zip(&then.cores).map(core).collect();
-        let idle = self.machine.idle_since(then.machine) * self.counted;
+        let idle = self.machine.idle_since(then.machine);
         Some((cores, idle, passed_ns / 1_000_000))
     }
 }
@@ -256,6 +269,7 @@ impl Seat {
             if leaves.is_err() {
                 return Err((moving, open));
             }
+            other.given.fetch_add(1, Ordering::Relaxed);
             self.cores.counts.moves();
         }
         open.count_at(&other.open);

@@ -53,11 +53,12 @@ fn allowed(status: &str) -> Option<Vec<usize>> {
 }
 
 /// For how long some of the machine's cores had nothing to do since it was started, together, in the
-/// unit that they are counted in, and all the time that there was.
+/// unit that they are counted in, and all the time that there was; and how many of them there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Machine {
     pub(crate) idle: u64,
     pub(crate) all: u64,
+    pub(crate) cores: u32,
 }
 
 impl Machine {
@@ -70,7 +71,7 @@ impl Machine {
     /// kinds, and what a hypervisor gave to others. What follows is in the first two already. A core
     /// that is switched off has no line.
     fn read(text: &str, cpus: &[usize]) -> Option<Self> {
-        let mut sum = Self { idle: 0, all: 0 };
+        let mut sum = Self { idle: 0, all: 0, cores: 0 };
         for line in text.lines() {
             let Some((number, counts)) =
                 line.strip_prefix("cpu").and_then(|line| line.split_once(' '))
@@ -84,14 +85,15 @@ impl Machine {
             let counts: Vec<u64> = counts.collect::<Result<_, _>>().ok()?;
             sum.idle += counts.get(3)? + counts.get(4)?;
             sum.all += counts.iter().sum::<u64>();
+            sum.cores += 1;
         }
         (sum.all > 0).then_some(sum)
     }
 
-    /// Which part of the time since then had nothing done in it.
+    /// How many of them had nothing to do since then, in parts of one.
     pub(crate) fn idle_since(self, then: Self) -> f64 {
         let all = self.all.saturating_sub(then.all);
-        share(self.idle.saturating_sub(then.idle), all)
+        share(self.idle.saturating_sub(then.idle), all) * f64::from(self.cores)
     }
 }
 
@@ -111,9 +113,12 @@ mod tests {
         assert_eq!(Times::read("1500000 20000 311\n"), times);
         let stat = "cpu  300 5 45 900 50 2 3 95 40 0\ncpu0 100 5 45 700 50 2 3 95 40 0\n\
                     cpu1 200 0 0 200 0 0 0 0 0 0\ncpu12 9 9 9 9 9 9 9 9 9 9\nintr 1 2 3\n";
-        let first = Machine { idle: 750, all: 1000 };
+        let first = Machine { idle: 750, all: 1000, cores: 1 };
         assert_eq!(Machine::read(stat, &[0]), Some(first));
-        assert_eq!(Machine::read(stat, &[0, 1]), Some(Machine { idle: 950, all: 1400 }));
+        assert_eq!(
+            Machine::read(stat, &[0, 1, 99]),
+            Some(Machine { idle: 950, all: 1400, cores: 2 })
+        );
         assert_eq!(Machine::read(stat, &[7]), None);
         for text in ["", "cpu 1 2 3 4 5 6 7 8", "cpu0 1 2 3", "cpu0 1 2 3 x 5 6 7 8"] {
             assert_eq!(Machine::read(text, &[0]), None, "{text:?}");
@@ -132,8 +137,9 @@ mod tests {
 
     #[test]
     fn idleness_is_a_part_of_the_time_that_has_passed() {
-        let then = Machine { idle: 1000, all: 4000 };
-        assert!((Machine { idle: 1050, all: 4200 }.idle_since(then) - 0.25).abs() < 1e-9);
+        let then = Machine { idle: 1000, all: 4000, cores: 2 };
+        let now = Machine { idle: 1050, all: 4200, cores: 2 };
+        assert!((now.idle_since(then) - 0.5).abs() < 1e-9);
         assert!(then.idle_since(then).abs() < 1e-9);
     }
 }

@@ -18,30 +18,41 @@ const BUSY: f64 = 0.6;
 const SPARE: f64 = 0.5;
 /// For so many looks in a row, before another core is taken: a single one may be chance.
 const PRESSED_LOOKS: u32 = 3;
-/// A core that has no time left gets another also where less is spared, or where others run in its
-/// place for this share of the time; that has to last, for it is closer to chance.
+/// A core that has no time left gets another also where less is spared; that has to last, for it is
+/// closer to chance.
 const FULL: f64 = 0.9;
 const LITTLE: f64 = 0.25;
 const FULL_LOOKS: u32 = 10;
 /// For how long all that are used have been full, with nothing to spare, before it is tried whether one
 /// more gets more done; how long again when the last trial has shown so, and at most, twice as long
-/// each time it has not.
+/// each time it has not. A tenth of it where something else runs in a core's place for a part of the
+/// time. So many looks may see it otherwise in between.
 const TRIAL_AFTER_MS: u64 = 10_000;
 const TRIAL_AGAIN_MS: u64 = 1_000;
 const TRIAL_AFTER_MS_MAX: u64 = 300_000;
+const SOONER: u64 = 10;
+const WAITS: f64 = 0.25;
+const SPARED_LOOKS: u32 = 3;
+/// When cores have had time for so long, what trials have shown is forgotten.
+const FORGOTTEN_MS: u64 = 60_000;
 /// A trial's time, and how much of it passes until connections have moved.
 const TRIAL_MS: u64 = 1_000;
 const SETTLING_MS: u64 = 300;
 /// How much more is done at the least.
 const GAIN: f64 = 1.15;
+/// Where so much less is done in a trial, there was less to do, and it shows nothing.
+const GONE: f64 = 0.8;
 /// What those that stay may be busy with, when one is given up: far below what takes it again.
 const ROOM: f64 = 0.35;
 /// For how long, before one is given up.
 const LOOSE_MS: u64 = 2_000;
 /// A core does so much more than all do on average, before connections leave it.
 const UNEVEN: f64 = 0.125;
-/// For so many looks in a row; at once while cores that have just joined have nothing to do.
+/// For so many looks in a row, twice as many each time that it has not helped; at once while cores that have just joined have nothing to do.
 const UNEVEN_LOOKS: u32 = 5;
+const UNEVEN_LOOKS_MAX: u32 = 3_000;
+/// By how much the busiest has less to do, if it has helped.
+const HELPED: f64 = 0.05;
 const JOINED_MS: u64 = 1_000;
 
 /// What one core did since the last look.
@@ -82,9 +93,14 @@ pub(crate) struct Spread {
     pressed_looks: u32,
     full_looks: u32,
     uneven_looks: u32,
+    uneven_looks_min: u32,
+    /// What the busiest had to do when some left it last.
+    hottest_then: f64,
     loose_ms: u64,
     since_joined_ms: u64,
     full: Span,
+    spared_looks: u32,
+    spared_ms: u64,
     trial_after_ms: u64,
     trial: Option<Trial>,
 }
@@ -125,9 +141,13 @@ impl Spread {
             pressed_looks,
             full_looks,
             uneven_looks,
+            uneven_looks_min: UNEVEN_LOOKS,
+            hottest_then: f64::INFINITY,
             loose_ms: 0,
             since_joined_ms: JOINED_MS,
             full: Span::default(),
+            spared_looks: 0,
+            spared_ms: 0,
             trial_after_ms: TRIAL_AFTER_MS,
             trial: None,
         }
@@ -146,7 +166,9 @@ impl Spread {
         self.loose_ms = if is_loose { self.loose_ms + passed_ms } else { 0 };
         let joins = self.joins(used, idle) && self.used < cores.len();
         let worked = cores.iter().map(|core| core.worked).sum();
+        let waits = used.iter().any(|core| core.waited >= WAITS);
         let all_full = used.iter().all(|core| core.pressed() >= FULL) && idle < SPARE;
+        self.note_full(all_full, passed_ms);
         if joins {
             self.trial = None;
             self.join(1 + whole(idle - SPARE), cores.len());
@@ -154,20 +176,28 @@ impl Spread {
             self.judge(trial, worked, passed_ms);
         } else if all_full && self.used < cores.len() {
             self.full.add(worked, passed_ms);
-            if self.full.ms >= self.trial_after_ms {
+            if self.full.ms >= self.trial_after_ms / if waits { SOONER } else { 1 } {
                 let (used_before, worked_before) = (self.used, self.full.worked());
-                self.trial =
-                    Some(Trial { used_before, worked_before, ms: 0, since: Span::default() });
+                let since = Span::default();
+                self.trial = Some(Trial { used_before, worked_before, ms: 0, since });
                 self.join(self.used, cores.len());
             }
         } else if self.loose_ms >= LOOSE_MS {
             self.used -= 1;
             self.loose_ms = 0;
         }
-        if !all_full {
+        Orders { used: self.used, leaving: self.leaving(cores) }
+    }
+
+    fn note_full(&mut self, is_full: bool, passed_ms: u64) {
+        again(&mut self.spared_looks, !is_full);
+        self.spared_ms = if is_full { 0 } else { self.spared_ms.saturating_add(passed_ms) };
+        if self.spared_looks > SPARED_LOOKS {
             self.full = Span::default();
         }
-        Orders { used: self.used, leaving: self.leaving(cores) }
+        if self.spared_ms >= FORGOTTEN_MS {
+            self.trial_after_ms = TRIAL_AFTER_MS;
+        }
     }
 
     fn join(&mut self, more: usize, there: usize) {
@@ -188,16 +218,19 @@ impl Spread {
             self.trial_after_ms = TRIAL_AGAIN_MS;
         } else {
             self.used = trial.used_before;
-            let longer = (self.trial_after_ms * 2).clamp(TRIAL_AFTER_MS, TRIAL_AFTER_MS_MAX);
-            (self.trial_after_ms, self.full) = (longer, Span::default());
+            // What was seen meanwhile was of more cores.
+            (self.pressed_looks, self.full_looks, self.full) = (0, 0, Span::default());
+            if trial.since.worked() >= trial.worked_before * GONE {
+                let longer = self.trial_after_ms.saturating_mul(2);
+                self.trial_after_ms = longer.clamp(2 * TRIAL_AFTER_MS, TRIAL_AFTER_MS_MAX);
+            }
         }
     }
 
     /// Whether those in use need another.
     fn joins(&mut self, used: &[Seen], idle: f64) -> bool {
         let is_pressed = |core: &Seen| core.pressed() >= BUSY && idle >= SPARE;
-        let is_full =
-            |core: &Seen| core.pressed() >= FULL && (idle >= LITTLE || core.waited >= LITTLE);
+        let is_full = |core: &Seen| core.pressed() >= FULL && idle >= LITTLE;
         again(&mut self.pressed_looks, used.iter().any(is_pressed));
         again(&mut self.full_looks, used.iter().any(is_full));
         self.pressed_looks >= PRESSED_LOOKS || self.full_looks >= FULL_LOOKS
@@ -208,16 +241,23 @@ impl Spread {
         let used = cores.get(..self.used).unwrap_or(cores);
         let mean = used.iter().map(Seen::pressed).sum::<f64>() / count(self.used);
         let is_uneven = |core: &Seen| {
-            core.pressed() >= BUSY && core.pressed() - mean >= UNEVEN && core.asking > 1
+            core.pressed() >= BUSY && core.pressed() - mean >= UNEVEN && core.asking > 0
         };
         again(&mut self.uneven_looks, used.iter().any(is_uneven));
-        let enough = if self.since_joined_ms < JOINED_MS { 1 } else { UNEVEN_LOOKS };
+        let has_joined = self.since_joined_ms < JOINED_MS;
+        let enough = if has_joined { 1 } else { self.uneven_looks_min };
         let evens = self.uneven_looks >= enough;
         if evens {
             self.uneven_looks = 0;
+            let hottest = used.iter().map(Seen::pressed).fold(0.0, f64::max);
+            // One who asks for most of a core makes the next one as busy.
+            let helped = has_joined || hottest <= self.hottest_then - HELPED;
+            let longer = self.uneven_looks_min.saturating_mul(2).min(UNEVEN_LOOKS_MAX);
+            self.uneven_looks_min = if helped { UNEVEN_LOOKS } else { longer };
+            self.hottest_then = hottest;
         }
         let leaving = |(number, core): (usize, &Seen)| match core {
-            core if number >= self.used => core.asking,
+            _ if number >= self.used => usize::MAX,
             // Half of what would bring it to the average, so that it does not swing.
             core if evens && is_uneven(core) => {
                 let share = (core.pressed() - mean) / core.pressed() / 2.0;

@@ -181,6 +181,19 @@ mod tests {
         assert_eq!(bench.leased().await, 160, "that lease is spent, and no other");
     }
 
+    #[tokio::test]
+    async fn who_waited_for_a_lease_has_the_next_one_fetched_too() {
+        let bench = Arc::new(Bench::new());
+        let mut callers = JoinSet::new();
+        // As many as leave less than a quarter of the first lease.
+        for _ in 0..130 {
+            let bench = Arc::clone(&bench);
+            callers.spawn(async move { bench.debit(20_000, at(0)).await.unwrap() });
+        }
+        callers.join_all().await;
+        assert_eq!(bench.leased().await, 318);
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn many_at_a_time_get_as_many_as_the_quota_has() {
         const QUOTA: u64 = 30_000;
@@ -189,12 +202,14 @@ mod tests {
         for number in 0..8 {
             let (bench, given) = (Arc::clone(&bench), Arc::clone(&given));
             callers.spawn(async move {
+                let mut refunds = 0;
                 while let Ok(debited) = bench.debit(QUOTA, at(0)).await {
                     given.fetch_add(1, Ordering::Relaxed);
                     if number == 0 && debited.left % 50 == 0 {
                         bench.quota.give_back(&*bench.store).await.unwrap();
                     }
-                    if number == 1 && debited.left % 70 == 0 {
+                    if number == 1 && debited.left % 70 == 0 && refunds < 100 {
+                        refunds += 1;
                         given.fetch_sub(1, Ordering::Relaxed);
                         bench.quota.refund(debited.window);
                     }

@@ -131,8 +131,7 @@ impl Leased {
         match self.0.look(quota, &window, now) {
             Look::Debited(debited, is_low) => {
                 if is_low {
-                    let (account, store) = (Arc::clone(&self.0), Arc::clone(store));
-                    run(Box::pin(async move { account.ahead(&*store).await }));
+                    run(self.ahead(store));
                 }
                 Ok(debited)
             }
@@ -153,21 +152,31 @@ impl Leased {
         now: Timestamp,
     ) -> Result<Debited, NotDebited> {
         loop {
-            let (account, store) = (Arc::clone(&self.0), Arc::clone(store));
+            let (account, of) = (Arc::clone(&self.0), Arc::clone(store));
             let (sender, fetched) = oneshot::channel();
             run(Box::pin(async move {
-                drop(sender.send(account.next((quota, window), &*store, now).await));
+                drop(sender.send(account.next((quota, window), &*of, now).await));
             }));
             // An errand that ends without a word was cut off by the end of everything.
             let fetched = fetched.await.unwrap_or(Err(StoreError::Closed));
             fetched.map_err(NotDebited::Store)?;
             // Others were waiting too, and may have left nothing.
             window = match self.0.look(quota, || window, now) {
-                Look::Debited(debited, _) => return Ok(debited),
+                Look::Debited(debited, is_low) => {
+                    if is_low {
+                        run(self.ahead(store));
+                    }
+                    return Ok(debited);
+                }
                 Look::Spent(window) => return Err(NotDebited::Spent(window)),
                 Look::Fetch(window) => window,
             };
         }
+    }
+
+    fn ahead(&self, store: &Arc<dyn Store>) -> Errand {
+        let (account, store) = (Arc::clone(&self.0), Arc::clone(store));
+        Box::pin(async move { account.ahead(&*store).await })
     }
 
     /// Gives one of this period back: what it was for was refused after all.
@@ -213,11 +222,18 @@ impl Account {
     /// Fetches the next lease before the last one is spent.
     async fn ahead(&self, store: &dyn Store) {
         let _one = self.fetching.lock().await;
-        let present = *self.held.lock();
-        // Whoever found nothing left may have been sooner.
-        let Some(held) = present.filter(Held::is_low) else { return };
+        let present = {
+            let mut held = self.held.lock();
+            let Some(held) = held.as_mut() else { return };
+            // Whoever found nothing left may have been sooner; and what was given back may do for long.
+            if !held.is_low() {
+                held.is_asked = false;
+                return;
+            }
+            *held
+        };
         // Where the store cannot answer, whoever finds nothing left asks again and says so.
-        let Ok(lease) = store.lease(self.key.clone(), held.quota, held.window).await else {
+        let Ok(lease) = store.lease(self.key.clone(), present.quota, present.window).await else {
             return;
         };
         // It is the same one still: another takes its place only with `fetching`.

@@ -34,10 +34,9 @@ fn a_core_that_is_busy_gets_another_where_there_is_one_to_spare() {
 }
 
 #[test]
-fn a_core_without_time_gets_another_where_strangers_take_it_but_not_at_once() {
+fn a_core_without_time_gets_another_where_little_is_spared_but_not_at_once() {
     let none = seen(0.0, 0);
     for (what, hot, idle, used) in [
-        ("others run in its place", Seen { worked: 0.7, waited: 0.3, asking: 64 }, 0.0, 2),
         ("there is little to spare", seen(0.95, 64), 0.3, 2),
         ("nothing is to spare, and it has what there is", seen(0.97, 64), 0.1, 1),
         ("it has time", Seen { worked: 0.5, waited: 0.3, asking: 64 }, 0.3, 1),
@@ -63,7 +62,7 @@ fn one_is_given_up_when_the_others_have_room_for_long() {
     let quiet = [seen(0.1, 30), seen(0.1, 34)];
     let mut spread = Spread { used: 2, ..Spread::new() };
     assert_eq!(after(&mut spread, 19, &quiet, 1.8).used, 2);
-    assert_eq!(spread.look(&quiet, 1.8, LOOK_MS), Orders { used: 1, leaving: vec![0, 34] });
+    assert_eq!(spread.look(&quiet, 1.8, LOOK_MS), Orders { used: 1, leaving: vec![0, usize::MAX] });
     let mut spread = Spread { used: 2, ..Spread::new() };
     after(&mut spread, 19, &quiet, 1.8);
     spread.look(&[seen(0.3, 30), seen(0.3, 34)], 1.4, LOOK_MS);
@@ -77,7 +76,8 @@ fn the_busiest_gives_some_to_the_others_and_not_all_at_once() {
         ("unlike, and there is time", [seen(0.5, 40), seen(0.1, 24)], 0),
         ("unlike", [seen(0.9, 40), seen(0.1, 24)], 8),
         ("unlike by few", [seen(0.9, 2), seen(0.1, 2)], 1),
-        ("by one alone", [seen(0.9, 1), seen(0.1, 2)], 0),
+        ("by one alone", [seen(0.9, 1), seen(0.1, 2)], 1),
+        ("by what cannot move", [seen(0.9, 0), seen(0.1, 2)], 0),
     ] {
         let mut spread = Spread { used: 2, ..Spread::new() };
         let orders = after(&mut spread, 4, &cores, 0.1);
@@ -119,20 +119,26 @@ impl Machine {
         self.cores[core].iter().map(|caller| caller.load).sum::<f64>().min(1.0)
     }
 
-    /// What one look sees. The machine is shared by whoever has something to do.
+    /// What one look sees. Each thread gets what it wants, or as much as any other.
     fn seen(&self, look: u32) -> (Vec<Seen>, f64) {
         let there = count(self.cores.len());
-        let wanted: f64 = (0..self.cores.len()).map(|core| self.demand(core)).sum();
-        let share = (there / (wanted + self.strangers)).min(1.0);
-        let seen = self.cores.iter().enumerate().map(|(core, callers)| {
-            let demand = self.demand(core);
-            let worked = demand * share;
-            // A thread that wants the whole time waits for the rest of it.
-            let waited = if demand >= 0.99 { 1.0 - worked } else { demand - worked };
-            let asks = |caller: &&Caller| caller.moves && look % 10 < caller.asks;
-            Seen { worked, waited, asking: callers.iter().filter(asks).count() }
+        let wanted: Vec<f64> = (0..self.cores.len()).map(|core| self.demand(core)).collect();
+        let given = |most: f64| {
+            let ours: f64 = wanted.iter().map(|demand| demand.min(most)).sum();
+            ours + self.strangers * most
+        };
+        let (mut least, mut most) = (0.0, 1.0);
+        for _ in 0..40 {
+            let middle = f64::midpoint(least, most);
+            if given(middle) <= there { least = middle } else { most = middle }
+        }
+        let asks = |caller: &&Caller| caller.moves && look % 10 < caller.asks;
+        let seen = wanted.iter().zip(&self.cores).map(|(demand, callers)| {
+            let worked = demand.min(most);
+            let asking = callers.iter().filter(asks).count();
+            Seen { worked, waited: demand - worked, asking }
         });
-        (seen.collect(), (there - (wanted + self.strangers) * share).max(0.0))
+        (seen.collect(), there - given(least))
     }
 
     fn pass(&mut self, looks: u32) {
@@ -176,6 +182,7 @@ fn a_load_that_stays_the_same_comes_to_rest() {
     let idle = Caller { load: 0.0, moves: true, asks: 0 };
     let seldom = Caller { load: 0.0005, moves: true, asks: 1 };
     let stays = Caller { load: 0.7, moves: false, asks: 10 };
+    let heavy = Caller { load: 0.7, moves: true, asks: 10 };
     let with =
         |one: Caller, number: usize, others: Vec<Caller>| [vec![one; number], others].concat();
     // In the last minute of a minute and a half, so many changes and moves; only trials make some.
@@ -208,7 +215,14 @@ fn a_load_that_stays_the_same_comes_to_rest() {
             with(idle, 1000, callers(10, 0.1)),
             (2..=2, 0, 0),
         ),
-        ("one heavy and one light", 2, 0.0, with(idle, 0, callers(2, 0.45)), (2..=2, 0, 0)),
+        (
+            "one heavy among light ones",
+            2,
+            0.0,
+            with(heavy, 1, callers(100, 0.005)),
+            (2..=2, 0, 220),
+        ),
+        ("two heavy ones", 2, 0.0, with(idle, 0, callers(2, 0.45)), (2..=2, 0, 0)),
         ("thousands that ask seldom", 4, 0.0, vec![seldom; 4000], (2..=4, 0, 0)),
     ] {
         let mut machine = Machine::new(cores, strangers, callers);
@@ -218,6 +232,42 @@ fn a_load_that_stays_the_same_comes_to_rest() {
         assert!(used.contains(&machine.spread.used), "{what}: {} cores", machine.spread.used);
         assert!(machine.moves <= moves, "{what}: {} moves", machine.moves);
     }
+}
+
+#[test]
+fn a_trial_shows_whether_strangers_fill_the_machine() {
+    for (what, strangers, after_ms, used) in [
+        ("our own callers and services do", 1.0, 12_000, 1),
+        ("strangers do, as many as there are cores", 2.0, 3_000, 2),
+        ("strangers do, twice as many", 4.0, 3_000, 2),
+    ] {
+        let mut machine = Machine::new(2, strangers, callers(64, 0.0156));
+        machine.pass(after_ms / 100);
+        assert_eq!(machine.spread.used, used, "{what}");
+        let again = machine.changes;
+        machine.pass(1200);
+        assert_eq!(machine.spread.used, used, "{what}, two minutes later");
+        assert!(machine.changes <= 2 * 4, "{what}: {again}, then {}", machine.changes);
+    }
+}
+
+#[test]
+fn a_load_that_goes_while_it_is_tried_shows_nothing() {
+    let full = [seen(1.0, 64), seen(0.0, 0)];
+    let mut spread = Spread::new();
+    assert_eq!(after(&mut spread, 99, &full, 0.0).used, 1);
+    assert_eq!(after(&mut spread, 1, &full, 0.0).used, 2, "it is tried");
+    assert_eq!(after(&mut spread, 10, &[seen(0.1, 3), seen(0.1, 3)], 1.8).used, 1);
+    assert_eq!(spread.trial_after_ms, TRIAL_AFTER_MS);
+    // A dip in between is no reason to wait anew.
+    after(&mut spread, 60, &full, 0.0);
+    after(&mut spread, 3, &[seen(0.8, 64), seen(0.0, 0)], 0.3);
+    assert_eq!(after(&mut spread, 40, &full, 0.0).used, 2);
+    // It has shown that nothing is gained, and that is forgotten after a minute with time to spare.
+    assert_eq!(after(&mut spread, 10, &[seen(0.5, 32), seen(0.5, 32)], 0.0).used, 1);
+    assert_eq!(spread.trial_after_ms, 2 * TRIAL_AFTER_MS);
+    after(&mut spread, 600, &[seen(0.3, 64), seen(0.0, 0)], 1.0);
+    assert_eq!(spread.trial_after_ms, TRIAL_AFTER_MS);
 }
 
 #[test]
