@@ -26,13 +26,13 @@ const FULL_LOOKS: u32 = 10;
 /// For how long all that are used have been full, with nothing to spare, before it is tried whether one
 /// more gets more done; how long again when the last trial has shown so, and at most, twice as long
 /// each time it has not. A tenth of it where something else runs in a core's place for a part of the
-/// time. So many looks may see it otherwise in between.
+/// time, on average of late. So many looks may see it otherwise in between.
 const TRIAL_AFTER_MS: u64 = 10_000;
 const TRIAL_AGAIN_MS: u64 = 1_000;
 const TRIAL_AFTER_MS_MAX: u64 = 300_000;
 const SOONER: u64 = 10;
 const WAITS: f64 = 0.25;
-const SPARED_LOOKS: u32 = 3;
+const DIP_LOOKS: u32 = 3;
 /// When cores have had time for so long, what trials have shown is forgotten.
 const FORGOTTEN_MS: u64 = 60_000;
 /// A trial's time, and how much of it passes until connections have moved.
@@ -48,9 +48,11 @@ const ROOM: f64 = 0.35;
 const LOOSE_MS: u64 = 2_000;
 /// A core does so much more than all do on average, before connections leave it.
 const UNEVEN: f64 = 0.125;
-/// For so many looks in a row, twice as many each time that it has not helped; at once while cores that have just joined have nothing to do.
+/// For so many looks, twice as many each time that it has not helped; at once while cores that have just joined have nothing to do.
 const UNEVEN_LOOKS: u32 = 5;
 const UNEVEN_LOOKS_MAX: u32 = 3_000;
+/// After so many in which cores do alike, what has helped is forgotten.
+const EVEN_LOOKS: u32 = 10;
 /// By how much the busiest has less to do, if it has helped.
 const HELPED: f64 = 0.05;
 const JOINED_MS: u64 = 1_000;
@@ -93,16 +95,41 @@ pub(crate) struct Spread {
     pressed_looks: u32,
     full_looks: u32,
     uneven_looks: u32,
+    even_looks: u32,
     uneven_looks_min: u32,
-    /// What the busiest had to do when some left it last.
+    /// The least that the busiest had to do when some left it.
     hottest_then: f64,
     loose_ms: u64,
     since_joined_ms: u64,
-    full: Span,
-    spared_looks: u32,
+    lately: Lately,
+    /// For how long all that are used have been full, and for how long they have not.
+    full_ms: u64,
     spared_ms: u64,
+    full_run: u32,
+    spared_run: u32,
     trial_after_ms: u64,
     trial: Option<Trial>,
+    /// Whether the last trial has shown nothing.
+    showed_nothing: bool,
+}
+
+/// What was seen of late, more of it the later.
+#[derive(Debug, Clone, Copy, Default)]
+struct Lately {
+    /// Of all cores together.
+    worked: f64,
+    /// Of the one that waited most.
+    waited: f64,
+}
+
+impl Lately {
+    fn add(&mut self, cores: &[Seen]) {
+        const WEIGHT: f64 = 0.3;
+        let worked: f64 = cores.iter().map(|core| core.worked).sum();
+        let waited = cores.iter().map(|core| core.waited).fold(0.0, f64::max);
+        self.worked += (worked - self.worked) * WEIGHT;
+        self.waited += (waited - self.waited) * WEIGHT;
+    }
 }
 
 /// What all cores together did over a time.
@@ -141,15 +168,19 @@ impl Spread {
             pressed_looks,
             full_looks,
             uneven_looks,
+            even_looks: 0,
             uneven_looks_min: UNEVEN_LOOKS,
             hottest_then: f64::INFINITY,
             loose_ms: 0,
             since_joined_ms: JOINED_MS,
-            full: Span::default(),
-            spared_looks: 0,
+            lately: Lately::default(),
+            full_ms: 0,
             spared_ms: 0,
+            full_run: 0,
+            spared_run: 0,
             trial_after_ms: TRIAL_AFTER_MS,
             trial: None,
+            showed_nothing: false,
         }
     }
 
@@ -165,23 +196,24 @@ impl Spread {
         let is_loose = hottest < BUSY && self.used > 1 && all <= ROOM * count(self.used - 1);
         self.loose_ms = if is_loose { self.loose_ms + passed_ms } else { 0 };
         let joins = self.joins(used, idle) && self.used < cores.len();
-        let worked = cores.iter().map(|core| core.worked).sum();
-        let waits = used.iter().any(|core| core.waited >= WAITS);
         let all_full = used.iter().all(|core| core.pressed() >= FULL) && idle < SPARE;
         self.note_full(all_full, passed_ms);
         if joins {
             self.trial = None;
             self.join(1 + whole(idle - SPARE), cores.len());
         } else if let Some(trial) = self.trial.take() {
-            self.judge(trial, worked, passed_ms);
-        } else if all_full && self.used < cores.len() {
-            self.full.add(worked, passed_ms);
-            if self.full.ms >= self.trial_after_ms / if waits { SOONER } else { 1 } {
-                let (used_before, worked_before) = (self.used, self.full.worked());
-                let since = Span::default();
-                self.trial = Some(Trial { used_before, worked_before, ms: 0, since });
-                self.join(self.used, cores.len());
-            }
+            self.judge(trial, cores.iter().map(|core| core.worked).sum(), passed_ms);
+        } else {
+            self.lately.add(cores);
+        }
+        let waits = if self.lately.waited >= WAITS { SOONER } else { 1 };
+        let tries_after_ms = (self.trial_after_ms / waits).max(TRIAL_AGAIN_MS);
+        let is_free = !joins && self.trial.is_none() && self.used < cores.len();
+        if is_free && self.full_ms >= tries_after_ms {
+            let (used_before, worked_before) = (self.used, self.lately.worked);
+            let since = Span::default();
+            self.trial = Some(Trial { used_before, worked_before, ms: 0, since });
+            self.join(self.used, cores.len());
         } else if self.loose_ms >= LOOSE_MS {
             self.used -= 1;
             self.loose_ms = 0;
@@ -190,20 +222,28 @@ impl Spread {
     }
 
     fn note_full(&mut self, is_full: bool, passed_ms: u64) {
-        again(&mut self.spared_looks, !is_full);
-        self.spared_ms = if is_full { 0 } else { self.spared_ms.saturating_add(passed_ms) };
-        if self.spared_looks > SPARED_LOOKS {
-            self.full = Span::default();
+        again(&mut self.full_run, is_full);
+        again(&mut self.spared_run, !is_full);
+        if is_full {
+            self.full_ms += passed_ms;
+        } else {
+            self.spared_ms += passed_ms;
+        }
+        if self.spared_run > DIP_LOOKS {
+            self.full_ms = 0;
+        }
+        if self.full_run > DIP_LOOKS {
+            self.spared_ms = 0;
         }
         if self.spared_ms >= FORGOTTEN_MS {
-            self.trial_after_ms = TRIAL_AFTER_MS;
+            (self.trial_after_ms, self.showed_nothing) = (TRIAL_AFTER_MS, false);
         }
     }
 
     fn join(&mut self, more: usize, there: usize) {
         self.used = (self.used + more.min(self.used)).min(there);
         (self.pressed_looks, self.full_looks, self.since_joined_ms) = (0, 0, 0);
-        (self.full, self.loose_ms) = (Span::default(), 0);
+        (self.full_ms, self.loose_ms) = (0, 0);
     }
 
     /// Goes on with a trial, or ends it.
@@ -215,15 +255,19 @@ impl Spread {
         if trial.ms < TRIAL_MS {
             self.trial = Some(trial);
         } else if trial.since.worked() >= trial.worked_before * GAIN {
-            self.trial_after_ms = TRIAL_AGAIN_MS;
+            (self.trial_after_ms, self.showed_nothing) = (TRIAL_AGAIN_MS, false);
+            self.lately.worked = trial.since.worked();
         } else {
             self.used = trial.used_before;
             // What was seen meanwhile was of more cores.
-            (self.pressed_looks, self.full_looks, self.full) = (0, 0, Span::default());
-            if trial.since.worked() >= trial.worked_before * GONE {
+            (self.pressed_looks, self.full_looks, self.full_ms) = (0, 0, 0);
+            // The load may have gone meanwhile; not each time.
+            let nothing = trial.since.worked() < trial.worked_before * GONE;
+            if !nothing || self.showed_nothing {
                 let longer = self.trial_after_ms.saturating_mul(2);
                 self.trial_after_ms = longer.clamp(2 * TRIAL_AFTER_MS, TRIAL_AFTER_MS_MAX);
             }
+            self.showed_nothing = nothing;
         }
     }
 
@@ -236,6 +280,17 @@ impl Spread {
         self.pressed_looks >= PRESSED_LOOKS || self.full_looks >= FULL_LOOKS
     }
 
+    fn note_uneven(&mut self, is_uneven: bool) {
+        again(&mut self.even_looks, !is_uneven);
+        self.uneven_looks = self.uneven_looks.saturating_add(u32::from(is_uneven));
+        if self.even_looks > DIP_LOOKS {
+            self.uneven_looks = 0;
+        }
+        if self.even_looks >= EVEN_LOOKS {
+            (self.uneven_looks_min, self.hottest_then) = (UNEVEN_LOOKS, f64::INFINITY);
+        }
+    }
+
     /// All away from cores that are not used, and some from those that have more to do than others.
     fn leaving(&mut self, cores: &[Seen]) -> Vec<usize> {
         let used = cores.get(..self.used).unwrap_or(cores);
@@ -243,7 +298,7 @@ impl Spread {
         let is_uneven = |core: &Seen| {
             core.pressed() >= BUSY && core.pressed() - mean >= UNEVEN && core.asking > 0
         };
-        again(&mut self.uneven_looks, used.iter().any(is_uneven));
+        self.note_uneven(used.iter().any(is_uneven));
         let has_joined = self.since_joined_ms < JOINED_MS;
         let enough = if has_joined { 1 } else { self.uneven_looks_min };
         let evens = self.uneven_looks >= enough;
@@ -254,7 +309,7 @@ impl Spread {
             let helped = has_joined || hottest <= self.hottest_then - HELPED;
             let longer = self.uneven_looks_min.saturating_mul(2).min(UNEVEN_LOOKS_MAX);
             self.uneven_looks_min = if helped { UNEVEN_LOOKS } else { longer };
-            self.hottest_then = hottest;
+            self.hottest_then = self.hottest_then.min(hottest);
         }
         let leaving = |(number, core): (usize, &Seen)| match core {
             _ if number >= self.used => usize::MAX,

@@ -182,6 +182,7 @@ fn a_load_that_stays_the_same_comes_to_rest() {
     let idle = Caller { load: 0.0, moves: true, asks: 0 };
     let seldom = Caller { load: 0.0005, moves: true, asks: 1 };
     let stays = Caller { load: 0.7, moves: false, asks: 10 };
+    let stays_a_little = Caller { load: 0.2, ..stays };
     let heavy = Caller { load: 0.7, moves: true, asks: 10 };
     let with =
         |one: Caller, number: usize, others: Vec<Caller>| [vec![one; number], others].concat();
@@ -215,13 +216,8 @@ fn a_load_that_stays_the_same_comes_to_rest() {
             with(idle, 1000, callers(10, 0.1)),
             (2..=2, 0, 0),
         ),
-        (
-            "one heavy among light ones",
-            2,
-            0.0,
-            with(heavy, 1, callers(100, 0.005)),
-            (2..=2, 0, 220),
-        ),
+        ("one heavy among light ones", 2, 0.0, with(heavy, 1, callers(100, 0.005)), (2..=2, 0, 40)),
+        ("one heavy beside what cannot move", 2, 0.0, vec![heavy, stays_a_little], (2..=2, 0, 10)),
         ("two heavy ones", 2, 0.0, with(idle, 0, callers(2, 0.45)), (2..=2, 0, 0)),
         ("thousands that ask seldom", 4, 0.0, vec![seldom; 4000], (2..=4, 0, 0)),
     ] {
@@ -248,6 +244,17 @@ fn a_trial_shows_whether_strangers_fill_the_machine() {
         machine.pass(1200);
         assert_eq!(machine.spread.used, used, "{what}, two minutes later");
         assert!(machine.changes <= 2 * 4, "{what}: {again}, then {}", machine.changes);
+    }
+}
+
+#[test]
+fn what_was_cured_an_hour_ago_is_cured_as_soon_again() {
+    let (hot, even) = ([seen(0.95, 40), seen(0.2, 40)], [seen(0.55, 40), seen(0.5, 40)]);
+    let mut spread = Spread { used: 2, ..Spread::new() };
+    for _ in 0..20 {
+        assert_eq!(after(&mut spread, 4, &hot, 0.1).leaving, [0, 0]);
+        assert!(after(&mut spread, 1, &hot, 0.1).leaving[0] > 0);
+        after(&mut spread, 600, &even, 0.9);
     }
 }
 
