@@ -180,7 +180,7 @@ pub(crate) async fn moved<H: Handler>(
 }
 
 fn lost(error: &io::Error, address: SocketAddr) {
-    tracing::warn!(%error, %address, "a connection was lost on its way to another core");
+    tracing::warn!(%error, %address, "a connection was lost on its way to another core, and its caller has to connect anew; is there memory, and room for open files?");
 }
 
 /// Waits until a connection on which nothing has come yet is not waited for any more.

@@ -48,14 +48,15 @@ const ROOM: f64 = 0.35;
 const LOOSE_MS: u64 = 2_000;
 /// A core does so much more than all do on average, before connections leave it.
 const UNEVEN: f64 = 0.125;
-/// For so many looks, twice as many each time that it has not helped; at once while cores that have just joined have nothing to do.
+/// For so many looks, and at most, twice as many each time that it has not helped.
 const UNEVEN_LOOKS: u32 = 5;
 const UNEVEN_LOOKS_MAX: u32 = 3_000;
+/// For so long after cores have joined, at each look: they have nothing to do yet.
+const JOINED_MS: u64 = 1_000;
 /// After so many in which cores do alike, what has helped is forgotten.
 const EVEN_LOOKS: u32 = 10;
 /// By how much the busiest has less to do, if it has helped.
 const HELPED: f64 = 0.05;
-const JOINED_MS: u64 = 1_000;
 
 /// What one core did since the last look.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -162,12 +163,11 @@ struct Trial {
 impl Spread {
     /// Over one core.
     pub(crate) fn new() -> Self {
-        let (pressed_looks, full_looks, uneven_looks) = (0, 0, 0);
         Self {
             used: 1,
-            pressed_looks,
-            full_looks,
-            uneven_looks,
+            pressed_looks: 0,
+            full_looks: 0,
+            uneven_looks: 0,
             even_looks: 0,
             uneven_looks_min: UNEVEN_LOOKS,
             hottest_then: f64::INFINITY,
